@@ -1,0 +1,63 @@
+"""The command line: the first word names a group, and only that group's module is imported.
+
+``taxonomy`` must start without torch, so nothing is imported here that a group does not ask for itself.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from lightning_taskonomy import __version__
+from lightning_taskonomy.errors import InputError
+
+PROGRAM = "python -m lightning_taskonomy"
+
+GROUPS = {
+    "taxonomy": ("lightning_taskonomy.cli.taxonomy", "from measured transfers to a taxonomy, with evidence"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0, or 2 after a user's mistake.
+
+    Args:
+        arguments: the words after the program's name; by default those of this process.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words == ["--version"]:
+        print(f"lightning_taskonomy {__version__}")
+        return 0
+    if not words or words[0] in ("-h", "--help"):
+        print(_help())
+        return 0 if words else 2
+    if words[0] not in GROUPS:
+        return _refuse(f"{words[0]}: no such command; expected one of {', '.join(GROUPS)}")
+    group = importlib.import_module(GROUPS[words[0]][0])
+    try:
+        group.run(f"{PROGRAM} {words[0]}", words[1:])
+    except InputError as error:
+        return _refuse(str(error))
+    except BrokenPipeError:  # the reader of our output, such as `head`, has left
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+def _help() -> str:
+    width = max(map(len, GROUPS))
+    lines = [f"  {name:<{width}}  {summary}" for name, (_, summary) in GROUPS.items()]
+    return "\n".join(
+        [
+            f"usage: {PROGRAM} GROUP COMMAND [OPTIONS]",
+            "",
+            "Which visual tasks help which, what to label, and what to transfer.",
+            "",
+            "groups (each answers --help, and so does each of its commands):",
+            *lines,
+        ]
+    )
+
+
+def _refuse(line: str) -> int:
+    print(f"error: {' '.join(line.split())}", file=sys.stderr)
+    return 2

@@ -1,0 +1,113 @@
+"""A group of commands, each an ordinary function: its signature is its options, its docstring its help."""
+
+import argparse
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import NoneType
+from typing import Any, NoReturn, get_args
+
+from docstring_parser import parse_from_object
+from jsonargparse import ArgumentParser
+
+from lightning_taskonomy.errors import InputError
+
+Command = Callable[..., None]
+
+# What a reader of --help sees for a type; a type not listed here says it by its own docstring.
+_TYPE_WORDS: dict[Any, str] = {Path: "path", float: "number", int: "whole number", str: "text", bool: "flag"}
+
+
+class _OneLineParser(ArgumentParser):
+    """A parser whose complaint is one line, not a usage text and a line."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        line = " ".join(message.split())
+        line = re.sub(r'Parser key "([\w.]+)"', lambda found: _option(found[1]), line)
+        line = re.sub(r"<class '([\w.]+)'>", r"\1", line)
+        # For "number or none", jsonargparse recounts both attempts: keep what it says of the first.
+        line = re.sub(
+            r"Does not validate .*? Errors: - (.*?) - Expected a NoneType .*?Given value: ", r"\1; got ", line
+        )
+        line = re.sub(r"Not of type \w+: ", "", line)
+        raise InputError(f"{line} (see {self.prog} --help)") from ex
+
+
+def run_command(program: str, commands: Mapping[str, Command], words: Sequence[str]) -> None:
+    """Run the command that the first word names with the options that follow.
+
+    Every option may also stand in a YAML file given as ``--config FILE``; the command line wins over it.
+
+    Args:
+        program: how the group is called, for help texts.
+        commands: the group's commands by name, in the order of the help text.
+        words: the words after the group's name.
+
+    Raises:
+        InputError: no such command, or a bad option.
+    """
+    if words and words[0] in ("-h", "--help"):
+        print(_group_help(program, commands))
+        return
+    if not words or words[0] not in commands:
+        found = f"{words[0]}: no such command" if words else "a command is missing"
+        raise InputError(f"{found}; {program} has {', '.join(commands)}")
+    command = commands[words[0]]
+    chosen = _parser(f"{program} {words[0]}", command).parse_args(list(words[1:]))
+    command(**{name: chosen[name] for name in inspect.signature(command).parameters})
+
+
+def _parser(program: str, command: Command) -> ArgumentParser:
+    text = parse_from_object(command)  # type: ignore[no-untyped-call, unused-ignore]
+    meaning = {entry.arg_name: entry.description or "" for entry in text.params}
+    description = "\n\n".join(filter(None, (text.short_description, text.long_description)))
+    parser = _OneLineParser(
+        prog=program, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", action="config", help="a YAML file with any of the options below")
+    for name, parameter in inspect.signature(command).parameters.items():
+        if parameter.annotation is bool:
+            parser.add_argument(_option(name), action="store_true", help=f"{meaning[name]} (flag)")
+            continue
+        required = parameter.default is inspect.Parameter.empty
+        words = _type_words(parameter.annotation)
+        closing = "required" if required else f"default: {_default_words(parameter.default)}"
+        given: dict[str, Any] = {"required": True} if required else {"default": parameter.default}
+        parser.add_argument(
+            _option(name),
+            type=parameter.annotation,
+            metavar=name.upper(),
+            help=f"{meaning[name]} ({words}; {closing})".replace("%", "%%"),
+            **given,
+        )
+    return parser
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _type_words(annotation: Any) -> str:  # noqa: ANN401 - annotations have no common type
+    parts = [part for part in get_args(annotation) if part is not NoneType] or [annotation]
+    return " or ".join(
+        _TYPE_WORDS.get(part) or (inspect.getdoc(part) or str(part)).split("\n")[0].rstrip(".")
+        for part in parts
+    )
+
+
+def _default_words(default: object) -> str:
+    return "none" if default is None or default == {} or default == () else str(default)
+
+
+def _group_help(program: str, commands: Mapping[str, Command]) -> str:
+    width = max(map(len, commands))
+    summaries = {name: (inspect.getdoc(function) or "").split("\n")[0] for name, function in commands.items()}
+    return "\n".join(
+        [
+            f"usage: {program} COMMAND [OPTIONS]",
+            "",
+            "commands (each answers --help):",
+            *(f"  {name:<{width}}  {summary}" for name, summary in summaries.items()),
+        ]
+    )

@@ -1,0 +1,74 @@
+"""Options with a syntax of their own: `a,b`, `t=2,u=0.5` and `1:26`. In YAML, plain lists and mappings."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from jsonargparse.typing import register_type
+
+
+class Names(tuple[str, ...]):
+    """names joined by commas, as in a,b."""
+
+    __slots__ = ()
+
+
+class NamedNumbers(dict[str, float]):
+    """name=number pairs joined by commas, as in a=2,b=0.5."""
+
+
+class WholeNumbers(tuple[int, ...]):
+    """whole numbers joined by commas, or a range with both ends, as in 1,4 or 1:26."""
+
+    __slots__ = ()
+
+
+def _names(value: object) -> Names:
+    parts = [str(part) for part in value] if isinstance(value, list | tuple) else str(value).split(",")
+    names = [part.strip() for part in parts]
+    if not all(names):
+        raise ValueError(f"expected names joined by commas, as in a,b; got {value!r}")
+    return Names(names)
+
+
+def _named_numbers(value: object) -> NamedNumbers:
+    if isinstance(value, dict):
+        pairs = [(str(name), number) for name, number in value.items()]
+    else:
+        pairs = [(part.partition("=")[0].strip(), part.partition("=")[2]) for part in str(value).split(",")]
+    numbers = NamedNumbers()
+    for name, number in pairs:
+        try:
+            numbers[name] = float(number)
+        except (TypeError, ValueError):
+            numbers[name] = math.nan
+        if not name or not math.isfinite(numbers[name]):
+            raise ValueError(f"expected name=number pairs joined by commas, as in a=2,b=0.5; got {value!r}")
+    if len(numbers) < len(pairs):
+        raise ValueError(f"a name is given twice in {value!r}")
+    return numbers
+
+
+def _whole_numbers(value: object) -> WholeNumbers:
+    expected = f"expected whole numbers joined by commas, or a range such as 1:26; got {value!r}"
+    parts = [str(part) for part in value] if isinstance(value, list | tuple) else str(value).split(",")
+    numbers: list[int] = []
+    for part in parts:
+        first, colon, last = part.partition(":")
+        try:
+            span = range(int(first), int(last) + 1) if colon else range(int(first), int(first) + 1)
+        except ValueError:
+            raise ValueError(expected) from None
+        if not span:
+            raise ValueError(f"the range {part} is empty")
+        numbers.extend(span)
+    return WholeNumbers(sorted(set(numbers)))
+
+
+def _register(kind: type, read: Callable[[object], Any], write: Callable[[Any], str]) -> None:
+    register_type(kind, serializer=write, deserializer=read, deserializer_exceptions=(ValueError,))
+
+
+_register(Names, _names, ",".join)
+_register(NamedNumbers, _named_numbers, lambda pairs: ",".join(f"{k}={v:g}" for k, v in pairs.items()))
+_register(WholeNumbers, _whole_numbers, lambda numbers: ",".join(map(str, numbers)))

@@ -1,0 +1,62 @@
+"""Writing files so that a reader never meets half of one: a temporary name first, then a rename."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lightning_taskonomy.errors import InputError
+
+
+def make_folder(folder: Path) -> Path:
+    """Create `folder` and its parents and return it.
+
+    Raises:
+        InputError: the folder cannot be created or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot create this output folder ({error.strerror})") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{folder}: cannot write to this output folder (permission denied)")
+    return folder
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on leaving, rename it to `path`, or remove it after an error.
+
+    The temporary name keeps the suffix of `path`, because plotting libraries choose a format by it.
+
+    Raises:
+        InputError: the folder cannot be written to, or the disk is full.
+    """
+    make_folder(path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise InputError(f"{path}: cannot write this file ({error.strerror})") from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)  # mkstemp gives 0600, which colleagues could not read
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot write this file ({error.strerror})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` as UTF-8, whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
