@@ -1,0 +1,27 @@
+"""From measured losses to a taxonomy, without torch: tournament, affinities, boolean program, evidence.
+
+The names below are the public interface; each is imported only when asked for.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lightning_taskonomy.taxonomy.program import TaxonomyProblem
+    from lightning_taskonomy.taxonomy.taxonomy import Taxonomy
+    from lightning_taskonomy.taxonomy.transfers import Transfer, Transfers
+
+_HOME = {
+    "Taxonomy": "taxonomy",
+    "TaxonomyProblem": "program",
+    "Transfer": "transfers",
+    "Transfers": "transfers",
+}
+
+__all__ = ["Taxonomy", "TaxonomyProblem", "Transfer", "Transfers"]  # noqa: RUF022 - the order of a workflow
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

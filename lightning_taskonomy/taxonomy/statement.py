@@ -1,0 +1,96 @@
+"""The boolean program of Taskonomy's step IV, stated in CVXPY and solved by HiGHS.
+
+Importing CVXPY takes a second, so this module is imported only when a program needs it.
+"""
+
+import warnings
+
+import cvxpy
+import numpy as np
+import scipy.sparse as sparse
+
+from lightning_taskonomy.taxonomy.hypergraph import Booleans, Hypergraph, Integers
+
+
+class Statement:
+    """The variables and constraints of one program; the objective is chosen by the question asked.
+
+    x_e ∈ [0, 1] says that transfer e is chosen, y_s ∈ {0, 1} that source s is trained. Condition I is stated
+    once per target and source, Σ_{e of t, s in e} x_e ≤ y_s, which says the same as one row per transfer,
+    since by condition II a target has exactly one, but leaves HiGHS a smaller and tighter program. x need not
+    be declared boolean: once y is, some best x is.
+    """
+
+    def __init__(self, graph: Hypergraph, budget: float, forced: Booleans, banned: Booleans) -> None:
+        targets, sources, edges = len(graph.targets), len(graph.sources), len(graph.edges)
+        self.graph = graph
+        self.chosen = cvxpy.Variable(edges, nonneg=True)
+        self.trained = cvxpy.Variable(sources, boolean=True)
+        of_target = sparse.csr_array((np.ones(edges), (graph.target, np.arange(edges))), (targets, edges))
+        edge, place = np.nonzero(graph.members < sources)
+        pair = graph.target[edge] * sources + graph.members[edge, place]
+        pairs, row = np.unique(pair, return_inverse=True)
+        needs = sparse.csr_array((np.ones(len(edge)), (row, edge)), (len(pairs), edges))
+        source_of = sparse.csr_array(
+            (np.ones(len(pairs)), (np.arange(len(pairs)), pairs % sources)), (len(pairs), sources)
+        )
+        self.per_target = of_target @ self.chosen
+        self.needs_trained = needs @ self.chosen <= source_of @ self.trained
+        self.spent = graph.cost @ self.trained
+        self.within_budget = self.spent <= budget
+        self.roles = [self.trained[forced] == 1, self.trained[banned] == 0]
+
+    def best(self, time_limit: float | None = None, gap: float = 0.0) -> tuple[Booleans | None, float]:
+        """Maximise the objective.
+
+        Args:
+            time_limit: seconds; no limit by default.
+            gap: share of the objective within which a solution need not be improved.
+
+        Returns:
+            The sources trained, (S,), or None where the budget serves no choice of sources; and a bound that
+            no solution exceeds.
+        """
+        problem = cvxpy.Problem(
+            cvxpy.Maximize(self.graph.weight @ self.chosen),
+            [self.per_target == 1, self.needs_trained, self.within_budget, *self.roles],
+        )
+        self._solve(problem, time_limit, gap)
+        if self.trained.value is None:
+            return None, np.inf
+        return self._trained(), -float(problem.solver_stats.extra_stats.mip_dual_bound)
+
+    def unserved(self) -> Integers:
+        """Targets left without a transfer when as many as possible are served within the budget."""
+        problem = cvxpy.Problem(
+            cvxpy.Maximize(cvxpy.sum(self.chosen)),
+            [self.per_target <= 1, self.needs_trained, self.within_budget, *self.roles],
+        )
+        self._solve(problem)
+        if self.trained.value is None:
+            return np.arange(len(self.graph.targets))
+        return np.flatnonzero(self.graph.with_sources(self._trained()) < 0)
+
+    def least_budget(self) -> float:
+        """The least total cost of sources with which every target has a transfer."""
+        problem = cvxpy.Problem(
+            cvxpy.Minimize(self.spent), [self.per_target == 1, self.needs_trained, *self.roles]
+        )
+        self._solve(problem)
+        return float(self.graph.cost[self._trained()].sum())
+
+    def _trained(self) -> Booleans:
+        return np.asarray(self.trained.value) > 0.5
+
+    @staticmethod
+    def _solve(problem: cvxpy.Problem, time_limit: float | None = None, gap: float = 0.0) -> None:
+        options: dict[str, float] = {
+            "mip_rel_gap": gap,
+            "mip_abs_gap": 0.0,
+            "mip_feasibility_tolerance": 1e-9,
+        }
+        if time_limit is not None:
+            options["time_limit"] = time_limit
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Solution may be inaccurate", category=UserWarning)
+            problem.solve(solver=cvxpy.HIGHS, highs_options=options)

@@ -1,0 +1,98 @@
+"""A solved taxonomy: which tasks to train fully, and from which of them each target is transferred."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightning_taskonomy.output import make_folder, write_text
+from lightning_taskonomy.taxonomy.transfers import Transfer
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """The answer of the boolean program (step IV).
+
+    Attributes:
+        objective: importance times affinity, summed over the chosen transfers.
+        upper_bound: no taxonomy within the budget has a larger objective.
+        budget: the labelling budget it was solved for.
+        max_order: the largest order allowed; None for any.
+        spent: label cost of `sources`; at most the budget.
+        sources: the tasks to train fully, by name: those a chosen transfer uses, and those forced in.
+        transfers: the chosen transfer of each target, by target.
+        tasks: every task of the program, by name, used or not.
+    """
+
+    objective: float
+    upper_bound: float
+    budget: float
+    max_order: int | None
+    spent: float
+    sources: tuple[str, ...]
+    transfers: tuple[Transfer, ...]
+    tasks: tuple[str, ...]
+
+    @property
+    def gap(self) -> float:
+        """By which share of the objective a better taxonomy could exist; 0 when proven optimal."""
+        above = self.upper_bound - self.objective
+        return above / abs(self.objective) if above > 0 and self.objective else max(above, 0.0)
+
+    @property
+    def status(self) -> str:
+        """`optimal`, or how far from the optimum this may be."""
+        return "optimal" if self.gap == 0 else f"feasible, at most {self.gap:.2%} below the optimum"
+
+    @property
+    def mean_gain(self) -> float | None:
+        """Mean win rate against training from scratch over the targets where it was measured."""
+        return mean([transfer.gain for transfer in self.transfers])
+
+    @property
+    def mean_quality(self) -> float | None:
+        """Mean win rate against full supervision over the targets where it was measured."""
+        return mean([transfer.quality for transfer in self.transfers])
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of `taxonomy.json`."""
+        return {
+            "status": self.status,
+            "objective": self.objective,
+            "upper_bound": self.upper_bound,
+            "budget": self.budget,
+            "max_order": self.max_order,
+            "spent": self.spent,
+            "sources": list(self.sources),
+            "transfers": [
+                {
+                    "target": transfer.target,
+                    "sources": list(transfer.sources),
+                    "order": transfer.order,
+                    "affinity": transfer.affinity,
+                    "gain": transfer.gain,
+                    "quality": transfer.quality,
+                }
+                for transfer in self.transfers
+            ],
+        }
+
+    def save(self, folder: str | Path) -> None:
+        """Write `taxonomy.json`, `taxonomy.svg` and `taxonomy.png` into a folder.
+
+        Raises:
+            InputError: the folder cannot be written to.
+        """
+        from lightning_taskonomy.taxonomy.figures.graph import draw_taxonomy  # matplotlib takes its time
+        from lightning_taskonomy.taxonomy.figures.style import save_figure
+
+        folder = make_folder(Path(folder))
+        save_figure(draw_taxonomy(self), folder / "taxonomy")
+        write_text(folder / "taxonomy.json", json.dumps(self.as_json(), indent=2) + "\n")
+
+
+def mean(values: list[float | None]) -> float | None:
+    """The mean of the values that are there; None where none is."""
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if known else None
