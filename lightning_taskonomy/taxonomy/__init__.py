@@ -18,7 +18,7 @@ _HOME = {
     "Transfers": "transfers",
 }
 
-__all__ = ["Taxonomy", "TaxonomyProblem", "Transfer", "Transfers"]  # noqa: RUF022 - the order of a workflow
+__all__ = ["Taxonomy", "TaxonomyProblem", "Transfer", "Transfers"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for

@@ -16,6 +16,9 @@ from lightning_taskonomy.taxonomy.transfers import Transfers
 
 Solver = Literal["auto", "highs"]
 
+_HIGHS_FROM_PROGRAMS = 8
+_HIGHS_UP_TO_EDGES = 2000
+"""Programs of this number and size are settled fastest by HiGHS, once CVXPY's second of import pays."""
 _SEARCH_FROM = 20
 """Undecided sources from which the compiled search beats HiGHS on what the relaxation leaves."""
 
@@ -93,13 +96,16 @@ class TaxonomyProblem:
         Raises:
             InputError: as `solve`.
         """
-        budgets = list(budgets)
+        budgets, max_orders = list(budgets), list(max_orders)
+        many = len(budgets) * len(max_orders) >= _HIGHS_FROM_PROGRAMS
         for max_order in max_orders:
             graph = self.graph if max_order is None else self.graph.up_to_order(max_order)
             self._require_candidates(graph, max_order)
+            small = len(graph.edges) <= _HIGHS_UP_TO_EDGES
+            solver: Solver = "highs" if many and small else self.solver
             relaxed: Relaxed | None = None
             for budget in budgets:
-                problem = replace(self, budget=budget, max_order=max_order)
+                problem = replace(self, budget=budget, max_order=max_order, solver=solver)
                 relaxed, trained, upper = problem._optimum(graph, relaxed)
                 yield problem._taxonomy(graph, trained, upper)
 
@@ -151,7 +157,7 @@ class TaxonomyProblem:
     def _optimum(
         self, graph: Hypergraph, neighbour: Relaxed | None
     ) -> tuple[Relaxed | None, Booleans, float]:
-        """The best sources to train and an upper bound; and what the next budget can start from."""
+        """What the next budget can start from, the best sources to train, and an upper bound."""
         capacity = whole_capacity(graph, self.budget)
         forced = np.isin(graph.sources, list(self.trained))
         banned = np.zeros(len(graph.sources), np.bool_)
@@ -159,49 +165,44 @@ class TaxonomyProblem:
             raise self._infeasible(graph, forced, banned)
         if self.solver == "highs":
             return None, *self._by_highs(graph, forced, banned, capacity)
-        affordable = neighbour is not None and graph.cost[neighbour.trained].sum() <= capacity
-        relaxed = relax(
-            graph,
-            self.budget,
-            forced,
-            banned,
-            neighbour.trained if neighbour is not None and affordable else None,
-            neighbour.multipliers if neighbour is not None else None,
-        )
+        known = neighbour and (neighbour.trained, neighbour.multipliers)
+        if known and graph.cost[known[0]].sum() > capacity:
+            known = None
+        relaxed = relax(graph, self.budget, forced, banned, *(known or ()))
         if np.isneginf(relaxed.value):
             return None, *self._by_highs(graph, forced, banned, capacity)
-        if relaxed.closed or relaxed.upper <= relaxed.value * (1 + self.gap):
-            return relaxed, relaxed.trained, relaxed.upper
-        if (~(relaxed.forced | relaxed.banned)).sum() < _SEARCH_FROM:
-            trained, upper = self._by_highs(relaxed.graph, relaxed.forced, relaxed.banned, capacity, relaxed)
-        else:
+        trained, upper = relaxed.trained, relaxed.upper
+        if not relaxed.closed and upper > relaxed.value * (1 + self.gap):
+            trained, upper = self._finish(relaxed, capacity)
+        return replace(relaxed, trained=trained, value=graph.value(trained)), trained, upper
+
+    def _finish(self, relaxed: Relaxed, capacity: float) -> tuple[Booleans, float]:
+        """Settle what a relaxation left open; it holds only what is better than the known solution."""
+        if (~(relaxed.forced | relaxed.banned)).sum() >= _SEARCH_FROM:
             from lightning_taskonomy.taxonomy.search import search  # numba takes its time
 
             found = search(relaxed, capacity, self.gap, self.time_limit)
-            trained, upper = found.trained, found.upper
-        return replace(relaxed, trained=trained, value=graph.value(trained)), trained, upper
-
-    def _by_highs(
-        self,
-        graph: Hypergraph,
-        forced: Booleans,
-        banned: Booleans,
-        capacity: float,
-        known: Relaxed | None = None,
-    ) -> tuple[Booleans, float]:
-        """Give a program, or what a relaxation left of it, to HiGHS."""
+            return found.trained, found.upper
         from lightning_taskonomy.taxonomy.statement import Statement  # CVXPY takes its time
 
+        statement = Statement(relaxed.graph, capacity, relaxed.forced, relaxed.banned)
+        trained, upper = statement.best(self.time_limit, self.gap)
+        upper = min(relaxed.upper, max(upper, relaxed.value))
+        if trained is None or relaxed.graph.value(trained) <= relaxed.value:
+            return relaxed.trained, upper
+        return trained, upper
+
+    def _by_highs(
+        self, graph: Hypergraph, forced: Booleans, banned: Booleans, capacity: float
+    ) -> tuple[Booleans, float]:
+        """Give the whole program to HiGHS."""
+        from lightning_taskonomy.taxonomy.statement import Statement
+
         trained, upper = Statement(graph, capacity, forced, banned).best(self.time_limit, self.gap)
-        if known is not None:
-            value = -np.inf if trained is None else graph.value(trained)
-            if trained is None or value <= known.value:
-                # The kernel holds only what is better than the known solution: there is nothing.
-                limited = self.time_limit is not None and trained is None and np.isfinite(upper)
-                return known.trained, min(known.upper, upper) if limited else known.value
-            return trained, min(known.upper, max(upper, value))
-        if trained is None:
+        if trained is None and np.isneginf(upper):
             raise self._infeasible(graph, forced, banned)
+        if trained is None:
+            raise InputError(f"time-limit: no taxonomy was found within {self.time_limit:g} seconds")
         return trained, upper
 
     def _infeasible(self, graph: Hypergraph, forced: Booleans, banned: Booleans) -> InputError:

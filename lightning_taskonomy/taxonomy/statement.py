@@ -4,6 +4,7 @@ Importing CVXPY takes a second, so this module is imported only when a program n
 """
 
 import warnings
+from typing import Any
 
 import cvxpy
 import numpy as np
@@ -34,9 +35,9 @@ class Statement:
         source_of = sparse.csr_array(
             (np.ones(len(pairs)), (np.arange(len(pairs)), pairs % sources)), (len(pairs), sources)
         )
-        self.per_target = of_target @ self.chosen
-        self.needs_trained = needs @ self.chosen <= source_of @ self.trained
-        self.spent = graph.cost @ self.trained
+        self.per_target: cvxpy.Expression = cvxpy.Constant(of_target) @ self.chosen
+        self.needs_trained = cvxpy.Constant(needs) @ self.chosen <= cvxpy.Constant(source_of) @ self.trained
+        self.spent: cvxpy.Expression = cvxpy.Constant(graph.cost) @ self.trained
         self.within_budget = self.spent <= budget
         self.roles = [self.trained[forced] == 1, self.trained[banned] == 0]
 
@@ -48,22 +49,24 @@ class Statement:
             gap: share of the objective within which a solution need not be improved.
 
         Returns:
-            The sources trained, (S,), or None where the budget serves no choice of sources; and a bound that
-            no solution exceeds.
+            The sources trained, (S,), or None where none was found in time or none exists; and a bound that no
+            solution exceeds, −inf where none exists.
         """
         problem = cvxpy.Problem(
-            cvxpy.Maximize(self.graph.weight @ self.chosen),
+            cvxpy.Maximize(cvxpy.Constant(self.graph.weight) @ self.chosen),
             [self.per_target == 1, self.needs_trained, self.within_budget, *self.roles],
         )
         self._solve(problem, time_limit, gap)
-        if self.trained.value is None:
-            return None, np.inf
-        return self._trained(), -float(problem.solver_stats.extra_stats.mip_dual_bound)
+        if problem.status in (cvxpy.INFEASIBLE, cvxpy.INFEASIBLE_OR_UNBOUNDED):
+            return None, -np.inf
+        found: Any = problem.solver_stats.extra_stats  # HiGHS's own record; CVXPY declares a dictionary
+        upper = -float(found.mip_dual_bound)
+        return (None if self.trained.value is None else self._trained()), upper
 
     def unserved(self) -> Integers:
         """Targets left without a transfer when as many as possible are served within the budget."""
         problem = cvxpy.Problem(
-            cvxpy.Maximize(cvxpy.sum(self.chosen)),
+            cvxpy.Maximize(cvxpy.Constant(np.ones(len(self.graph.edges))) @ self.chosen),
             [self.per_target <= 1, self.needs_trained, self.within_budget, *self.roles],
         )
         self._solve(problem)
@@ -93,4 +96,4 @@ class Statement:
             options["time_limit"] = time_limit
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Solution may be inaccurate", category=UserWarning)
-            problem.solve(solver=cvxpy.HIGHS, highs_options=options)
+            problem.solve(solver=cvxpy.HIGHS, highs_options=options)  # type: ignore[no-untyped-call]
