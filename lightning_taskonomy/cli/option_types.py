@@ -72,3 +72,6 @@ def _register(kind: type, read: Callable[[object], Any], write: Callable[[Any], 
 _register(Names, _names, ",".join)
 _register(NamedNumbers, _named_numbers, lambda pairs: ",".join(f"{k}={v:g}" for k, v in pairs.items()))
 _register(WholeNumbers, _whole_numbers, lambda numbers: ",".join(map(str, numbers)))
+
+NO_NAMES = Names()
+NO_NUMBERS = NamedNumbers()

@@ -3,6 +3,9 @@
 The bound is the Lagrangian one of `relaxation.py`, continued from the multipliers of the node above. An
 iteration costs microseconds, because the edges of a target are visited from the heaviest down and the visit
 ends at the first edge that no price can make the best.
+
+Every compiled function of the search lives in this file: numba's cache of a function does not notice that
+another file, whose functions it calls, has changed.
 """
 
 from typing import NamedTuple
@@ -19,7 +22,9 @@ NOTHING = -1e300
 """Bound of a node without solutions, value of sources that leave a target unserved."""
 ROUNDING = 1.0 + 1e-12
 """Costs are added up in floating point: what is over the capacity by less than this factor still fits."""
-_ITERATIONS = 40
+_ITERATIONS = 30
+_MEMORY = 0.7
+"""Share of the last direction kept in the next, as in `relaxation.py`."""
 
 
 class Program(NamedTuple):
@@ -59,7 +64,7 @@ class Scratch(NamedTuple):
         rates: price per cost that lets a source in, and that lets one fall out, (2,).
         chosen: the best edge of each target, (T,).
         best: its weight at prices λ, (T,).
-        uses: whether it needs a source, (T, S).
+        direction: in which λ last moved, (T, S).
         kept: the best multipliers met, (T, S).
     """
 
@@ -69,7 +74,7 @@ class Scratch(NamedTuple):
     rates: Floats
     chosen: Integers
     best: Floats
-    uses: Booleans
+    direction: Floats
     kept: Floats
 
 
@@ -82,8 +87,18 @@ def new_scratch(targets: int, sources: int) -> Scratch:
         np.zeros(2),
         np.zeros(targets, np.int64),
         np.zeros(targets),
-        np.zeros((targets, sources), np.bool_),
         np.zeros((targets, sources)),
+        np.zeros((targets, sources)),
+    )
+
+
+def new_node(targets: int, sources: int, edges: int) -> Node:
+    """Memory for a node of a program of this size."""
+    return Node(
+        np.zeros(sources, np.int8),
+        np.zeros((targets, sources)),
+        np.zeros(edges, np.int32),
+        np.zeros(targets + 1, np.int64),
     )
 
 
@@ -124,6 +139,7 @@ def descend_bound(program: Program, node: Node, scratch: Scratch, goal: float, k
     free = np.flatnonzero(node.state == 0)
     least, length, stalled = np.inf, 0.5, 0
     scratch.average[:] = 0.0
+    scratch.direction[:] = 0.0
     for _ in range(_ITERATIONS):
         upper = _upper_bound(program, node, scratch, free)
         if upper == NOTHING:
@@ -261,21 +277,25 @@ def _fill_knapsack(program: Program, node: Node, scratch: Scratch, free: Integer
 def _step(program: Program, node: Node, scratch: Scratch, free: Integers, reach: float) -> bool:
     """Move λ against the subgradient by Polyak's rule; False if there is nowhere to go."""
     targets = node.first.size - 1
-    scratch.uses[:] = False
     norm = 0.0
     for target in range(targets):
+        for source in free:
+            scratch.direction[target, source] *= _MEMORY
+            if node.multipliers[target, source] > 0:
+                scratch.direction[target, source] -= scratch.share[source]
         edge = scratch.chosen[target]
         for place in range(program.order[edge]):
-            scratch.uses[target, program.members[edge, place]] = True
+            source = program.members[edge, place]
+            if node.state[source] == 0:
+                held = 0.0 if node.multipliers[target, source] > 0 else scratch.share[source]
+                scratch.direction[target, source] += 1.0 - held
         for source in free:
-            slope = scratch.uses[target, source] - scratch.share[source]
-            if slope > 0 or node.multipliers[target, source] > 0:
-                norm += slope * slope
+            norm += scratch.direction[target, source] ** 2
     if norm == 0:
         return False
     step = reach / norm
     for target in range(targets):
         for source in free:
-            slope = scratch.uses[target, source] - scratch.share[source]
-            node.multipliers[target, source] = max(0.0, node.multipliers[target, source] + step * slope)
+            moved = node.multipliers[target, source] + step * scratch.direction[target, source]
+            node.multipliers[target, source] = max(0.0, moved)
     return True

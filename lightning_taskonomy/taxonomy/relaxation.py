@@ -16,11 +16,13 @@ from lightning_taskonomy.taxonomy.hypergraph import Booleans, Floats, Hypergraph
 
 TOLERANCE = 1e-9
 """Two objectives nearer than this share of the largest possible one count as equal."""
-_ITERATIONS = 400
+_ITERATIONS = 600
 _EXCHANGE_WORK = 20_000_000
 """Edges times pairs of sources up to which the relaxation also tries exchanges; above, the search does."""
+_MEMORY = 0.7
+"""Share of the last direction kept in the next: without it the descent zigzags."""
 _ROUNDS = 10
-_PATIENCE = 12
+_PATIENCE = 15
 """Iterations without a better bound after which the step is shortened."""
 
 
@@ -123,6 +125,7 @@ class _Descent:
     def run(self) -> None:
         """Descend until the bounds meet or the steps have become too short to matter."""
         length, stalled = 1.0, 0
+        direction = np.zeros((len(self.graph.targets), len(self.graph.sources)))
         for iteration in range(_ITERATIONS):
             if self.upper <= self.value + self.tolerance or length < 1e-4:
                 break
@@ -137,12 +140,12 @@ class _Descent:
                 stalled += 1
                 if stalled == _PATIENCE:
                     length, stalled = length / 2, 0
-                    self.multipliers[:] = self.best_multipliers
-            norm = float((gradient**2).sum())
+            direction = gradient + _MEMORY * direction
+            norm = float((direction**2).sum())
             if norm == 0:
                 break
             reach = max(upper - self.value, self.tolerance) if np.isfinite(self.value) else abs(upper)
-            self.multipliers[:, :-1] += length * reach / norm * gradient
+            self.multipliers[:, :-1] += length * reach / norm * direction
             np.maximum(self.multipliers, 0, out=self.multipliers)
             if iteration % 50 == 49:
                 self._exchange()

@@ -2,35 +2,30 @@
 
 The order of the search depends on nothing but the program, so the same one gives the same answer. At every
 node sources are decided by reduced costs, and the branch is taken on the source over which the relaxation
-wavers most, its training first.
+wavers most, its training first. What a node does with its edges is compiled: see `node_bound.py`.
 """
 
 import time
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
 from lightning_taskonomy.taxonomy.exchange import exchange_sources
-from lightning_taskonomy.taxonomy.hypergraph import Booleans, Floats, Integers
+from lightning_taskonomy.taxonomy.hypergraph import Booleans
 from lightning_taskonomy.taxonomy.node_bound import (
     NOTHING,
     ROUNDING,
     Node,
     Program,
-    Scratch,
-    Signs,
     descend_bound,
     filter_edges,
     fix_sources,
+    new_node,
     new_scratch,
     value_of,
 )
 from lightning_taskonomy.taxonomy.relaxation import Relaxed, tolerance
 
-_NODES_PER_CALL = 200
 _EXCHANGES = 30
 """Restarts of the local search that sharpens the lower bound before the tree is opened."""
 
@@ -52,39 +47,6 @@ class Searched:
     nodes: int
 
 
-class _Tree(NamedTuple):
-    """The path from the root to the present node: one row per depth of everything a node owns.
-
-    Attributes:
-        state: see `Node`, (D, S).
-        multipliers: see `Node`, (D, T, S).
-        active: see `Node`, (D, E).
-        first: see `Node`, (D, T + 1).
-        bound: what may still be found at this node or a child of it not yet searched, (D,).
-        branch: the source on which this node branches, (D,).
-        phase: 0 the node is new, 1 its first child is being searched, 2 its second one, (D,).
-        depth: of the present node; −1 when the search is over, (1,).
-    """
-
-    state: Signs
-    multipliers: Floats
-    active: NDArray[np.int32]
-    first: Integers
-    bound: Floats
-    branch: Integers
-    phase: Signs
-    depth: Integers
-
-
-class _Best(NamedTuple):
-    """The best known solution: its sources, (S,), its objective, (1,), and what counts as better."""
-
-    trained: Booleans
-    value: Floats
-    gap: float
-    slack: float
-
-
 def search(
     relaxed: Relaxed, capacity: float, gap: float = 0.0, time_limit: float | None = None, seed: int = 0
 ) -> Searched:
@@ -97,134 +59,105 @@ def search(
         time_limit: seconds after which the best solution and the bound so far are returned.
         seed: of the random restarts of the local search.
     """
-    graph = relaxed.graph
     deadline = np.inf if time_limit is None else time.monotonic() + time_limit
-    order = (graph.members < len(graph.sources)).sum(axis=1)
-    program = Program(graph.weight, graph.members, order, graph.start, graph.cost, float(capacity))
-    state = np.where(relaxed.forced, 1, np.where(relaxed.banned, -1, 0)).astype(np.int8)
-    best = _Best(relaxed.trained.copy(), np.array([relaxed.value]), gap, tolerance(graph))
+    tree = _Tree(relaxed, capacity, gap)
     shuffles = np.random.default_rng(seed)
     for _ in range(_EXCHANGES):
-        orders = shuffles.permuted(np.tile(np.arange(len(graph.sources)), (3, 1)), axis=1)
-        exchange_sources(program, state, orders, best.trained, best.value)
+        tree.consider(exchange_sources(tree.program, tree.path[0].state, shuffles, tree.trained))
         if time.monotonic() > deadline:
             break
-    tree = _new_tree(relaxed, state)
-    scratch = new_scratch(len(graph.targets), len(graph.sources))
-    nodes = 0
-    while tree.depth[0] >= 0 and time.monotonic() <= deadline:
-        nodes += _descend(program, tree, best, scratch, _NODES_PER_CALL)
-    value = float(best.value[0])
-    pending = tree.bound[: int(tree.depth[0]) + 1]
-    upper = min(relaxed.upper, max([_goal(best) if gap else value, *pending.tolist()]))
-    return Searched(best.trained, value, max(upper, value), nodes)
+    while tree.depth >= 0 and time.monotonic() <= deadline:
+        tree.advance()
+    proven = tree.goal if gap else tree.value
+    upper = min(relaxed.upper, max([proven, *tree.bound[: tree.depth + 1]]))
+    return Searched(tree.trained, tree.value, max(upper, tree.value), tree.nodes)
 
 
-def _new_tree(relaxed: Relaxed, state: Signs) -> _Tree:
-    graph = relaxed.graph
-    depths = int((state == 0).sum()) + 2
-    targets, sources, edges = len(graph.targets), len(graph.sources), len(graph.edges)
-    tree = _Tree(
-        np.zeros((depths, sources), np.int8),
-        np.zeros((depths, targets, sources)),
-        np.zeros((depths, edges), np.int32),
-        np.zeros((depths, targets + 1), np.int64),
-        np.full(depths, np.inf),
-        np.zeros(depths, np.int64),
-        np.zeros(depths, np.int8),
-        np.zeros(1, np.int64),
-    )
-    tree.state[0] = state
-    tree.multipliers[0] = relaxed.multipliers[:, :-1]
-    tree.active[0] = np.arange(edges)
-    tree.first[0] = graph.start
-    return tree
+class _Tree:
+    """The path from the root to the present node, and the best solution met on the way.
 
+    Attributes:
+        path: the node at each depth; memory for all of them is taken at once.
+        bound: what may still be found at the node of a depth or in a child of it not yet searched.
+        branch: the source on which it branches.
+        phase: 0 the node is new, 1 its first child is being searched, 2 its second one.
+        depth: of the present node; −1 when the search is over.
+    """
 
-@njit(cache=True)
-def _goal(best: _Best) -> float:
-    """A node whose bound is no higher than this holds nothing worth finding."""
-    value: float = best.value[0]
-    return value + max(best.slack, best.gap * abs(value))
+    def __init__(self, relaxed: Relaxed, capacity: float, gap: float) -> None:
+        graph = relaxed.graph
+        targets, sources, edges = len(graph.targets), len(graph.sources), len(graph.edges)
+        order = (graph.members < sources).sum(axis=1)
+        self.program = Program(graph.weight, graph.members, order, graph.start, graph.cost, float(capacity))
+        self.scratch = new_scratch(targets, sources)
+        self.trained, self.value = relaxed.trained.copy(), relaxed.value
+        self._gap, self._tolerance = gap, tolerance(graph)
+        depths = int((~(relaxed.forced | relaxed.banned)).sum()) + 2
+        self.path = [new_node(targets, sources, edges) for _ in range(depths)]
+        self.bound = [np.inf] * depths
+        self.branch = [-1] * depths
+        self.phase = [0] * depths
+        self.depth, self.nodes = 0, 0
+        root = self.path[0]
+        root.state[:] = np.where(relaxed.forced, 1, np.where(relaxed.banned, -1, 0))
+        root.multipliers[:] = relaxed.multipliers[:, :-1]
+        root.active[:] = np.arange(edges)
+        root.first[:] = graph.start
 
+    @property
+    def goal(self) -> float:
+        """A node whose bound is no higher than this holds nothing worth finding."""
+        return self.value + max(self._tolerance, self._gap * abs(self.value))
 
-@njit(cache=True)
-def _node(tree: _Tree, depth: int) -> Node:
-    return Node(tree.state[depth], tree.multipliers[depth], tree.active[depth], tree.first[depth])
+    def consider(self, trained: Booleans) -> None:
+        """Keep a choice of sources if it is the best so far."""
+        value = value_of(self.program, trained)
+        if value > self.value:
+            self.value, self.trained = value, trained
 
+    def advance(self) -> None:
+        """Open the present node, or go down to its next child, or up when both are done."""
+        depth = self.depth
+        node = self.path[depth]
+        if self.phase[depth] == 0:
+            self.nodes += 1
+            if not self._open(node):
+                self.depth -= 1
+                return
+            wavers = np.where(node.state == 0, np.abs(self.scratch.average - 0.5), np.inf)
+            self.branch[depth] = int(np.argmin(wavers))
+        elif self.phase[depth] == 2:
+            self.depth -= 1
+            return
+        below = self.path[depth + 1]
+        below.state[:] = node.state
+        below.state[self.branch[depth]] = 1 if self.phase[depth] == 0 else -1
+        below.multipliers[:] = node.multipliers
+        filter_edges(self.program, node, below)
+        self.bound[depth + 1] = self.bound[depth]
+        self.phase[depth] += 1
+        if self.phase[depth] == 2:
+            self.bound[depth] = NOTHING  # both children are searched or being searched
+        self.phase[depth + 1] = 0
+        self.depth += 1
 
-@njit(cache=True)
-def _descend(program: Program, tree: _Tree, best: _Best, scratch: Scratch, most_nodes: int) -> int:
-    """Go on with the search for some nodes; how many were opened."""
-    nodes = 0
-    while tree.depth[0] >= 0 and nodes < most_nodes:
-        depth = tree.depth[0]
-        if tree.phase[depth] == 0:
-            nodes += 1
-            if not _open(program, tree, best, scratch):
-                tree.depth[0] -= 1
-                continue
-            tree.branch[depth] = _wavering(tree.state[depth], scratch.average)
-        elif tree.phase[depth] == 2:
-            tree.depth[0] -= 1
-            continue
-        below = depth + 1
-        tree.state[below] = tree.state[depth]
-        tree.state[below, tree.branch[depth]] = 1 if tree.phase[depth] == 0 else -1
-        tree.multipliers[below] = tree.multipliers[depth]
-        filter_edges(program, _node(tree, depth), _node(tree, below))
-        tree.bound[below] = tree.bound[depth]
-        tree.phase[depth] += 1
-        if tree.phase[depth] == 2:
-            tree.bound[depth] = NOTHING  # both children are searched or being searched
-        tree.phase[below] = 0
-        tree.depth[0] = below
-    return nodes
-
-
-@njit(cache=True)
-def _open(program: Program, tree: _Tree, best: _Best, scratch: Scratch) -> bool:
-    """Bound the present node and decide what follows; False if it is done with, its solutions considered."""
-    depth = tree.depth[0]
-    node = _node(tree, depth)
-    while True:
-        room, asked, free = program.capacity, 0.0, 0
-        for source in range(node.state.size):
-            if node.state[source] > 0:
-                room -= program.cost[source]
-            elif node.state[source] == 0:
-                asked += program.cost[source]
-                free += 1
-        if room < program.capacity * (1.0 - ROUNDING):
-            return False
-        if free == 0 or asked <= room * ROUNDING:
-            _consider(program, node.state >= 0, best)
-            return False
-        bound = descend_bound(program, node, scratch, _goal(best), best.value[0])
-        tree.bound[depth] = min(tree.bound[depth], bound)
-        if bound <= _goal(best):
-            return False
-        _consider(program, (node.state > 0) | (scratch.share == 1.0), best)
-        fixed = fix_sources(program, node, scratch, room, _goal(best))
-        if fixed < 0:
-            return False
-        if fixed == 0:
-            return True
-
-
-@njit(cache=True)
-def _consider(program: Program, trained: Booleans, best: _Best) -> None:
-    value = value_of(program, trained)
-    if value > best.value[0]:
-        best.value[0] = value
-        best.trained[:] = trained
-
-
-@njit(cache=True)
-def _wavering(state: Signs, average: Floats) -> int:
-    """The undecided source whose average share is nearest to one half."""
-    chosen, nearest = -1, 2.0
-    for source in range(state.size):
-        if state[source] == 0 and abs(average[source] - 0.5) < nearest:
-            chosen, nearest = source, abs(average[source] - 0.5)
-    return chosen
+    def _open(self, node: Node) -> bool:
+        """Bound a node and decide what follows; False if it is done with, its solutions considered."""
+        cost, capacity = self.program.cost, self.program.capacity
+        while True:
+            room = capacity - float(cost[node.state > 0].sum())
+            if room < capacity * (1 - ROUNDING):
+                return False
+            if float(cost[node.state == 0].sum()) <= room * ROUNDING:
+                self.consider(node.state >= 0)
+                return False
+            bound = descend_bound(self.program, node, self.scratch, self.goal, self.value)
+            self.bound[self.depth] = min(self.bound[self.depth], bound)
+            if bound <= self.goal:
+                return False
+            self.consider((node.state > 0) | (self.scratch.share == 1.0))
+            fixed = fix_sources(self.program, node, self.scratch, room, self.goal)
+            if fixed < 0:
+                return False
+            if fixed == 0:
+                return True

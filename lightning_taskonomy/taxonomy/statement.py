@@ -49,7 +49,7 @@ class Statement:
             gap: share of the objective within which a solution need not be improved.
 
         Returns:
-            The sources trained, (S,), or None where none was found in time or none exists; and a bound that no
+            The sources trained, (S,), or None where none was found in time or exists; and a bound that no
             solution exceeds, −inf where none exists.
         """
         problem = cvxpy.Problem(
@@ -57,7 +57,7 @@ class Statement:
             [self.per_target == 1, self.needs_trained, self.within_budget, *self.roles],
         )
         self._solve(problem, time_limit, gap)
-        if problem.status in (cvxpy.INFEASIBLE, cvxpy.INFEASIBLE_OR_UNBOUNDED):
+        if problem.status in (cvxpy.INFEASIBLE, cvxpy.settings.INFEASIBLE_OR_UNBOUNDED):
             return None, -np.inf
         found: Any = problem.solver_stats.extra_stats  # HiGHS's own record; CVXPY declares a dictionary
         upper = -float(found.mip_dual_bound)

@@ -1,0 +1,75 @@
+"""Random transfers tables, and the boolean program solved by trying every choice of sources."""
+
+import itertools
+
+import numpy as np
+
+from lightning_taskonomy.taxonomy import Transfer, Transfers
+
+
+def random_transfers(
+    tasks: int, seed: int, orders: int = 3, targets: int | None = None, levels: int | None = None
+) -> Transfers:
+    """A table with `self`, first-order and some higher-order transfers of every target.
+
+    Args:
+        tasks: how many tasks there are.
+        seed: of the affinities.
+        orders: the highest order.
+        targets: how many of the tasks are targets; by default all.
+        levels: draw affinities from so few values that many solutions are equally good.
+    """
+    rng = np.random.default_rng(seed)
+    names = [f"task{index:02d}" for index in range(tasks)]
+    rows = []
+    for target in names[:targets]:
+        choices: list[tuple[str, ...]] = [("self",), *((name,) for name in names if name != target)]
+        for order in range(2, orders + 1):
+            combinations = list(itertools.combinations(names, order))
+            picked = rng.choice(len(combinations), min(6, len(combinations)), replace=False)
+            choices += [combinations[index] for index in picked]
+        affinities = rng.exponential(size=len(choices))
+        if levels is not None:
+            affinities = np.ceil(affinities * levels) / levels
+        affinities /= affinities.sum() if levels is None else 1.0
+        for sources, affinity in zip(choices, affinities, strict=True):
+            gain, quality = rng.random(2)
+            rows.append(Transfer(target, sources, float(affinity), float(gain), float(quality)))
+    return Transfers(tuple(rows))
+
+
+def best_by_trying_all(
+    transfers: Transfers,
+    budget: float,
+    max_order: int = 99,
+    importance: dict[str, float] | None = None,
+    cost: dict[str, float] | None = None,
+    trained: tuple[str, ...] = (),
+    barred: tuple[str, ...] = (),
+    source_only: tuple[str, ...] = (),
+) -> float | None:
+    """The largest objective over all sets of sources; None if no affordable set serves every target."""
+    importance, cost = importance or {}, cost or {}
+    targets = [target for target in transfers.targets if target not in source_only]
+    best = None
+    for size in range(len(transfers.tasks) + 1):
+        for chosen in itertools.combinations(transfers.tasks, size):
+            spent = sum(cost.get(task, 1.0) for task in chosen)
+            if spent > budget + 1e-9 or set(chosen) & set(barred) or not set(trained) <= set(chosen):
+                continue
+            total = 0.0
+            for target in targets:
+                usable = [
+                    row.affinity
+                    for row in transfers.candidates()
+                    if row.target == target
+                    and row.affinity is not None
+                    and row.order <= max_order
+                    and set(row.trained_tasks) <= set(chosen)
+                ]
+                if not usable:
+                    break
+                total += importance.get(target, 1.0) * max(usable)
+            else:
+                best = total if best is None else max(best, total)
+    return best
