@@ -1,0 +1,56 @@
+"""`data render`: every label from one's own meshes, in Taskonomy's folder layout."""
+
+from pathlib import Path
+from typing import Literal
+
+from lightning_taskonomy.data.render.jobs import Pictures, render_buildings
+from lightning_taskonomy.data.render.mesh_file import MeshFile
+from lightning_taskonomy.errors import InputError
+
+
+def render(
+    mesh: list[Path],
+    out: Path,
+    points: int = 12,
+    views: int = 3,
+    size: int = 256,
+    seed: int = 0,
+    semantic: list[Path] | None = None,
+    scene: str | None = None,
+    up: Literal["auto", "y", "z"] = "auto",
+    metres: float = 1.0,
+    workers: int | None = None,
+) -> None:
+    """Render one's own meshes with every label that follows from them, in Taskonomy's folder layout.
+
+    Any mesh that trimesh reads (glb, obj, ply, ...), with a texture or vertex colours. Semantic ids come from
+    --semantic or from a face attribute of that name; without them segment_semantic and class_object are not
+    written, and without --scene class_scene is not.
+
+    Args:
+        mesh: one or more mesh files; each is a building.
+        out: folder to write to.
+        points: points per mesh that cameras look at.
+        views: pictures of each point.
+        size: pixels per side.
+        seed: chooses cameras and points.
+        semantic: .npy files of one semantic id (0 to 17) per face, one file per mesh.
+        scene: scene class of all meshes, such as kitchen.
+        up: the upward axis of the files; auto is y for glTF and z for the rest.
+        metres: metres per unit of the files.
+        workers: processes, by default one per core.
+
+    Raises:
+        InputError: a file cannot be read, or has no free space for cameras.
+    """
+    if semantic is not None and len(semantic) != len(mesh):
+        raise InputError(f"semantic: expected one file per mesh, got {len(semantic)} for {len(mesh)} meshes")
+    if metres <= 0:
+        raise InputError(f"metres: expected a number above 0, got {metres}")
+    ids = semantic if semantic is not None else [None] * len(mesh)
+    buildings = [MeshFile(path, seed, own, scene, up, metres) for path, own in zip(mesh, ids, strict=True)]
+    names = [building.name for building in buildings]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"mesh: two files are called {name}; buildings need names of their own")
+    render_buildings(buildings, Pictures(points, views, size), out, workers)

@@ -1,0 +1,74 @@
+"""Omnidata's folder layout: ROOT/<domain>/<building>/point_<P>_view_<V>_domain_<domain>.<suffix>."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from lightning_taskonomy.data.domains import DOMAINS
+from lightning_taskonomy.output import whole_file, write_text
+
+_PNG_EFFORT = 3
+"""zlib level: files a few per cent larger than the slowest, written several times faster."""
+
+
+def label_path(root: Path, domain: str, building: str, point: int, view: int) -> Path:
+    """Where a label lies."""
+    name = f"point_{point}_view_{view}_domain_{domain}.{DOMAINS[domain].suffix}"
+    return root / domain / building / name
+
+
+def write_labels(root: Path, building: str, point: int, view: int, made: Mapping[str, Any]) -> None:
+    """Write the labels of a view, each file whole or not at all; `point_info` comes last, as a mark.
+
+    Args:
+        root: the data folder.
+        building: name of the building.
+        point: number of the point.
+        view: number of the view of that point.
+        made: by domain, an array, or a dictionary for JSON.
+
+    Raises:
+        InputError: a file cannot be written.
+    """
+    for domain, label in sorted(made.items(), key=lambda entry: entry[0] == "point_info"):
+        path = label_path(root, domain, building, point, view)
+        if DOMAINS[domain].suffix == "json":
+            write_text(path, json.dumps(label, indent=1))
+            continue
+        with whole_file(path) as temporary:
+            if DOMAINS[domain].suffix == "npy":
+                np.save(temporary, label, allow_pickle=False)
+            else:
+                _save_png(temporary, label)
+
+
+def view_is_finished(root: Path, building: str, point: int, view: int) -> bool:
+    """Whether an earlier run has written all labels of a view."""
+    return label_path(root, "point_info", building, point, view).exists()
+
+
+def write_splits(path: Path, buildings: Sequence[str]) -> None:
+    """Write `id,train,val,test`: a fifth of the buildings for validation, a fifth for testing.
+
+    Three or four buildings give one to each; one or two are all for training.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    held_out = len(buildings) // 5 if len(buildings) >= 5 else int(len(buildings) >= 3)
+    train = len(buildings) - 2 * held_out
+    lines = ["id,train,val,test"]
+    for number, building in enumerate(sorted(buildings)):
+        part = 0 if number < train else 1 if number < train + held_out else 2
+        lines.append(f"{building},{int(part == 0)},{int(part == 1)},{int(part == 2)}")
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def _save_png(path: Path, label: npt.NDArray[Any]) -> None:
+    # Three dimensions are RGB; 16 bits need Pillow's mode of that name, which it takes from the array's type.
+    Image.fromarray(label).save(path, format="PNG", compress_level=_PNG_EFFORT)

@@ -1,0 +1,120 @@
+"""Geometric labels of one view in Taskonomy's units and bit depths.
+
+Normals are in the camera's frame with red to the right, green downwards and blue towards the camera, as in
+the 2D-3D-S and Taskonomy sets: a wall that faces the camera is (127, 127, 254), a floor under a level camera
+(127, 0, 127).
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from lightning_taskonomy.data.domains import DEPTH_INVALID, DEPTH_MAXIMUM_M, DEPTH_UNITS_PER_METRE
+from lightning_taskonomy.data.render.camera import Camera
+from lightning_taskonomy.data.render.compiled import compiled
+from lightning_taskonomy.data.render.scene import Scene
+from lightning_taskonomy.data.render.surfaces import Surfaces
+
+Floats = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
+Words = npt.NDArray[np.uint16]
+
+MIN_CURVATURE_RADIUS_M = 0.03
+LAMP_HALF_LIFE_M = 8.0
+_CENTRE = 127
+_NORMAL_AXES = np.array([1.0, -1.0, 1.0], np.float32)
+"""Camera axes (x right, y up, z towards the camera) to the axes of the normal picture."""
+
+
+def camera_normals(surfaces: Surfaces, camera: Camera) -> Floats:
+    """Unit normals (resolution, resolution, 3) in the axes of the normal picture; zero without a surface."""
+    matrix = (camera.rotation * _NORMAL_AXES).astype(np.float32)
+    return _turned(surfaces.normal, matrix).reshape(camera.resolution, camera.resolution, 3)
+
+
+def normal_picture(normals: Floats) -> Bytes:
+    """Normals (..., 3) as 8-bit colours about 127; (127, 127, 127) without a surface."""
+    return np.asarray(np.rint(_CENTRE + _CENTRE * normals), np.uint8)
+
+
+def normals_from_picture(picture: Bytes) -> Floats:
+    """Unit normals (..., 3) of a normal picture, zero where there is none; undoes `normal_picture`."""
+    vectors = (picture.astype(np.float32) - _CENTRE) / _CENTRE
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(np.where(length > 0.5, vectors / np.maximum(length, 1e-6), 0.0), np.float32)
+
+
+def z_depth(surfaces: Surfaces, camera: Camera) -> Floats:
+    """Depth along the viewing axis (resolution, resolution), metres; infinite without a surface."""
+    return surfaces.reach.reshape(camera.resolution, camera.resolution)
+
+
+def distance_per_depth(camera: Camera) -> Floats:
+    """Distance to the camera for one metre of z-depth, per pixel (resolution, resolution)."""
+    steps = (np.arange(camera.resolution) + 0.5 - 0.5 * camera.resolution) / camera.focal_pixels
+    return np.sqrt(1.0 + steps[:, None] ** 2 + steps[None, :] ** 2).astype(np.float32)
+
+
+def depth_picture(depth_m: Floats) -> Words:
+    """Depths or distances in metres as 16-bit numbers of 1/512 m; 65535 without a surface."""
+    furthest = DEPTH_MAXIMUM_M - 1 / DEPTH_UNITS_PER_METRE
+    units = np.rint(np.minimum(depth_m, furthest) * DEPTH_UNITS_PER_METRE)
+    return np.where(np.isfinite(depth_m), np.minimum(units, DEPTH_INVALID - 1), DEPTH_INVALID).astype(
+        np.uint16
+    )
+
+
+def reshading_picture(surfaces: Surfaces, camera: Camera) -> Bytes:
+    """White matt surfaces lit by one lamp at the camera: inverse-square fall-off, half of it left at 8 m."""
+    grey = _lit_from_camera(surfaces.normal, camera.grid_directions(), surfaces.reach)
+    return np.repeat(grey.reshape(camera.resolution, camera.resolution, 1), 3, axis=-1)
+
+
+@compiled
+def _lit_from_camera(normal: Floats, directions: Floats, reach: Floats) -> Bytes:
+    grey = np.zeros(len(normal), np.uint8)
+    for pixel in range(len(normal)):
+        if reach[pixel] == np.inf:
+            continue
+        cosine, square = np.float32(0.0), np.float32(0.0)
+        for axis in range(3):
+            cosine -= normal[pixel, axis] * directions[pixel, axis]
+            square += directions[pixel, axis] ** 2
+        length = np.sqrt(square)
+        far = reach[pixel] * length / np.float32(LAMP_HALF_LIFE_M)
+        light = max(cosine / length, np.float32(0.0)) / (1 + far * far)
+        grey[pixel] = np.uint8(np.float32(255) * light + np.float32(0.5))
+    return grey
+
+
+@compiled
+def _turned(vectors: Floats, matrix: Floats) -> Floats:
+    """Rows times a 3x3 matrix; BLAS would start threads for so little."""
+    turned = np.empty_like(vectors)
+    for row in range(len(vectors)):
+        for column in range(3):
+            turned[row, column] = (
+                vectors[row, 0] * matrix[0, column]
+                + vectors[row, 1] * matrix[1, column]
+                + vectors[row, 2] * matrix[2, column]
+            )
+    return turned
+
+
+def curvature_picture(surfaces: Surfaces, camera: Camera) -> Bytes:
+    """Principal curvatures k1, k2 in red and green: -1/0.03 m to 1/0.03 m becomes 0 to 254; blue is 0."""
+    side = camera.resolution
+    share = np.clip(surfaces.curvature * MIN_CURVATURE_RADIUS_M, -1.0, 1.0)
+    picture = np.zeros((side * side, 3), np.uint8)
+    picture[:, :2] = np.rint(_CENTRE + _CENTRE * share)
+    return picture.reshape(side, side, 3)
+
+
+def semantic_picture(scene: Scene, surfaces: Surfaces, camera: Camera) -> Bytes:
+    """Semantic ids; 0 (uncertain) without a surface."""
+    ids = np.where(surfaces.seen, scene.triangles.semantic[surfaces.face], 0)
+    return ids.astype(np.uint8).reshape(camera.resolution, camera.resolution)
+
+
+def valid_picture(surfaces: Surfaces, camera: Camera) -> Bytes:
+    """255 where there is a surface, else 0."""
+    return np.where(surfaces.seen, 255, 0).astype(np.uint8).reshape(camera.resolution, camera.resolution)

@@ -1,0 +1,98 @@
+"""The JSON record of one view: camera, point, room, vanishing points; the fields of Taskonomy's own records.
+
+Everything is in metres and radians, in the axes of `camera`. The rotation before the camera was turned to its
+point ("original") is level and points along the heading of the final one;
+`camera_rotation_from_original_to_final` is the turn in the original camera's own axes: final = original x
+that turn (as 3x3 camera-to-world rotations).
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lightning_taskonomy.data.render.camera import Camera, euler_from_rotation, rotation_from_euler
+from lightning_taskonomy.data.render.scene import Room
+from lightning_taskonomy.data.render.viewpoints import View
+
+Floats = npt.NDArray[np.float64]
+
+
+def point_info(view: View, room: Room) -> dict[str, Any]:
+    """The record of a view, ready for JSON.
+
+    Args:
+        view: where the picture is taken.
+        room: the room in which the camera is.
+    """
+    camera, target = view.camera, view.target
+    towards = target.location - camera.location
+    distance = float(np.linalg.norm(towards))
+    original = _level_rotation(camera.rotation)
+    sphere = vanishing_points(camera.rotation)
+    return {
+        "camera_uuid": f"{view.stand.number:04d}",
+        "point_uuid": str(target.number),
+        "view_id": view.number,
+        "camera_location": _list(camera.location),
+        "camera_rotation_final": _list(euler_from_rotation(camera.rotation)),
+        "camera_rotation_original": _list(euler_from_rotation(original)),
+        "camera_rotation_from_original_to_final": _list(euler_from_rotation(original.T @ camera.rotation)),
+        "camera_roll": view.roll_rads,
+        "point_location": _list(target.location),
+        "point_normal": _list(target.normal),
+        "point_pitch": float(np.arcsin(np.clip(towards[2] / distance, -1, 1))),
+        "obliqueness_angle": float(np.arccos(np.clip(-(towards @ target.normal) / distance, -1, 1))),
+        "camera_distance": distance,
+        "field_of_view_rads": camera.field_of_view_rads,
+        "resolution": camera.resolution,
+        "room": room.name,
+        "bounding_box_ranges": {
+            axis: [float(room.low[number]), float(room.high[number])] for number, axis in enumerate("xyz")
+        },
+        "vanishing_points_gaussian_sphere": {
+            axis: _list(row) for axis, row in zip("xyz", sphere, strict=True)
+        },
+        "vanishing_points_image": {
+            axis: _list(pixel) for axis, pixel in zip("xyz", _on_image(sphere, camera), strict=True)
+        },
+        "nonfixated_points_in_view": list(view.others_in_view),
+    }
+
+
+def facing_x(rotation: npt.ArrayLike) -> Floats:
+    """The camera's rotation (3x3) after quarter turns of the world that bring its view to about +x.
+
+    The view is then within 45 degrees of +x, seen from above. Room layout and vanishing points are told in
+    this turned world, so that they do not depend on how a building happens to lie; walls along x and y stay
+    along x and y.
+    """
+    given = np.asarray(rotation, dtype=np.float64)
+    view = -given[:, 2]
+    heading = float(np.arctan2(view[1], view[0]))
+    quarters = -int(np.floor(heading / (np.pi / 2) + 0.5))
+    return np.asarray(np.rint(rotation_from_euler([0.0, 0.0, quarters * np.pi / 2])) @ given)
+
+
+def vanishing_points(rotation: npt.ArrayLike) -> Floats:
+    """Directions (3, 3) of the world's x, y and z axes in the camera's (x right, y up, looking along -z).
+
+    The world is turned by quarters first (see `facing_x`), so the first one always lies ahead, at -z.
+    """
+    return facing_x(rotation)
+
+
+def _on_image(sphere: Floats, camera: Camera) -> Floats:
+    """Pixels (3, 2) where lines along the axes meet; far away for axes that lie in the picture plane."""
+    ahead = np.where(np.abs(sphere[:, 2]) < 1e-9, -1e-9, sphere[:, 2])
+    flat = np.column_stack([-sphere[:, 0], sphere[:, 1]]) / ahead[:, None]
+    return flat * camera.focal_pixels + 0.5 * camera.resolution
+
+
+def _level_rotation(rotation: Floats) -> Floats:
+    heading = float(np.arctan2(-rotation[1, 2], -rotation[0, 2]))
+    return rotation_from_euler([np.pi / 2, 0.0, heading - np.pi / 2])
+
+
+def _list(values: Floats) -> list[float]:
+    return [float(value) for value in values]

@@ -1,0 +1,1 @@
+"""Procedural furnished buildings: the same seed always gives the same building."""
