@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import NoneType
-from typing import Any, NoReturn, get_args
+from typing import Any, NoReturn, get_args, get_origin
 
 from docstring_parser import parse_from_object
 from jsonargparse import ArgumentParser
@@ -14,6 +14,7 @@ from jsonargparse import ArgumentParser
 from lightning_taskonomy.errors import InputError
 
 Command = Callable[..., None]
+"""Its parameters are the options: `bool` a flag, `tuple[T, ...]` one or more words, else one word."""
 
 # What a reader of --help sees for a type; a type not listed here says it by its own docstring.
 _TYPE_WORDS: dict[Any, str] = {Path: "path", float: "number", int: "whole number", str: "text", bool: "flag"}
@@ -71,12 +72,16 @@ def _parser(program: str, command: Command) -> ArgumentParser:
             parser.add_argument(_option(name), action="store_true", help=f"{meaning[name]} (flag)")
             continue
         required = parameter.default is inspect.Parameter.empty
-        words = _type_words(parameter.annotation)
+        several = get_origin(parameter.annotation) is tuple
+        kind = get_args(parameter.annotation)[0] if several else parameter.annotation
+        words = _type_words(kind) + (", one or more" if several else "")
         closing = "required" if required else f"default: {_default_words(parameter.default)}"
         given: dict[str, Any] = {"required": True} if required else {"default": parameter.default}
+        if several:
+            given["nargs"] = "+"
         parser.add_argument(
             _option(name),
-            type=parameter.annotation,
+            type=kind,
             metavar=name.upper(),
             help=f"{meaning[name]} ({words}; {closing})".replace("%", "%%"),
             **given,

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from lightning_taskonomy.cli.commands import run_command
 from lightning_taskonomy.cli.taxonomy_solve import solve
+from lightning_taskonomy.cli.taxonomy_tournament import tournament
 
 COMMANDS = {
+    "tournament": tournament,
     "solve": solve,
 }
 

@@ -18,7 +18,9 @@ from lightning_taskonomy.output import write_text
 
 SELF = "self"
 """The fully supervised network of the target: it costs the target's own label."""
-BASELINES = frozenset({"random", "pixels", "average"})
+SCRATCH = "pixels"
+"""Training from scratch on the transfers' small set: what gain is measured against."""
+BASELINES = frozenset({"random", SCRATCH, "average"})
 """Contenders that take part in a tournament but can never be chosen."""
 COLUMNS = ("target", "sources", "order", "affinity", "win_rate_vs_scratch", "win_rate_vs_full")
 

@@ -1,0 +1,46 @@
+"""`taxonomy tournament`: from the losses of all contenders to the table of transfers."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.taxonomy import LossTable, Tournament, Transfer, Transfers
+
+
+def tournament(losses: tuple[Path, ...], out: Path, drop_incomplete: bool = False) -> None:
+    """Turn loss tables into a table of transfers: win rates, normalised to affinities by AHP.
+
+    Args:
+        losses: loss tables, Parquet, one per target; or folders of them
+        out: the table of transfers to write, a CSV
+        drop_incomplete: leave out images for which a contender's loss is missing or not finite
+    """
+    tables = [LossTable.read_parquet(path) for path in loss_files(losses)]
+    rows: list[Transfer] = []
+    for table in tables:
+        result = Tournament.from_losses(table, drop_incomplete)
+        rows.extend(result.transfers())
+        print(f"{result.target}: {len(result.contenders)} contenders on {result.images} images")
+        if result.dropped:
+            print(f"{result.target}: dropped {result.dropped} incomplete images", file=sys.stderr)
+    Transfers(tuple(rows), origin=str(out)).write_csv(out)
+    print(f"written: {out}")
+
+
+def loss_files(given: Iterable[Path]) -> list[Path]:
+    """The files among `given` and those in its folders, by target.
+
+    Raises:
+        InputError: a folder without loss tables, or two tables of one target.
+    """
+    files: dict[str, Path] = {}
+    for path in given:
+        found = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+        if not found:
+            raise InputError(f"{path}: no loss tables (*.parquet) in this folder")
+        for file in found:
+            if file.stem in files:
+                raise InputError(f"{file}: target {file.stem} has the loss table {files[file.stem]} already")
+            files[file.stem] = file
+    return [files[target] for target in sorted(files)]

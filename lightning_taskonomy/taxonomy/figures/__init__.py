@@ -1,0 +1,1 @@
+"""Pictures of taxonomies and of the evidence for them: matplotlib figures, drawn without a display."""
