@@ -4,17 +4,20 @@ import argparse
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import NoneType
 from typing import Any, NoReturn, get_args, get_origin
 
 from docstring_parser import parse_from_object
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 
 from lightning_taskonomy.errors import InputError
 
 Command = Callable[..., None]
-"""Its parameters are the options: `bool` a flag, `tuple[T, ...]` one or more words, else one word."""
+"""Its parameters are the options: `bool` a flag, `tuple[T, ...]` one or more words, else one word.
+
+A parameter that is a dataclass stands for all of its fields: options that several commands share."""
 
 # What a reader of --help sees for a type; a type not listed here says it by its own docstring.
 _TYPE_WORDS: dict[Any, str] = {Path: "path", float: "number", int: "whole number", str: "text", bool: "flag"}
@@ -56,18 +59,39 @@ def run_command(program: str, commands: Mapping[str, Command], words: Sequence[s
         raise InputError(f"{found}; {program} has {', '.join(commands)}")
     command = commands[words[0]]
     chosen = _parser(f"{program} {words[0]}", command).parse_args(list(words[1:]))
-    command(**{name: chosen[name] for name in inspect.signature(command).parameters})
+    command(**{name: _given(chosen, parameter) for name, parameter in _parameters(command).items()})
+
+
+def _given(chosen: Namespace, parameter: inspect.Parameter) -> Any:  # noqa: ANN401 - whatever it is typed as
+    shared = parameter.annotation
+    if not is_dataclass(shared):
+        return chosen[parameter.name]
+    return shared(**{field.name: chosen[field.name] for field in fields(shared)})  # type: ignore[operator]
+
+
+def _parameters(command: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(command, eval_str=True).parameters
 
 
 def _parser(program: str, command: Command) -> ArgumentParser:
     text = parse_from_object(command)  # type: ignore[no-untyped-call, unused-ignore]
-    meaning = {entry.arg_name: entry.description or "" for entry in text.params}
     description = "\n\n".join(filter(None, (text.short_description, text.long_description)))
     parser = _OneLineParser(
         prog=program, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", action="config", help="a YAML file with any of the options below")
-    for name, parameter in inspect.signature(command).parameters.items():
+    _add_options(parser, command)
+    return parser
+
+
+def _add_options(parser: ArgumentParser, command: Callable[..., Any]) -> None:
+    """Add an option for every parameter; `command` may be a dataclass, whose fields are its parameters."""
+    text = parse_from_object(command)  # type: ignore[no-untyped-call, unused-ignore]
+    meaning = {entry.arg_name: entry.description or "" for entry in text.params}
+    for name, parameter in _parameters(command).items():
+        if is_dataclass(parameter.annotation):
+            _add_options(parser, parameter.annotation)  # type: ignore[arg-type]
+            continue
         if parameter.annotation is bool:
             parser.add_argument(_option(name), action="store_true", help=f"{meaning[name]} (flag)")
             continue
@@ -86,7 +110,6 @@ def _parser(program: str, command: Command) -> ArgumentParser:
             help=f"{meaning[name]} ({words}; {closing})".replace("%", "%%"),
             **given,
         )
-    return parser
 
 
 def _option(name: str) -> str:

@@ -74,4 +74,3 @@ _register(NamedNumbers, _named_numbers, lambda pairs: ",".join(f"{k}={v:g}" for 
 _register(WholeNumbers, _whole_numbers, lambda numbers: ",".join(map(str, numbers)))
 
 NO_NAMES = Names()
-NO_NUMBERS = NamedNumbers()

@@ -16,9 +16,8 @@ def tournament(losses: tuple[Path, ...], out: Path, drop_incomplete: bool = Fals
         out: the table of transfers to write, a CSV
         drop_incomplete: leave out images for which a contender's loss is missing or not finite
     """
-    tables = [LossTable.read_parquet(path) for path in loss_files(losses)]
     rows: list[Transfer] = []
-    for table in tables:
+    for table in loss_tables(losses):
         result = Tournament.from_losses(table, drop_incomplete)
         rows.extend(result.transfers())
         print(f"{result.target}: {len(result.contenders)} contenders on {result.images} images")
@@ -28,11 +27,11 @@ def tournament(losses: tuple[Path, ...], out: Path, drop_incomplete: bool = Fals
     print(f"written: {out}")
 
 
-def loss_files(given: Iterable[Path]) -> list[Path]:
-    """The files among `given` and those in its folders, by target.
+def loss_tables(given: Iterable[Path]) -> list[LossTable]:
+    """The loss tables among `given` and those in its folders, by target.
 
     Raises:
-        InputError: a folder without loss tables, or two tables of one target.
+        InputError: not a loss table, a folder without any, or two tables of one target.
     """
     files: dict[str, Path] = {}
     for path in given:
@@ -43,4 +42,4 @@ def loss_files(given: Iterable[Path]) -> list[Path]:
             if file.stem in files:
                 raise InputError(f"{file}: target {file.stem} has the loss table {files[file.stem]} already")
             files[file.stem] = file
-    return [files[target] for target in sorted(files)]
+    return [LossTable.read_parquet(files[target]) for target in sorted(files)]

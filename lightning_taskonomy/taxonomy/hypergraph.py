@@ -19,7 +19,7 @@ class Hypergraph:
     """T targets, S sources and E hyperedges, sorted by target, then from the heaviest edge down.
 
     Edges that can never be better than another of the same target (sources a superset, weight no larger)
-    are left out: no optimum needs them.
+    are left out, unless asked for: no optimum needs them.
 
     Attributes:
         targets: the T targets, by name.
@@ -49,6 +49,7 @@ class Hypergraph:
         trainable: Collection[str],
         importance: Mapping[str, float],
         cost: Mapping[str, float],
+        with_dominated: bool = False,
     ) -> Self:
         """Collect the candidates whose target is wanted and whose sources may all be trained.
 
@@ -61,6 +62,7 @@ class Hypergraph:
             trainable: tasks that may be trained fully.
             importance: weight of a target; 1 where absent.
             cost: label cost of a source; 1 where absent.
+            with_dominated: keep the edges that no optimum needs.
         """
         names = tuple(sorted(targets))
         sources = tuple(sorted(trainable))
@@ -88,7 +90,7 @@ class Hypergraph:
             np.searchsorted(target, np.arange(len(names) + 1)),
             np.array([cost.get(name, 1.0) for name in sources], np.float64),
         )
-        return graph.keep(~graph._dominated())
+        return graph if with_dominated else graph.keep(~graph._dominated())
 
     def keep(self, wanted: Booleans) -> Self:
         """The same graph with only the edges that `wanted`, (E,), marks."""

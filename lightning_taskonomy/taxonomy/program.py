@@ -23,6 +23,21 @@ _SEARCH_FROM = 20
 """Undecided sources from which the compiled search beats HiGHS on what the relaxation leaves."""
 
 
+class InfeasibleBudgetError(InputError):
+    """A budget that cannot serve every target.
+
+    Attributes:
+        least_budget: the least one that can.
+    """
+
+    def __init__(self, budget: float, unserved: Collection[str], least_budget: float) -> None:
+        self.least_budget = least_budget
+        super().__init__(
+            f"budget: {budget:g} cannot serve every target; left without a transfer: {', '.join(unserved)}; "
+            f"the least budget that works is {least_budget:g}"
+        )
+
+
 @dataclass(frozen=True)
 class TaxonomyProblem:
     """Maximise importance times affinity over one transfer per target, within the labelling budget.
@@ -85,16 +100,22 @@ class TaxonomyProblem:
             InputError: a target has no candidate, or the budget cannot serve all of them; says which targets,
                 and the least budget that works.
         """
-        return next(self.solve_grid([self.budget], [self.max_order]))
+        answer = next(self.solve_grid([self.budget], [self.max_order]))
+        if isinstance(answer, InfeasibleBudgetError):
+            raise answer
+        return answer
 
-    def solve_grid(self, budgets: Iterable[float], max_orders: Iterable[int | None]) -> Iterator[Taxonomy]:
+    def solve_grid(
+        self, budgets: Iterable[float], max_orders: Iterable[int | None]
+    ) -> Iterator["Taxonomy | InfeasibleBudgetError"]:
         """Solve for every maximum order and budget, order by order, budgets as given.
 
         Neighbours help each other: prices learnt at one budget start the next, and its taxonomy, still
-        affordable at a larger budget, is a first answer there.
+        affordable at a larger budget, is a first answer there. A budget that cannot serve every target gives
+        the error in the place of a taxonomy.
 
         Raises:
-            InputError: as `solve`.
+            InputError: a target has no candidate.
         """
         budgets, max_orders = list(budgets), list(max_orders)
         many = len(budgets) * len(max_orders) >= _HIGHS_FROM_PROGRAMS
@@ -104,10 +125,19 @@ class TaxonomyProblem:
             small = len(graph.edges) <= _HIGHS_UP_TO_EDGES
             solver: Solver = "highs" if many and small else self.solver
             relaxed: Relaxed | None = None
+            refusal: InfeasibleBudgetError | None = None
             for budget in budgets:
+                if refusal is not None and budget < refusal.least_budget:
+                    yield refusal
+                    continue
                 problem = replace(self, budget=budget, max_order=max_order, solver=solver)
-                relaxed, trained, upper = problem._optimum(graph, relaxed)
-                yield problem._taxonomy(graph, trained, upper)
+                try:
+                    relaxed, trained, upper = problem._optimum(graph, relaxed)
+                except InfeasibleBudgetError as error:
+                    refusal = error
+                    yield refusal
+                else:
+                    yield problem._taxonomy(graph, trained, upper)
 
     @cached_property
     def wanted_targets(self) -> tuple[str, ...]:
@@ -117,7 +147,15 @@ class TaxonomyProblem:
 
     @cached_property
     def graph(self) -> Hypergraph:
-        """The candidate transfers of every order."""
+        """The candidate transfers of every order that an optimum may need."""
+        return self._build(with_dominated=False)
+
+    @cached_property
+    def graph_with_dominated(self) -> Hypergraph:
+        """The candidate transfers of every order, all of them."""
+        return self._build(with_dominated=True)
+
+    def _build(self, with_dominated: bool) -> Hypergraph:
         if not self.wanted_targets:
             raise InputError(f"targets: no task of {self.transfers.origin} is left to be solved")
         barred = {*self.target_only, *self.excluded}
@@ -127,6 +165,7 @@ class TaxonomyProblem:
             [task for task in self.transfers.tasks if task not in barred],
             self.importance,
             self.cost,
+            with_dominated,
         )
 
     def _check_numbers(self) -> None:
@@ -205,15 +244,12 @@ class TaxonomyProblem:
             raise InputError(f"time-limit: no taxonomy was found within {self.time_limit:g} seconds")
         return trained, upper
 
-    def _infeasible(self, graph: Hypergraph, forced: Booleans, banned: Booleans) -> InputError:
+    def _infeasible(self, graph: Hypergraph, forced: Booleans, banned: Booleans) -> "InfeasibleBudgetError":
         from lightning_taskonomy.taxonomy.statement import Statement
 
         statement = Statement(graph, whole_capacity(graph, self.budget), forced, banned)
-        unserved = ", ".join(graph.targets[index] for index in statement.unserved())
-        return InputError(
-            f"budget: {self.budget:g} cannot serve every target; left without a transfer: {unserved}; "
-            f"the least budget that works is {statement.least_budget():g}"
-        )
+        unserved = [graph.targets[index] for index in statement.unserved()]
+        return InfeasibleBudgetError(self.budget, unserved, statement.least_budget())
 
     def _taxonomy(self, graph: Hypergraph, trained: Booleans, upper: float) -> Taxonomy:
         """Report only sources that a chosen transfer uses, or that were forced in."""

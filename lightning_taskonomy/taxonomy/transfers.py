@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import write_text
+from lightning_taskonomy.output import write_csv
 
 SELF = "self"
 """The fully supervised network of the target: it costs the target's own label."""
@@ -146,13 +146,12 @@ class Transfers:
         Raises:
             InputError: the file cannot be written.
         """
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow((*COLUMNS, *self.extra_columns))
-        for row in self.rows:
-            numbers = ("" if x is None else repr(float(x)) for x in (row.affinity, row.gain, row.quality))
-            writer.writerow((row.target, row.label, row.order, *numbers, *row.extra))
-        write_text(Path(path), text.getvalue())
+        columns = (*COLUMNS, *self.extra_columns)
+        rows = (
+            (row.target, row.label, row.order, row.affinity, row.gain, row.quality, *row.extra)
+            for row in self.rows
+        )
+        write_csv(Path(path), columns, rows)
 
 
 def _read(lines: Iterator[list[str]], origin: str) -> Transfers:

@@ -17,6 +17,7 @@ from lightning_taskonomy.taxonomy.figures.style import (
     inch_axes,
     ink_on,
     new_figure,
+    styled,
 )
 from lightning_taskonomy.taxonomy.figures.titles import title_of
 from lightning_taskonomy.taxonomy.taxonomy import Taxonomy
@@ -33,6 +34,7 @@ _HEAD, _FOOT = 1.15, 0.3
 _DIMMED_PER_LINE = 6
 
 
+@styled
 def draw_taxonomy(taxonomy: Taxonomy) -> Figure:
     """The hyperedges of a taxonomy, with gain and quality of every target (as the paper's Fig. 8, unrolled).
 

@@ -1,6 +1,7 @@
 """The look that all pictures share, and saving them: SVG and PNG, the same bytes for the same input."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -9,6 +10,8 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 
 from lightning_taskonomy.output import whole_file
+
+Colour = tuple[float, float, float, float] | str
 
 INK = "#22262b"
 FAINT = "#9aa1a9"
@@ -35,7 +38,7 @@ SOURCE_COLOURS = (
     "#6b8e23",
 )
 
-_SETTINGS = {
+_SETTINGS: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "sans-serif"],
     "font.size": 9.0,
@@ -48,7 +51,8 @@ _SETTINGS = {
     "svg.fonttype": "none",
     "svg.hashsalt": "lightning_taskonomy",
 }
-matplotlib.rcParams.update(_SETTINGS)
+styled = matplotlib.rc_context(_SETTINGS)  # type: ignore[arg-type, unused-ignore]
+"""Decorates whatever draws or saves: the settings of the program that called us stay as they were."""
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -67,12 +71,13 @@ def inch_axes(figure: Figure) -> Axes:
     return axes
 
 
-def ink_on(colour: tuple[float, ...] | str) -> str:
+def ink_on(colour: Colour) -> str:
     """Black or white, whichever is easier to read on a background."""
     red, green, blue = to_rgb(colour)
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
 
 
+@styled
 def save_figure(figure: Figure, stem: Path) -> None:
     """Write `<stem>.svg` and `<stem>.png`, each whole or not at all.
 

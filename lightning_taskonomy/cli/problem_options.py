@@ -1,0 +1,55 @@
+"""What several commands ask about the boolean program."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from lightning_taskonomy.cli.option_types import NO_NAMES, NamedNumbers, Names
+from lightning_taskonomy.taxonomy import TaxonomyProblem, Transfers
+
+
+@dataclass(frozen=True)
+class ProblemOptions:
+    """The labelling problem, but for table, budget and order.
+
+    Attributes:
+        targets: tasks to be solved; by default every target of the table
+        importance: weight of a target in the objective; 1 where not given
+        cost: label cost of a task, in units of label cost; 1 where not given, 0 for free labels
+        target_only: tasks that must not be trained fully
+        source_only: tasks that need not be solved
+        trained: tasks that are trained fully in any case; their cost counts
+        excluded: tasks that must not be trained fully, for another reason than their role
+        solver: auto (relaxation, then HiGHS or branch and bound for what it leaves) or highs (HiGHS alone)
+        time_limit: seconds for what the relaxation leaves open; by default until proven optimal
+        gap: share of the objective within which the answer need not be improved
+    """
+
+    targets: Names | None = None
+    importance: NamedNumbers | None = None
+    cost: NamedNumbers | None = None
+    target_only: Names = NO_NAMES
+    source_only: Names = NO_NAMES
+    trained: Names = NO_NAMES
+    excluded: Names = NO_NAMES
+    solver: Literal["auto", "highs"] = TaxonomyProblem.solver
+    time_limit: float | None = None
+    gap: float = TaxonomyProblem.gap
+
+    def problem(self, transfers: Path, budget: float = 1, max_order: int | None = None) -> TaxonomyProblem:
+        """The problem on a table of transfers.
+
+        Raises:
+            InputError: a bad table or option.
+        """
+        return TaxonomyProblem(Transfers.read_csv(transfers), budget, max_order, **self.named())
+
+    def named(self) -> dict[str, Any]:
+        """The options given, by name, as `TaxonomyProblem` takes them; what is not given is its default."""
+        options = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in options.items() if value is not None}
+
+
+def budgets_for(given: tuple[int, ...] | None, transfers: Transfers) -> tuple[int, ...]:
+    """The budgets asked for; by default from 1 to the number of tasks."""
+    return given if given is not None else tuple(range(1, len(transfers.tasks) + 1))

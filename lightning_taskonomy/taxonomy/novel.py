@@ -1,0 +1,187 @@
+"""Novel tasks: each target in turn as one that has no labels to speak of, all others as sources (Fig. 10)."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.output import write_csv
+from lightning_taskonomy.taxonomy.losses import LossTable
+from lightning_taskonomy.taxonomy.tournament import Tournament
+from lightning_taskonomy.taxonomy.transfers import SCRATCH, SELF, Transfer, Transfers
+
+RIVALS = (
+    "random",
+    "autoencoder",
+    "denoise",
+    "colorization",
+    "impainting_whole",
+    "inpainting_whole",
+    "jigsaw",
+    "ego_motion",
+    "class_1000",
+    "class_places",
+)
+"""What a novel task would otherwise be transferred from: an untrained encoder, self-supervised features and
+classification features. Those that a table does not have are passed over."""
+COLUMNS = ("target", "max_order", "sources", "order", "affinity", "win_rate_vs_scratch", "win_rate_vs_full")
+
+
+@dataclass(frozen=True)
+class NovelTask:
+    """The best transfer to one novel target, up to one order, and how it fares.
+
+    Attributes:
+        max_order: the largest order allowed.
+        transfer: the transfer of the highest affinity from other tasks (the all-for-one policy).
+        win_rates: by rival, the share of test images on which it beats a readout on that one source; None
+            where the rival is unknown for this target.
+        losses: mean loss by contender: the transfer under its own label, then `pixels`, `self` and the
+            rivals; empty without loss tables.
+    """
+
+    max_order: int
+    transfer: Transfer
+    win_rates: Mapping[str, float | None]
+    losses: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class NovelTasks:
+    """The all-for-one policy of every target.
+
+    Attributes:
+        rows: by target, then by order.
+        rivals: the contenders of the win-rate table beside scratch and full supervision.
+        measured: whether win rates against rivals were counted on images; else they are implied by the
+            affinities: for the two alone, i beats j on p_i / (p_i + p_j) of the images.
+    """
+
+    rows: tuple[NovelTask, ...]
+    rivals: tuple[str, ...]
+    measured: bool
+
+    @classmethod
+    def of(
+        cls,
+        transfers: Transfers,
+        max_orders: Iterable[int],
+        rivals: Collection[str] | None = None,
+        losses: Mapping[str, LossTable] | None = None,
+        drop_incomplete: bool = False,
+        after_each: Callable[[], None] = lambda: None,
+    ) -> "NovelTasks":
+        """Find the best transfer to every target from all other tasks.
+
+        Args:
+            transfers: the table.
+            max_orders: largest numbers of sources.
+            rivals: first-order sources to compare with; by default those of `RIVALS` in the table.
+            losses: by target, loss tables for win rates counted on images and for raw losses.
+            drop_incomplete: leave out images with a missing or non-finite loss.
+            after_each: called after each target, to show progress.
+
+        Raises:
+            InputError: an unknown rival, or a target without a transfer from other tasks.
+        """
+        sources = {row.sources[0] for row in transfers if row.order == 1 and not row.is_self}
+        for rival in rivals or ():
+            if rival not in sources:
+                raise InputError(f"rivals: {rival} is never a first-order source in {transfers.origin}")
+        known = tuple(rivals) if rivals is not None else tuple(name for name in RIVALS if name in sources)
+        rows: list[NovelTask] = []
+        for target in transfers.targets:
+            mine = [row for row in transfers if row.target == target]
+            table = None if losses is None else _loss_table(losses, target)
+            held = None if table is None else Tournament.from_losses(table, drop_incomplete)
+            rows += [
+                _policy(mine, target, max_order, known, held, transfers.origin)
+                for max_order in sorted(set(max_orders))
+            ]
+            after_each()
+        return cls(tuple(rows), known, losses is not None)
+
+    def save_tables(self, folder: Path) -> None:
+        """Write `novel.csv`, and `novel_losses.csv` where losses are known.
+
+        Raises:
+            InputError: a file cannot be written.
+        """
+        prefix = "win_rate_vs_" if self.measured else "implied_win_rate_vs_"
+        columns = (*COLUMNS, *(prefix + rival for rival in self.rivals))
+        rows = []
+        for row in self.rows:
+            transfer = row.transfer
+            found = (transfer.affinity, transfer.gain, transfer.quality)
+            rates = (row.win_rates[rival] for rival in self.rivals)
+            rows.append((transfer.target, row.max_order, transfer.label, transfer.order, *found, *rates))
+        write_csv(folder / "novel.csv", columns, rows)
+        if self.measured:
+            lines = [
+                (row.transfer.target, row.max_order, contender, loss)
+                for row in self.rows
+                for contender, loss in row.losses.items()
+            ]
+            write_csv(folder / "novel_losses.csv", ("target", "max_order", "contender", "mean_loss"), lines)
+
+
+def _loss_table(losses: Mapping[str, LossTable], target: str) -> LossTable:
+    if target not in losses:
+        raise InputError(f"losses: no loss table for the target {target}; expected {target}.parquet")
+    return losses[target]
+
+
+def _policy(
+    rows: Collection[Transfer],
+    target: str,
+    max_order: int,
+    rivals: tuple[str, ...],
+    held: Tournament | None,
+    origin: str,
+) -> NovelTask:
+    allowed = [
+        row
+        for row in rows
+        if row.affinity is not None
+        and not row.is_baseline
+        and row.order <= max_order
+        and target not in row.trained_tasks
+    ]
+    if not allowed:
+        raise InputError(f"{origin}: no transfer of order up to {max_order} from other tasks to {target}")
+    best = min(allowed, key=lambda row: (-(row.affinity or 0.0), row.order, sorted(row.sources)))
+    if held is not None:
+        return _measured(best, max_order, rivals, held)
+    affinity = {row.sources[0]: row.affinity for row in rows if row.order == 1}
+    rates = {
+        # A network does not compete with itself, and a novel task has no encoder of its own.
+        rival: None
+        if rival == target or (rival,) == best.sources
+        else _implied(best.affinity, affinity.get(rival))
+        for rival in rivals
+    }
+    return NovelTask(max_order, best, rates, {})
+
+
+def _implied(own: float | None, rival: float | None) -> float | None:
+    """AHP makes the ratio of affinities the ratio of wins to losses, as Bradley and Terry's model does."""
+    if own is None or rival is None or own + rival == 0:
+        return None
+    return own / (own + rival)
+
+
+def _measured(best: Transfer, max_order: int, rivals: tuple[str, ...], held: Tournament) -> NovelTask:
+    place = {frozenset(name.split("+")): index for index, name in enumerate(held.contenders)}
+    own = place.get(frozenset(best.sources))
+    if own is None:
+        raise InputError(f"losses of {best.target}: no column for the chosen transfer {best.label}")
+    rates: dict[str, float | None] = {}
+    losses = {best.label: float(held.mean_losses[own])}
+    for name in (SCRATCH, SELF, *rivals):
+        index = place.get(frozenset([name]))
+        if index is None or index == own or name == best.target:
+            rates[name] = None
+            continue
+        rates[name] = float(held.win_rates[own, index])
+        losses[name] = float(held.mean_losses[index])
+    return NovelTask(max_order, best, {rival: rates[rival] for rival in rivals}, losses)

@@ -1,0 +1,235 @@
+"""Sensitivity: how far affinities and solutions move between two measurements (the paper's supplement)."""
+
+import itertools
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.output import write_csv
+from lightning_taskonomy.taxonomy.program import InfeasibleBudgetError, TaxonomyProblem
+from lightning_taskonomy.taxonomy.taxonomy import Taxonomy
+from lightning_taskonomy.taxonomy.transfers import Transfer, Transfers
+
+Key = tuple[str, frozenset[str]]
+
+OVERALL = "all"
+"""Stands in the place of a target where all transfers are compared at once."""
+_LEAST_TRANSFERS = 3
+CORRELATION_COLUMNS = ("first", "second", "target", "transfers", "spearman")
+POLICY_COLUMNS = (
+    "first",
+    "second",
+    "budget",
+    "sources_of_first",
+    "sources_of_second",
+    "overlap_of_sources",
+    "objective_of_second",
+    "policy_of_first_scored_by_second",
+    "relative_change",
+)
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Spearman's rank correlation of the affinities of two tables.
+
+    Attributes:
+        first: name of one table.
+        second: name of the other.
+        target: the target compared, or `OVERALL`.
+        transfers: how many transfers both tables have.
+        spearman: the correlation; NaN for fewer than three transfers or where a table's are all equal.
+    """
+
+    first: str
+    second: str
+    target: str
+    transfers: int
+    spearman: float
+
+
+@dataclass(frozen=True)
+class PolicyChange:
+    """What becomes of a policy when another table is the judge.
+
+    Attributes:
+        first: the table the policy was solved on.
+        second: the table that judges.
+        budget: label units.
+        sources_of_first: what the policy trains.
+        sources_of_second: what the judge's own optimum trains.
+        overlap: of the two sets, Jaccard's index.
+        objective_of_second: the judge's own optimum.
+        scored: the policy's transfers with the judge's affinities.
+    """
+
+    first: str
+    second: str
+    budget: float
+    sources_of_first: tuple[str, ...]
+    sources_of_second: tuple[str, ...]
+    overlap: float
+    objective_of_second: float
+    scored: float
+
+    @property
+    def relative_change(self) -> float:
+        """By which share of the judge's optimum the policy falls short; 0 for as good, −0.1 for 10 % less."""
+        return self.scored / self.objective_of_second - 1 if self.objective_of_second else 0.0
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """All pairs of two or more tables, compared on the transfers that all of them measured.
+
+    Attributes:
+        names: of the tables.
+        correlations: per pair, overall and then by target.
+        changes: per ordered pair and budget.
+        left_out: budgets that cannot serve every target, with the reason.
+        ignored: by table, how many of its candidates another table lacks.
+    """
+
+    names: tuple[str, ...]
+    correlations: tuple[Correlation, ...]
+    changes: tuple[PolicyChange, ...]
+    left_out: Mapping[float, str]
+    ignored: Mapping[str, int]
+
+    @classmethod
+    def of(
+        cls,
+        tables: Mapping[str, Transfers],
+        budgets: Iterable[float],
+        after_each: Callable[[], None] = lambda: None,
+        **options: Any,  # noqa: ANN401 - passed on
+    ) -> "Sensitivity":
+        """Compare the tables.
+
+        Args:
+            tables: two or more, by name.
+            budgets: label units to solve for.
+            after_each: called after each table's budgets are solved, to show progress.
+            options: further fields of `TaxonomyProblem`.
+
+        Raises:
+            InputError: fewer than two tables, nothing in common, or no feasible budget.
+        """
+        if len(tables) < 2:
+            raise InputError(f"transfers: expected two tables or more, found {len(tables)}")
+        budgets = sorted(set(budgets))
+        affinities = {name: _candidates(table) for name, table in tables.items()}
+        common = set.intersection(*(set(rows) for rows in affinities.values()))
+        if not common:
+            raise InputError(f"transfers: {', '.join(tables)} have no transfer in common")
+        shared = {name: _restricted(table, common) for name, table in tables.items()}
+        pairs = list(itertools.combinations(tables, 2))
+        correlations = [
+            correlation for pair in pairs for correlation in _correlations(pair, affinities, common)
+        ]
+        solved: dict[str, dict[float, Taxonomy]] = {}
+        left_out: dict[float, str] = {}
+        for name, table in shared.items():
+            solved[name] = _solve(TaxonomyProblem(table, **options), budgets, left_out)
+            after_each()
+        feasible = [budget for budget in budgets if all(budget in answers for answers in solved.values())]
+        if not feasible:
+            raise InputError(next(iter(left_out.values()), "budgets: none is given"))
+        changes = [
+            _change(pair, budget, solved, affinities[pair[1]], options.get("importance", {}))
+            for pair in itertools.permutations(tables, 2)
+            for budget in feasible
+        ]
+        ignored = {name: len(rows) - len(common) for name, rows in affinities.items()}
+        return cls(tuple(tables), tuple(correlations), tuple(changes), left_out, ignored)
+
+    def save_tables(self, folder: Path) -> None:
+        """Write `correlations.csv` and `policies.csv`.
+
+        Raises:
+            InputError: a file cannot be written.
+        """
+        correlations = (
+            (c.first, c.second, c.target, c.transfers, None if math.isnan(c.spearman) else c.spearman)
+            for c in self.correlations
+        )
+        changes = (
+            (
+                *(c.first, c.second, c.budget, "+".join(c.sources_of_first), "+".join(c.sources_of_second)),
+                *(c.overlap, c.objective_of_second, c.scored, c.relative_change),
+            )
+            for c in self.changes
+        )
+        write_csv(folder / "correlations.csv", CORRELATION_COLUMNS, correlations)
+        write_csv(folder / "policies.csv", POLICY_COLUMNS, changes)
+
+
+def _key(transfer: Transfer) -> Key:
+    return transfer.target, frozenset(transfer.sources)
+
+
+def _candidates(table: Transfers) -> dict[Key, float]:
+    return {_key(row): row.affinity for row in table.candidates() if row.affinity is not None}
+
+
+def _restricted(table: Transfers, common: Collection[Key]) -> Transfers:
+    rows = tuple(row for row in table.candidates() if _key(row) in common)
+    return Transfers(rows, table.extra_columns, table.origin)
+
+
+def _correlations(
+    pair: tuple[str, str], affinities: Mapping[str, Mapping[Key, float]], common: Collection[Key]
+) -> list[Correlation]:
+    first, second = pair
+    groups: dict[str, list[Key]] = {OVERALL: sorted(common, key=lambda key: (key[0], sorted(key[1])))}
+    for key in groups[OVERALL]:
+        groups.setdefault(key[0], []).append(key)
+    return [
+        Correlation(
+            first,
+            second,
+            target,
+            len(keys),
+            spearman([affinities[first][key] for key in keys], [affinities[second][key] for key in keys]),
+        )
+        for target, keys in groups.items()
+    ]
+
+
+def spearman(first: Sequence[float], second: Sequence[float]) -> float:
+    """Spearman's rank correlation; NaN for fewer than three values or where one side does not vary."""
+    if len(first) < _LEAST_TRANSFERS or len(set(first)) == 1 or len(set(second)) == 1:
+        return math.nan
+    return float(np.asarray(stats.spearmanr(first, second).statistic))
+
+
+def _solve(
+    problem: TaxonomyProblem, budgets: Sequence[float], left_out: dict[float, str]
+) -> dict[float, Taxonomy]:
+    answers: dict[float, Taxonomy] = {}
+    for budget, answer in zip(budgets, problem.solve_grid(budgets, [problem.max_order]), strict=True):
+        if isinstance(answer, InfeasibleBudgetError):
+            left_out[budget] = str(answer)
+        else:
+            answers[budget] = answer
+    return answers
+
+
+def _change(
+    pair: tuple[str, str],
+    budget: float,
+    solved: Mapping[str, Mapping[float, Taxonomy]],
+    judge: Mapping[Key, float],
+    importance: Mapping[str, float],
+) -> PolicyChange:
+    own, other = (solved[name][budget] for name in pair)
+    union = set(own.sources) | set(other.sources)
+    overlap = len(set(own.sources) & set(other.sources)) / len(union) if union else 1.0
+    scored = math.fsum(importance.get(t.target, 1.0) * judge[_key(t)] for t in own.transfers)
+    return PolicyChange(*pair, budget, own.sources, other.sources, overlap, other.objective, scored)
