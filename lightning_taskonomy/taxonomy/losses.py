@@ -4,6 +4,7 @@ The file is Parquet, one per target, named `<target>.parquet`: a column `image` 
 of numbers per contender, named like the `sources` of a transfers table.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,8 @@ class LossTable:
         try:
             schema = parquet.read_schema(path)
         except OSError as error:
-            raise InputError(f"{path}: cannot read the loss table ({error.strerror or error})") from error
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise InputError(f"{path}: cannot read the loss table ({reason})") from error
         except pa.ArrowInvalid as error:
             raise InputError(f"{path}: not a Parquet file ({error})") from error
         _check_schema(path, schema)

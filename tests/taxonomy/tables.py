@@ -1,6 +1,8 @@
 """Random transfers tables, and the boolean program solved by trying every choice of sources."""
 
+import csv
 import itertools
+from pathlib import Path
 
 import numpy as np
 
@@ -73,3 +75,9 @@ def best_by_trying_all(
             else:
                 best = total if best is None else max(best, total)
     return best
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV by column."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))

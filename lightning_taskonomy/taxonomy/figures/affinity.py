@@ -8,6 +8,7 @@ from lightning_taskonomy.taxonomy.figures.style import new_figure, styled
 from lightning_taskonomy.taxonomy.figures.titles import title_of
 
 _CELL, _LEFT, _TOP, _BOTTOM, _BETWEEN, _RIGHT = 0.21, 1.95, 0.95, 1.75, 0.4, 0.9
+_LEAST_WIDTH = 3.3  # of a panel, so that its title fits
 
 
 @styled
@@ -20,7 +21,7 @@ def draw_affinity(matrix: AffinityMatrix) -> Figure:
     before = (
         "losses, rescaled to [0, 1]" if matrix.rescaled_losses else "1 − win rate against full supervision"
     )
-    panel = (len(sources) * _CELL, len(targets) * _CELL)
+    panel = (max(len(sources) * _CELL, _LEAST_WIDTH), len(targets) * _CELL)
     width = _LEFT + 2 * panel[0] + _BETWEEN + _RIGHT
     height = _TOP + panel[1] + _BOTTOM
     figure = new_figure(width, height)
