@@ -5,7 +5,7 @@ import io
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lightning_taskonomy.errors import InputError
@@ -24,6 +24,24 @@ def make_folder(folder: Path) -> Path:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{folder}: cannot write to this output folder (permission denied)")
     return folder
+
+
+@contextmanager
+def output_folder(folder: Path) -> Iterator[Path]:
+    """Yield `folder`, created if need be before long work begins; an error leaves no empty folder behind.
+
+    Raises:
+        InputError: the folder cannot be created or written to.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    make_folder(folder)
+    try:
+        yield folder
+    except BaseException:
+        with suppress(OSError):  # not empty: what is whole may stay
+            for path in missing:
+                path.rmdir()
+        raise
 
 
 @contextmanager

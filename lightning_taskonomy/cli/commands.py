@@ -23,6 +23,9 @@ A parameter that is a dataclass stands for all of its fields: options that sever
 _TYPE_WORDS: dict[Any, str] = {Path: "path", float: "number", int: "whole number", str: "text", bool: "flag"}
 
 
+_NUMBERS = {"int": "whole number", "float": "number"}
+
+
 class _OneLineParser(ArgumentParser):
     """A parser whose complaint is one line, not a usage text and a line."""
 
@@ -32,9 +35,14 @@ class _OneLineParser(ArgumentParser):
         line = re.sub(r"<class '([\w.]+)'>", r"\1", line)
         # For "number or none", jsonargparse recounts both attempts: keep what it says of the first.
         line = re.sub(
-            r"Does not validate .*? Errors: - (.*?) - Expected a NoneType .*?Given value: ", r"\1; got ", line
+            r"Does not validate .*? Errors: - (.*?) - Expected (?:a )?NoneType .*?Given value: ",
+            r"\1. Got value: ",
+            line,
         )
         line = re.sub(r"Not of type \w+: ", "", line)
+        line = re.sub(r"(got '.*?')[.;] [Gg]ot value: .*", r"\1", line)
+        line = re.sub(r"typing\.Literal\[(.*?)\]", r"value of \1", line)
+        line = re.sub(r"Expected a (int|float)\b", lambda found: f"Expected a {_NUMBERS[found[1]]}", line)
         raise InputError(f"{line} (see {self.prog} --help)") from ex
 
 
@@ -125,7 +133,9 @@ def _type_words(annotation: Any) -> str:  # noqa: ANN401 - annotations have no c
 
 
 def _default_words(default: object) -> str:
-    return "none" if default is None or default == {} or default == () else str(default)
+    if default is None or default == ():
+        return "none"
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
 def _group_help(program: str, commands: Mapping[str, Command]) -> str:

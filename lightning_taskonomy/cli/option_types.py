@@ -1,7 +1,7 @@
 """Options with a syntax of their own: `a,b`, `t=2,u=0.5` and `1:26`. In YAML, plain lists and mappings."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from jsonargparse.typing import register_type
@@ -13,8 +13,21 @@ class Names(tuple[str, ...]):
     __slots__ = ()
 
 
-class NamedNumbers(dict[str, float]):
+class NamedNumbers(Mapping[str, float]):
     """name=number pairs joined by commas, as in a=2,b=0.5."""
+
+    # Not a dictionary: jsonargparse would take one from YAML for its own and lose its entries.
+    def __init__(self, numbers: Mapping[str, float]) -> None:
+        self._numbers = dict(numbers)
+
+    def __getitem__(self, name: str) -> float:
+        return self._numbers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
 
 
 class WholeNumbers(tuple[int, ...]):
@@ -36,7 +49,7 @@ def _named_numbers(value: object) -> NamedNumbers:
         pairs = [(str(name), number) for name, number in value.items()]
     else:
         pairs = [(part.partition("=")[0].strip(), part.partition("=")[2]) for part in str(value).split(",")]
-    numbers = NamedNumbers()
+    numbers: dict[str, float] = {}
     for name, number in pairs:
         try:
             numbers[name] = float(number)
@@ -46,7 +59,7 @@ def _named_numbers(value: object) -> NamedNumbers:
             raise ValueError(f"expected name=number pairs joined by commas, as in a=2,b=0.5; got {value!r}")
     if len(numbers) < len(pairs):
         raise ValueError(f"a name is given twice in {value!r}")
-    return numbers
+    return NamedNumbers(numbers)
 
 
 def _whole_numbers(value: object) -> WholeNumbers:

@@ -7,7 +7,7 @@ from lightning_taskonomy.cli.option_types import WholeNumbers
 from lightning_taskonomy.cli.problem_options import ProblemOptions, budgets_for
 from lightning_taskonomy.cli.progress import progress
 from lightning_taskonomy.cli.taxonomy_tournament import loss_tables
-from lightning_taskonomy.output import make_folder
+from lightning_taskonomy.output import output_folder
 from lightning_taskonomy.taxonomy.affinity_matrix import AffinityMatrix
 from lightning_taskonomy.taxonomy.evaluation import Evaluation
 from lightning_taskonomy.taxonomy.tree import order_of_tasks
@@ -40,30 +40,30 @@ def evaluate(
     table = problem.transfers
     chosen = budgets_for(budgets, table)
     matrix = AffinityMatrix.from_transfers(table, loss_tables(losses) if losses else None)
-    make_folder(out)
-    with progress("solving", len(chosen) * len(orders)) as step:
-        evaluation = Evaluation.of(problem, chosen, orders, step)
-    for max_order, least in evaluation.least_budgets.items():
-        print(
-            f"order {max_order}: budgets below {least:g} cannot serve every target: left out", file=sys.stderr
-        )
+    with output_folder(out):
+        with progress("solving", len(chosen) * len(orders)) as step:
+            evaluation = Evaluation.of(problem, chosen, orders, step)
+        for max_order, least in evaluation.least_budgets.items():
+            print(
+                f"order {max_order}: budgets below {least:g} cannot serve every target: left out",
+                file=sys.stderr,
+            )
 
-    from lightning_taskonomy.taxonomy.figures.affinity import draw_affinity  # matplotlib takes its time
-    from lightning_taskonomy.taxonomy.figures.grid import draw_grid
-    from lightning_taskonomy.taxonomy.figures.heat_maps import draw_heat_maps
-    from lightning_taskonomy.taxonomy.figures.style import save_figure
+        from lightning_taskonomy.taxonomy.figures.affinity import draw_affinity  # matplotlib takes its time
+        from lightning_taskonomy.taxonomy.figures.grid import draw_grid
+        from lightning_taskonomy.taxonomy.figures.heat_maps import draw_heat_maps
+        from lightning_taskonomy.taxonomy.figures.style import save_figure
 
-    tasks = order_of_tasks(table)
-    save_figure(draw_grid(evaluation, tasks, "gain"), out / "grid_gain")
-    save_figure(draw_grid(evaluation, tasks, "quality"), out / "grid_quality")
-    targets = [task for task in tasks if task in problem.wanted_targets]
-    save_figure(draw_heat_maps(evaluation, targets), out / "heat_maps")
-    save_figure(draw_affinity(matrix), out / "affinity")
-    evaluation.save_tables(out)
-    for (max_order, budget), taxonomy in evaluation.taxonomies.items():
-        means = (("gain", taxonomy.mean_gain), ("quality", taxonomy.mean_quality))
-        words = "".join(f"  {name} {value:.3f}" for name, value in means if value is not None)
-        print(f"order {max_order}  budget {budget:>3g}  objective {taxonomy.objective:.4f}{words}")
-    print(
-        f"written: {out}: policies.csv, summary.csv; grid_gain, grid_quality, heat_maps, affinity (svg, png)"
-    )
+        tasks = order_of_tasks(table)
+        save_figure(draw_grid(evaluation, tasks, "gain"), out / "grid_gain")
+        save_figure(draw_grid(evaluation, tasks, "quality"), out / "grid_quality")
+        targets = [task for task in tasks if task in problem.wanted_targets]
+        save_figure(draw_heat_maps(evaluation, targets), out / "heat_maps")
+        save_figure(draw_affinity(matrix), out / "affinity")
+        evaluation.save_tables(out)
+        for (max_order, budget), taxonomy in evaluation.taxonomies.items():
+            means = (("gain", taxonomy.mean_gain), ("quality", taxonomy.mean_quality))
+            words = "".join(f"  {name} {value:.3f}" for name, value in means if value is not None)
+            print(f"order {max_order}  budget {budget:>3g}  objective {taxonomy.objective:.4f}{words}")
+        pictures = "grid_gain, grid_quality, heat_maps, affinity (svg, png)"
+        print(f"written: {out}: policies.csv, summary.csv; {pictures}")

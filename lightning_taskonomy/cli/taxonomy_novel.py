@@ -5,7 +5,7 @@ from pathlib import Path
 from lightning_taskonomy.cli.option_types import Names, WholeNumbers
 from lightning_taskonomy.cli.progress import progress
 from lightning_taskonomy.cli.taxonomy_tournament import loss_tables
-from lightning_taskonomy.output import make_folder
+from lightning_taskonomy.output import output_folder
 from lightning_taskonomy.taxonomy import Transfers
 from lightning_taskonomy.taxonomy.novel import NovelTasks
 from lightning_taskonomy.taxonomy.tree import order_of_tasks
@@ -34,20 +34,20 @@ def novel(
     """
     table = Transfers.read_csv(transfers)
     tables = {found.target: found for found in loss_tables(losses)} if losses else None
-    make_folder(out)
-    with progress("targets", len(table.targets)) as step:
-        result = NovelTasks.of(table, orders, rivals, tables, drop_incomplete, step)
+    with output_folder(out):
+        with progress("targets", len(table.targets)) as step:
+            result = NovelTasks.of(table, orders, rivals, tables, drop_incomplete, step)
 
-    from lightning_taskonomy.taxonomy.figures.novel import draw_novel  # matplotlib takes its time
-    from lightning_taskonomy.taxonomy.figures.style import save_figure
+        from lightning_taskonomy.taxonomy.figures.novel import draw_novel  # matplotlib takes its time
+        from lightning_taskonomy.taxonomy.figures.style import save_figure
 
-    targets = [task for task in order_of_tasks(table) if task in table.targets]
-    save_figure(draw_novel(result, targets), out / "novel")
-    result.save_tables(out)
-    for row in result.rows:
-        transfer = row.transfer
-        rates = (("scratch", transfer.gain), ("full", transfer.quality))
-        words = "".join(f"  vs {name} {rate:.3f}" for name, rate in rates if rate is not None)
-        print(f"{transfer.target}, up to {row.max_order}: {transfer.label}{words}")
-    further = ", novel_losses.csv" if result.measured else ""
-    print(f"written: {out / 'novel.csv'}{further}, novel.svg, novel.png")
+        targets = [task for task in order_of_tasks(table) if task in table.targets]
+        save_figure(draw_novel(result, targets), out / "novel")
+        result.save_tables(out)
+        for row in result.rows:
+            transfer = row.transfer
+            rates = (("scratch", transfer.gain), ("full", transfer.quality))
+            words = "".join(f"  vs {name} {rate:.3f}" for name, rate in rates if rate is not None)
+            print(f"{transfer.target}, up to {row.max_order}: {transfer.label}{words}")
+        further = ", novel_losses.csv" if result.measured else ""
+        print(f"written: {out / 'novel.csv'}{further}, novel.svg, novel.png")

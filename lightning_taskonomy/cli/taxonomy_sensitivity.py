@@ -7,7 +7,7 @@ from lightning_taskonomy.cli.option_types import WholeNumbers
 from lightning_taskonomy.cli.problem_options import ProblemOptions, budgets_for
 from lightning_taskonomy.cli.progress import progress
 from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import make_folder
+from lightning_taskonomy.output import output_folder
 from lightning_taskonomy.taxonomy import TaxonomyProblem, Transfers
 from lightning_taskonomy.taxonomy.sensitivity import OVERALL, Sensitivity
 from lightning_taskonomy.taxonomy.tree import order_of_tasks
@@ -37,27 +37,29 @@ def sensitivity(
     tables = {name: Transfers.read_csv(path) for name, path in zip(names, transfers, strict=True)}
     first = next(iter(tables.values()))
     chosen = budgets_for(budgets, first)
-    make_folder(out)
-    with progress("solving", len(tables)) as step:
-        result = Sensitivity.of(tables, chosen, step, max_order=max_order, **options.named())
-    for name, count in result.ignored.items():
-        if count:
-            print(f"{name}: {count} candidates that not every table has are left out", file=sys.stderr)
-    for line in result.left_out.values():
-        print(f"left out: {line}", file=sys.stderr)
+    with output_folder(out):
+        with progress("solving", len(tables)) as step:
+            result = Sensitivity.of(tables, chosen, step, max_order=max_order, **options.named())
+        for name, count in result.ignored.items():
+            if count:
+                print(f"{name}: {count} candidates that not every table has are left out", file=sys.stderr)
+        for line in result.left_out.values():
+            print(f"left out: {line}", file=sys.stderr)
 
-    from lightning_taskonomy.taxonomy.figures.sensitivity import draw_sensitivity  # matplotlib takes its time
-    from lightning_taskonomy.taxonomy.figures.style import save_figure
+        from lightning_taskonomy.taxonomy.figures.sensitivity import (
+            draw_sensitivity,
+        )  # matplotlib takes its time
+        from lightning_taskonomy.taxonomy.figures.style import save_figure
 
-    compared = {correlation.target for correlation in result.correlations}
-    targets = [task for task in order_of_tasks(first) if task in compared]
-    save_figure(draw_sensitivity(result, targets), out / "sensitivity")
-    result.save_tables(out)
-    for correlation in result.correlations:
-        if correlation.target == OVERALL:
-            pair = f"{correlation.first} and {correlation.second}"
-            print(f"{pair}: Spearman {correlation.spearman:.3f} over {correlation.transfers} transfers")
-    print(f"written: {out}: correlations.csv, policies.csv, sensitivity.svg, sensitivity.png")
+        compared = {correlation.target for correlation in result.correlations}
+        targets = [task for task in order_of_tasks(first) if task in compared]
+        save_figure(draw_sensitivity(result, targets), out / "sensitivity")
+        result.save_tables(out)
+        for correlation in result.correlations:
+            if correlation.target == OVERALL:
+                pair = f"{correlation.first} and {correlation.second}"
+                print(f"{pair}: Spearman {correlation.spearman:.3f} over {correlation.transfers} transfers")
+        print(f"written: {out}: correlations.csv, policies.csv, sensitivity.svg, sensitivity.png")
 
 
 def _names(paths: tuple[Path, ...]) -> list[str]:

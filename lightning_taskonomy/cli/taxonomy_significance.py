@@ -7,7 +7,7 @@ from typing import Literal
 from lightning_taskonomy.cli.option_types import WholeNumbers
 from lightning_taskonomy.cli.problem_options import ProblemOptions, budgets_for
 from lightning_taskonomy.cli.progress import progress
-from lightning_taskonomy.output import make_folder
+from lightning_taskonomy.output import output_folder
 from lightning_taskonomy.taxonomy import TaxonomyProblem
 from lightning_taskonomy.taxonomy.significance import MEASURES, Significance
 
@@ -40,25 +40,25 @@ def significance(
     """
     problem = options.problem(transfers, max_order=max_order)
     chosen = budgets_for(budgets, problem.transfers)
-    make_folder(out)
-    with progress("drawing", len(chosen)) as step:
-        result = Significance.of(problem, chosen, draws, seed, random_transfers, step)
-    for line in result.left_out.values():
-        print(f"left out: {line}", file=sys.stderr)
+    with output_folder(out):
+        with progress("drawing", len(chosen)) as step:
+            result = Significance.of(problem, chosen, draws, seed, random_transfers, step)
+        for line in result.left_out.values():
+            print(f"left out: {line}", file=sys.stderr)
 
-    from lightning_taskonomy.taxonomy.figures.significance import (
-        draw_significance,
-    )  # matplotlib takes its time
-    from lightning_taskonomy.taxonomy.figures.style import save_figure
+        from lightning_taskonomy.taxonomy.figures.significance import (
+            draw_significance,
+        )  # matplotlib takes its time
+        from lightning_taskonomy.taxonomy.figures.style import save_figure
 
-    save_figure(draw_significance(result), out / "significance")
-    result.save_table(out / "significance.csv")
-    for index, budget in enumerate(result.budgets):
-        words = [
-            f"{measure} {result.computed[measure][index]:.3f} (random 95th percentile "
-            f"{result.percentiles(measure, [95])[0, index]:.3f})"
-            for measure in MEASURES
-            if result.computed[measure][index] == result.computed[measure][index]
-        ]
-        print(f"budget {budget:>3g}  " + "  ".join(words))
-    print(f"written: {out / 'significance.csv'}, significance.svg, significance.png")
+        save_figure(draw_significance(result), out / "significance")
+        result.save_table(out / "significance.csv")
+        for index, budget in enumerate(result.budgets):
+            words = [
+                f"{measure} {result.computed[measure][index]:.3f} (random 95th percentile "
+                f"{result.percentiles(measure, [95])[0, index]:.3f})"
+                for measure in MEASURES
+                if result.computed[measure][index] == result.computed[measure][index]
+            ]
+            print(f"budget {budget:>3g}  " + "  ".join(words))
+        print(f"written: {out / 'significance.csv'}, significance.svg, significance.png")

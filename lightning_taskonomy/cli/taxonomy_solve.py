@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lightning_taskonomy.cli.problem_options import ProblemOptions
-from lightning_taskonomy.output import make_folder
+from lightning_taskonomy.output import output_folder
 from lightning_taskonomy.taxonomy import Taxonomy, TaxonomyProblem
 
 
@@ -26,11 +26,11 @@ def solve(
         max_order: largest number of sources of a transfer; null for any number
     """
     problem = options.problem(transfers, budget, max_order)
-    make_folder(out)
-    taxonomy = problem.solve()
-    taxonomy.save(out)
-    print(summary(taxonomy))
-    print(f"written: {out / 'taxonomy.json'}, taxonomy.svg, taxonomy.png")
+    with output_folder(out):
+        taxonomy = problem.solve()
+        taxonomy.save(out)
+        print(summary(taxonomy))
+        print(f"written: {out / 'taxonomy.json'}, taxonomy.svg, taxonomy.png")
 
 
 def summary(taxonomy: Taxonomy) -> str:

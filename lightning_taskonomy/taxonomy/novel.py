@@ -84,6 +84,9 @@ class NovelTasks:
         Raises:
             InputError: an unknown rival, or a target without a transfer from other tasks.
         """
+        max_orders = sorted(set(max_orders))
+        if not max_orders or max_orders[0] < 1:
+            raise InputError(f"orders: expected whole numbers of at least 1, found {max_orders}")
         sources = {row.sources[0] for row in transfers if row.order == 1 and not row.is_self}
         for rival in rivals or ():
             if rival not in sources:
@@ -95,8 +98,7 @@ class NovelTasks:
             table = None if losses is None else _loss_table(losses, target)
             held = None if table is None else Tournament.from_losses(table, drop_incomplete)
             rows += [
-                _policy(mine, target, max_order, known, held, transfers.origin)
-                for max_order in sorted(set(max_orders))
+                _policy(mine, target, max_order, known, held, transfers.origin) for max_order in max_orders
             ]
             after_each()
         return cls(tuple(rows), known, losses is not None)

@@ -1,5 +1,6 @@
 """The labelling problem: which tasks to train fully and which to transfer, within a budget (step IV)."""
 
+import itertools
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -118,6 +119,8 @@ class TaxonomyProblem:
             InputError: a target has no candidate.
         """
         budgets, max_orders = list(budgets), list(max_orders)
+        for budget, max_order in itertools.product(budgets, max_orders):
+            replace(self, budget=budget, max_order=max_order)  # refuse a bad number before the first answer
         many = len(budgets) * len(max_orders) >= _HIGHS_FROM_PROGRAMS
         for max_order in max_orders:
             graph = self.graph if max_order is None else self.graph.up_to_order(max_order)

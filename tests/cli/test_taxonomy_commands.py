@@ -1,0 +1,190 @@
+"""Every `taxonomy` command as a user calls it, on the table that the project ships."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lightning_taskonomy.cli import main
+from lightning_taskonomy.taxonomy import LossTable, TaxonomyProblem, Transfers
+from tests.taxonomy.tables import read_rows
+
+SHIPPED = Path(__file__).parents[2] / "data" / "transfers.csv"
+
+
+def run(command: str, *words: str | Path) -> int:
+    return main(["taxonomy", command, *map(str, words)])
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_solve(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("solve", "--transfers", SHIPPED, "--budget", "3", "--out", tmp_path / "out") == 0
+    words = capsys.readouterr().out
+    expected = TaxonomyProblem(Transfers.read_csv(SHIPPED), budget=3).solve()
+    assert json.loads((tmp_path / "out" / "taxonomy.json").read_text()) == expected.as_json()
+    assert f"objective {expected.objective:.4f}" in words
+    assert all(f"{t.target} " in words and f"<- {t.label}" in words for t in expected.transfers)
+    assert names(tmp_path / "out") == {"taxonomy.json", "taxonomy.svg", "taxonomy.png"}
+
+
+def test_solve_passes_every_option_on(tmp_path: Path) -> None:
+    options = ["--budget", "2.5", "--max-order", "2", "--targets", "depth,normals,edges_2d"]
+    options += ["--importance", "depth=3", "--cost", "scene=0,normals=2", "--target-only", "depth"]
+    options += ["--trained", "segments", "--excluded", "vanishing", "--solver", "highs"]
+    assert run("solve", "--transfers", SHIPPED, *options, "--out", tmp_path) == 0
+    expected = TaxonomyProblem(
+        Transfers.read_csv(SHIPPED),
+        budget=2.5,
+        max_order=2,
+        targets=["depth", "normals", "edges_2d"],
+        importance={"depth": 3},
+        cost={"scene": 0, "normals": 2},
+        target_only=["depth"],
+        trained=["segments"],
+        excluded=["vanishing"],
+    ).solve()
+    assert json.loads((tmp_path / "taxonomy.json").read_text())["objective"] == pytest.approx(
+        expected.objective
+    )
+    assert "segments" in expected.sources
+
+
+def test_options_may_stand_in_a_file_and_the_command_line_wins(tmp_path: Path) -> None:
+    config = tmp_path / "solve.yaml"
+    config.write_text(
+        f"transfers: {SHIPPED}\nbudget: 2\nmax_order: null\nsource_only: [scene]\nimportance: {{depth: 9}}\n"
+    )
+    assert run("solve", "--config", config, "--budget", "4", "--out", tmp_path / "out") == 0
+    content = json.loads((tmp_path / "out" / "taxonomy.json").read_text())
+    assert (content["budget"], content["max_order"]) == (4, None)
+    assert "scene" not in {row["target"] for row in content["transfers"]}
+    weight = {row["target"]: 9 if row["target"] == "depth" else 1 for row in content["transfers"]}
+    weighted = sum(weight[row["target"]] * row["affinity"] for row in content["transfers"])
+    assert content["objective"] == pytest.approx(weighted)
+
+
+def test_the_shipped_configuration_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(SHIPPED.parents[1])
+    assert run("solve", "--config", "configs/taxonomy_solve.yaml", "--out", tmp_path / "out") == 0
+
+
+def test_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("evaluate", "--transfers", SHIPPED, "--orders", "1,3", "--out", tmp_path) == 0
+    pictures = {f"{stem}.{kind}" for stem in PICTURES for kind in ("svg", "png")}
+    assert names(tmp_path) == {"policies.csv", "summary.csv"} | pictures
+    rows = read_rows(tmp_path / "summary.csv")
+    assert len(rows) == 2 * 9
+    assert "order 3  budget   9" in capsys.readouterr().out
+
+
+PICTURES = ("grid_gain", "grid_quality", "heat_maps", "affinity")
+
+
+def test_evaluate_names_budgets_that_are_too_small(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--budgets", "1:3", "--cost", "depth=9", "--trained", "normals,scene", "--orders", "1"]
+    assert run("evaluate", "--transfers", SHIPPED, *options, "--out", tmp_path) == 0
+    assert "budgets below 2 cannot serve every target" in capsys.readouterr().err
+    assert {row["budget"] for row in read_rows(tmp_path / "summary.csv")} == {"2", "3"}
+
+
+def test_significance(tmp_path: Path) -> None:
+    options = ["--draws", "50", "--budgets", "2,4", "--seed", "3"]
+    assert run("significance", "--transfers", SHIPPED, *options, "--out", tmp_path) == 0
+    assert names(tmp_path) == {"significance.csv", "significance.svg", "significance.png"}
+    assert {row["draws"] for row in read_rows(tmp_path / "significance.csv")} == {"50"}
+
+
+def test_novel(tmp_path: Path) -> None:
+    assert run("novel", "--transfers", SHIPPED, "--rivals", "depth,scene", "--out", tmp_path) == 0
+    assert names(tmp_path) == {"novel.csv", "novel.svg", "novel.png"}
+    rows = read_rows(tmp_path / "novel.csv")
+    assert len(rows) == 9 * 4
+    assert all(row["target"] not in row["sources"].split("+") for row in rows)
+
+
+def test_tree(tmp_path: Path) -> None:
+    assert run("tree", "--transfers", SHIPPED, "--clusters", "3", "--out", tmp_path) == 0
+    content = json.loads((tmp_path / "tree.json").read_text())
+    assert sorted(task for group in content["clusters"] for task in group) == list(
+        Transfers.read_csv(SHIPPED).tasks
+    )
+    assert len(content["clusters"]) == 3
+
+
+def test_tree_of_the_published_table(tmp_path: Path, published: Path) -> None:
+    assert run("tree", "--transfers", published, "--clusters", "4", "--out", tmp_path) == 0
+    content = json.loads((tmp_path / "tree.json").read_text())
+    assert {"class_1000", "class_places", "segmentsemantic_rb"} in [set(g) for g in content["clusters"]]
+
+
+def test_sensitivity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = SHIPPED.read_text().splitlines()
+    (tmp_path / "fewer.csv").write_text("\n".join(line for line in lines if "+scene" not in line))
+    assert run("sensitivity", "--transfers", SHIPPED, tmp_path / "fewer.csv", "--out", tmp_path / "out") == 0
+    assert "transfers and fewer: Spearman 1.000" in capsys.readouterr().out
+    assert names(tmp_path / "out") == {
+        "correlations.csv",
+        "policies.csv",
+        "sensitivity.svg",
+        "sensitivity.png",
+    }
+
+
+def write_losses(folder: Path, target: str, contenders: list[str]) -> None:
+    losses = np.random.default_rng(len(target)).random((60, len(contenders)))
+    LossTable.from_arrays(target, [f"i{n}" for n in range(60)], contenders, losses).write_parquet(folder)
+
+
+def test_from_loss_tables_to_every_result(tmp_path: Path) -> None:
+    tasks = ["depth", "normals", "scene"]
+    for target in tasks:
+        write_losses(tmp_path / "losses", target, ["self", "pixels", *tasks, "depth+normals"])
+    table = tmp_path / "transfers.csv"
+    assert run("tournament", "--losses", tmp_path / "losses", "--out", table) == 0
+    assert len(Transfers.read_csv(table)) == 3 * 6
+    assert run("solve", "--transfers", table, "--budget", "2", "--out", tmp_path / "solve") == 0
+    files = [tmp_path / "losses" / f"{task}.parquet" for task in tasks]
+    evaluate: list[str | Path] = ["--transfers", table, "--losses", *files, "--out", tmp_path / "evaluate"]
+    assert run("evaluate", *evaluate) == 0
+    novel: list[str | Path] = [
+        "--transfers",
+        table,
+        "--losses",
+        tmp_path / "losses",
+        "--out",
+        tmp_path / "novel",
+    ]
+    assert run("novel", *novel) == 0
+    assert "novel_losses.csv" in names(tmp_path / "novel")
+
+
+def test_tournament_says_how_many_images_it_drops(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    losses = np.random.default_rng(0).random((20, 2))
+    losses[4, 1] = np.nan
+    LossTable.from_arrays("depth", [f"i{n}" for n in range(20)], ["self", "a"], losses).write_parquet(
+        tmp_path
+    )
+    out = tmp_path / "t.csv"
+    assert run("tournament", "--losses", tmp_path, "--out", out) == 2
+    assert "target depth, image i4, contender a: expected a finite loss, found nan" in capsys.readouterr().err
+    assert not out.exists()
+    assert run("tournament", "--losses", tmp_path, "--drop-incomplete", "--out", out) == 0
+    assert "depth: dropped 1 incomplete images" in capsys.readouterr().err
+
+
+def test_two_tables_of_one_target_and_an_empty_folder_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run("tournament", "--losses", tmp_path / "empty", "--out", tmp_path / "t.csv") == 2
+    assert "no loss tables (*.parquet) in this folder" in capsys.readouterr().err
+    for folder in ("a", "b"):
+        write_losses(tmp_path / folder, "depth", ["self", "x"])
+    assert run("tournament", "--losses", tmp_path / "a", tmp_path / "b", "--out", tmp_path / "t.csv") == 2
+    assert "target depth has the loss table" in capsys.readouterr().err
