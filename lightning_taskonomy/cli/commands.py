@@ -1,6 +1,7 @@
 """A group of commands, each an ordinary function: its signature is its options, its docstring its help."""
 
 import argparse
+import importlib
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -46,14 +47,15 @@ class _OneLineParser(ArgumentParser):
         raise InputError(f"{line} (see {self.prog} --help)") from ex
 
 
-def run_command(program: str, commands: Mapping[str, Command], words: Sequence[str]) -> None:
+def run_command(program: str, commands: Mapping[str, str], words: Sequence[str]) -> None:
     """Run the command that the first word names with the options that follow.
 
     Every option may also stand in a YAML file given as ``--config FILE``; the command line wins over it.
 
     Args:
         program: how the group is called, for help texts.
-        commands: the group's commands by name, in the order of the help text.
+        commands: by name, in the order of the help text, the module that holds the function of that name;
+            only the one asked for is imported, so that it starts fast.
         words: the words after the group's name.
 
     Raises:
@@ -65,9 +67,14 @@ def run_command(program: str, commands: Mapping[str, Command], words: Sequence[s
     if not words or words[0] not in commands:
         found = f"{words[0]}: no such command" if words else "a command is missing"
         raise InputError(f"{found}; {program} has {', '.join(commands)}")
-    command = commands[words[0]]
+    command = _imported(commands, words[0])
     chosen = _parser(f"{program} {words[0]}", command).parse_args(list(words[1:]))
     command(**{name: _given(chosen, parameter) for name, parameter in _parameters(command).items()})
+
+
+def _imported(commands: Mapping[str, str], name: str) -> Command:
+    command: Command = getattr(importlib.import_module(commands[name]), name)
+    return command
 
 
 def _given(chosen: Namespace, parameter: inspect.Parameter) -> Any:  # noqa: ANN401 - whatever it is typed as
@@ -138,9 +145,9 @@ def _default_words(default: object) -> str:
     return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
-def _group_help(program: str, commands: Mapping[str, Command]) -> str:
+def _group_help(program: str, commands: Mapping[str, str]) -> str:
     width = max(map(len, commands))
-    summaries = {name: (inspect.getdoc(function) or "").split("\n")[0] for name, function in commands.items()}
+    summaries = {name: (inspect.getdoc(_imported(commands, name)) or "").split("\n")[0] for name in commands}
     return "\n".join(
         [
             f"usage: {program} COMMAND [OPTIONS]",

@@ -2,23 +2,11 @@
 
 from collections.abc import Sequence
 
-from lightning_taskonomy.cli.commands import Command, run_command
-from lightning_taskonomy.cli.taxonomy_evaluate import evaluate
-from lightning_taskonomy.cli.taxonomy_novel import novel
-from lightning_taskonomy.cli.taxonomy_sensitivity import sensitivity
-from lightning_taskonomy.cli.taxonomy_significance import significance
-from lightning_taskonomy.cli.taxonomy_solve import solve
-from lightning_taskonomy.cli.taxonomy_tournament import tournament
-from lightning_taskonomy.cli.taxonomy_tree import tree
+from lightning_taskonomy.cli.commands import run_command
 
-COMMANDS: dict[str, Command] = {
-    "tournament": tournament,
-    "solve": solve,
-    "evaluate": evaluate,
-    "significance": significance,
-    "novel": novel,
-    "tree": tree,
-    "sensitivity": sensitivity,
+COMMANDS = {
+    name: f"lightning_taskonomy.cli.taxonomy_{name}"
+    for name in ("tournament", "solve", "evaluate", "significance", "novel", "tree", "sensitivity")
 }
 
 

@@ -104,8 +104,13 @@ def _count_half_wins(losses: Floats, halves: NDArray[np.int64]) -> None:
     Losses, (images, n), are compared one contender against all that follow, as long rows: of ranks, which are
     as exact as the losses and four times as short, where there are many contenders.
     """
-    tied = bool((np.diff(np.sort(losses, axis=1), axis=1) == 0).any())
-    rows = np.ascontiguousarray((_ranks(losses) if losses.shape[1] >= _RANKED_FROM else losses).T)
+    if losses.shape[1] >= _RANKED_FROM:
+        ranks = _ranks(losses)
+        tied = bool((ranks.max(axis=1) < losses.shape[1] - 1).any())
+        rows = np.ascontiguousarray(ranks.T)
+    else:
+        tied = _any_tie(losses)
+        rows = np.ascontiguousarray(losses.T)
     for first in range(len(rows) - 1):
         others = rows[first + 1 :]
         # Counts of a block fit into two bytes, which adds up many at a time.
@@ -113,6 +118,15 @@ def _count_half_wins(losses: Floats, halves: NDArray[np.int64]) -> None:
         halves[first, first + 1 :] += 2 * wins.astype(np.int64)
         if tied:
             halves[first, first + 1 :] += (rows[first] == others).view(np.int8).sum(axis=1, dtype=np.int16)
+
+
+def _any_tie(losses: Floats) -> bool:
+    """Whether two contenders have the same loss on an image; single precision, twice as fast, looks first."""
+    with np.errstate(over="ignore"):
+        rough = np.sort(losses.astype(np.float32), axis=1)
+    suspects = (rough[:, 1:] == rough[:, :-1]).any(axis=1)
+    exact = np.sort(losses[suspects], axis=1)
+    return bool((exact[:, 1:] == exact[:, :-1]).any())
 
 
 def _ranks(losses: Floats) -> NDArray[np.int16] | NDArray[np.int32]:

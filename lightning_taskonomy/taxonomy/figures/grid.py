@@ -108,6 +108,7 @@ def _draw_cell(
             lines.append([meeting, places[transfer.target]])
     axes.add_collection(LineCollection(lines, colors="#8d97a1", linewidths=0.8, alpha=0.85, zorder=1))
     axes.scatter([x for x, _ in junctions], [y for _, y in junctions], s=5, color=INK, zorder=2)
+    growth = min(max(26 / len(places), 1.0), 2.0)  # few tasks leave room for larger nodes
     for number, (task, (x, y)) in enumerate(places.items(), start=1):
         trained, solution = task in taxonomy.sources, solved.get(task)
         value = None if solution is None else solution.gain if measure == "gain" else solution.quality
@@ -115,10 +116,18 @@ def _draw_cell(
         fill = "white" if value is None else WIN_RATES(WIN_RATE_SPAN(value))
         edge = INK if trained else RULE
         axes.scatter(
-            [x], [y], s=112, color=fill, edgecolors=edge, linewidths=1.9 if trained else 0.9, zorder=3
+            [x],
+            [y],
+            s=112 * growth,
+            color=fill,
+            edgecolors=edge,
+            linewidths=1.9 if trained else 0.9,
+            zorder=3,
         )
         ink = FAINT if unused else ink_on(fill)
-        axes.text(x, y - 0.005, str(number), size=6, color=ink, ha="center", va="center", zorder=4)
+        axes.text(
+            x, y - 0.005, str(number), size=6 * growth**0.5, color=ink, ha="center", va="center", zorder=4
+        )
 
 
 def _junction(transfer: Transfer, places: Mapping[str, Place]) -> Place:

@@ -1,0 +1,36 @@
+# Two commands for a fresh machine: `make quickstart` and `make test`. Each sets up everything in .venv first.
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+BIN := .venv/bin
+# A machine with a GPU gets the newest torch with CUDA, any other the one that was tested, on the CPU.
+TORCH := $(if $(shell command -v nvidia-smi),torch>=2.6,torch==2.13.0)
+CONSTRAINTS := $(if $(shell command -v nvidia-smi),.venv/constraints-gpu.txt,constraints.txt)
+
+.PHONY: quickstart test environment clean
+
+quickstart: environment
+	$(BIN)/python -m lightning_taskonomy taxonomy solve --transfers data/transfers.csv --budget 3 --out quickstart/taxonomy
+	$(BIN)/python -m lightning_taskonomy taxonomy evaluate --transfers data/transfers.csv --orders 1,3 --out quickstart/evaluation
+	@echo "Look at quickstart/taxonomy/taxonomy.png and quickstart/evaluation/heat_maps.png"
+
+test: environment
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+environment: .venv/.ready
+
+.venv/.ready: setup.cfg pyproject.toml constraints.txt Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: $(PYTHON): expected Python 3.11 or newer (choose one with make PYTHON=...)"; exit 2; }
+	$(PYTHON) -m venv .venv
+	grep -vE '^(torch|triton|nvidia)[-_a-z0-9]*=' constraints.txt > .venv/constraints-gpu.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) '$(TORCH)'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) \
+		--editable '.[train,render,notebooks,test]'
+	touch $@
+
+clean:
+	rm -rf .venv quickstart runs
