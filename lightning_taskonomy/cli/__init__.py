@@ -13,6 +13,7 @@ from lightning_taskonomy.errors import InputError
 PROGRAM = "python -m lightning_taskonomy"
 
 GROUPS = {
+    "data": ("lightning_taskonomy.cli.data", "rendered rooms, one's own scans: pictures with every label"),
     "taxonomy": ("lightning_taskonomy.cli.taxonomy", "from measured transfers to a taxonomy, with evidence"),
 }
 

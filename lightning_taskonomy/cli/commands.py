@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import NoneType
-from typing import Any, NoReturn, get_args, get_origin
+from typing import Annotated, Any, NoReturn, get_args, get_origin
 
 from docstring_parser import parse_from_object
 from jsonargparse import ArgumentParser, Namespace
@@ -18,7 +18,8 @@ from lightning_taskonomy.errors import InputError
 Command = Callable[..., None]
 """Its parameters are the options: `bool` a flag, `tuple[T, ...]` one or more words, else one word.
 
-A parameter that is a dataclass stands for all of its fields: options that several commands share."""
+A `Positional` one is given without its name. One that is a dataclass stands for all of its fields: options
+that several commands share."""
 
 # What a reader of --help sees for a type; a type not listed here says it by its own docstring.
 _TYPE_WORDS: dict[Any, str] = {Path: "path", float: "number", int: "whole number", str: "text", bool: "flag"}
@@ -109,6 +110,10 @@ def _add_options(parser: ArgumentParser, command: Callable[..., Any]) -> None:
             continue
         if parameter.annotation is bool:
             parser.add_argument(_option(name), action="store_true", help=f"{meaning[name]} (flag)")
+            continue
+        if get_origin(parameter.annotation) is Annotated:
+            kind, _ = get_args(parameter.annotation)
+            parser.add_argument(name, type=kind, help=f"{meaning[name]} ({_type_words(kind)})")
             continue
         required = parameter.default is inspect.Parameter.empty
         several = get_origin(parameter.annotation) is tuple

@@ -9,13 +9,13 @@ from lightning_taskonomy.errors import InputError
 
 
 def render(
-    mesh: list[Path],
+    mesh: tuple[Path, ...],
     out: Path,
     points: int = 12,
     views: int = 3,
     size: int = 256,
     seed: int = 0,
-    semantic: list[Path] | None = None,
+    semantic: tuple[Path, ...] = (),
     scene: str | None = None,
     up: Literal["auto", "y", "z"] = "auto",
     metres: float = 1.0,
@@ -43,11 +43,11 @@ def render(
     Raises:
         InputError: a file cannot be read, or has no free space for cameras.
     """
-    if semantic is not None and len(semantic) != len(mesh):
+    if semantic and len(semantic) != len(mesh):
         raise InputError(f"semantic: expected one file per mesh, got {len(semantic)} for {len(mesh)} meshes")
     if metres <= 0:
         raise InputError(f"metres: expected a number above 0, got {metres}")
-    ids = semantic if semantic is not None else [None] * len(mesh)
+    ids = semantic or [None] * len(mesh)
     buildings = [MeshFile(path, seed, own, scene, up, metres) for path, own in zip(mesh, ids, strict=True)]
     names = [building.name for building in buildings]
     for name in names:

@@ -2,9 +2,13 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 from jsonargparse.typing import register_type
+
+Value = TypeVar("Value")
+Positional = Annotated[Value, "positional"]
+"""A parameter that is given without its name, as in `data check FOLDER`."""
 
 
 class Names(tuple[str, ...]):

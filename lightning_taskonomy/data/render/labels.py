@@ -8,9 +8,9 @@ the 2D-3D-S and Taskonomy sets: a wall that faces the camera is (127, 127, 254),
 import numpy as np
 import numpy.typing as npt
 
+from lightning_taskonomy.data.compiled import compiled
 from lightning_taskonomy.data.domains import DEPTH_INVALID, DEPTH_MAXIMUM_M, DEPTH_UNITS_PER_METRE
 from lightning_taskonomy.data.render.camera import Camera
-from lightning_taskonomy.data.render.compiled import compiled
 from lightning_taskonomy.data.render.scene import Scene
 from lightning_taskonomy.data.render.surfaces import Surfaces
 

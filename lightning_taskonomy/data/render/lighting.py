@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lightning_taskonomy.data.render.compiled import compiled
+from lightning_taskonomy.data.compiled import compiled
 from lightning_taskonomy.data.render.lamps import OFFSET_M, add_lamps
 from lightning_taskonomy.data.render.prepared import PreparedScene
 from lightning_taskonomy.data.render.surfaces import Surfaces

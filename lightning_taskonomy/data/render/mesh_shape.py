@@ -9,7 +9,7 @@ are smoothed over it.
 import numpy as np
 import numpy.typing as npt
 
-from lightning_taskonomy.data.render.compiled import compiled
+from lightning_taskonomy.data.compiled import compiled
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]

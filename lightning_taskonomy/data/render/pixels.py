@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from lightning_taskonomy.data.render.compiled import compiled
+from lightning_taskonomy.data.compiled import compiled
 
 Floats = npt.NDArray[np.float32]
 

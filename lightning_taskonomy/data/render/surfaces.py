@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lightning_taskonomy.data.render.compiled import compiled
+from lightning_taskonomy.data.compiled import compiled
 from lightning_taskonomy.data.render.prepared import PreparedScene
 
 Floats = npt.NDArray[np.float32]

@@ -30,7 +30,7 @@ def at_the_wall() -> Camera:
 
 
 def on_ball(room: PreparedScene, camera: Camera) -> npt.NDArray[np.bool_]:
-    return labels.semantic_picture(room.scene, see(room, camera), camera) == 17
+    return np.asarray(labels.semantic_picture(room.scene, see(room, camera), camera) == 17)
 
 
 def test_depth_of_a_sphere_is_that_of_the_formula(sphere_room: PreparedScene, at_the_ball: Camera) -> None:
@@ -110,8 +110,9 @@ def test_a_photo_is_darker_in_the_balls_shadow(sphere_room: PreparedScene) -> No
     place = np.array([-2.0, 0.5, 2.2])
     camera = Camera(place, looking_at(place, shadow), 0.7, SIDE)
     photo = photograph(sphere_room, camera, see(sphere_room, camera), 0).astype(float).mean(-1)
-    beside = camera.project(np.array([shadow + [0.9, 0.0, 0.0]]))[0][0].astype(int)
-    assert photo[MIDDLE, MIDDLE] < 0.75 * photo[beside[1], beside[0]]
+    light = (photo / 255) ** 2.2
+    beside = camera.project(np.add([shadow], [0.9, 0.0, 0.0]))[0][0].astype(int)
+    assert light[MIDDLE, MIDDLE] < 0.75 * light[beside[1], beside[0]]
 
 
 def test_a_photo_depends_on_its_seed_only_by_noise(sphere_room: PreparedScene, at_the_ball: Camera) -> None:
