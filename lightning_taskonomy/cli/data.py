@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from lightning_taskonomy.cli.commands import run_command
 
-COMMANDS = {name: f"lightning_taskonomy.cli.data_{name}" for name in ("rooms", "render", "preview")}
+COMMANDS = {
+    name: f"lightning_taskonomy.cli.data_{name}" for name in ("rooms", "render", "annotate", "preview")
+}
 
 
 def run(program: str, words: Sequence[str]) -> None:

@@ -41,7 +41,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["taxnomy"], "taxnomy: no such command; expected one of taxonomy"),
+        (["taxnomy"], "taxnomy: no such command; expected one of data, taxonomy"),
         (["taxonomy"], "a command is missing; python -m lightning_taskonomy taxonomy has tournament, solve"),
         (["taxonomy", "slove"], "slove: no such command"),
     ],
@@ -69,6 +69,15 @@ def test_taxonomy_commands_never_import_torch() -> None:
         "sys.exit('torch' in sys.modules)\n"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_no_group_imports_torch_to_show_its_help(group: str) -> None:
+    code = (
+        f"import sys; from lightning_taskonomy.cli import main; main(['{group}', '--help'])\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
 
 
 def test_starting_up_needs_neither_cvxpy_nor_numba_nor_pyplot() -> None:
