@@ -1,6 +1,7 @@
 """A taxonomy as a picture: trained tasks on the left, what is transferred from them on the right."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
@@ -20,8 +21,10 @@ from lightning_taskonomy.taxonomy.figures.style import (
     styled,
 )
 from lightning_taskonomy.taxonomy.figures.titles import title_of
-from lightning_taskonomy.taxonomy.taxonomy import Taxonomy
 from lightning_taskonomy.taxonomy.transfers import Transfer
+
+if TYPE_CHECKING:  # a taxonomy draws itself when it is saved
+    from lightning_taskonomy.taxonomy.taxonomy import Taxonomy
 
 # Inches, from the left: own results, name and node of a trained task; junction, node, name and results of a
 # transferred one.
@@ -35,7 +38,7 @@ _DIMMED_PER_LINE = 6
 
 
 @styled
-def draw_taxonomy(taxonomy: Taxonomy) -> Figure:
+def draw_taxonomy(taxonomy: "Taxonomy") -> Figure:
     """The hyperedges of a taxonomy, with gain and quality of every target (as the paper's Fig. 8, unrolled).
 
     A transfer of higher order joins the lines of its sources in a dot. Tasks that are neither trained nor
@@ -149,7 +152,7 @@ def _draw_results(axes: Axes, transfer: Transfer, start: float, height: float) -
         axes.text(middle, height, f"{value:.2f}", ha="center", va="center", color=ink_on(colour), size=8)
 
 
-def _draw_head(axes: Axes, taxonomy: Taxonomy, height: float, own: bool, transferred: bool) -> None:
+def _draw_head(axes: Axes, taxonomy: "Taxonomy", height: float, own: bool, transferred: bool) -> None:
     order = "any order" if taxonomy.max_order is None else f"transfers of up to {taxonomy.max_order} sources"
     measures = [
         f"mean {name} {value:.3f}"

@@ -1,6 +1,7 @@
 """The similarity tree as a picture (Fig. 13)."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.collections import LineCollection
@@ -8,13 +9,15 @@ from matplotlib.figure import Figure
 
 from lightning_taskonomy.taxonomy.figures.style import FAINT, INK, SOURCE_COLOURS, new_figure, styled
 from lightning_taskonomy.taxonomy.figures.titles import title_of
-from lightning_taskonomy.taxonomy.tree import SimilarityTree
+
+if TYPE_CHECKING:  # a tree draws itself when it is saved
+    from lightning_taskonomy.taxonomy.tree import SimilarityTree
 
 _WIDTH, _NAMES, _ROW = 8.2, 2.4, 0.27
 
 
 @styled
-def draw_tree(tree: SimilarityTree, clusters: Sequence[Sequence[str]] = ()) -> Figure:
+def draw_tree(tree: "SimilarityTree", clusters: Sequence[Sequence[str]] = ()) -> Figure:
     """Tasks from top to bottom; branches meet at the distance at which their groups were merged.
 
     Args:
