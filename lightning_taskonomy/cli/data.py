@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from lightning_taskonomy.cli.commands import run_command
 
 COMMANDS = {
-    name: f"lightning_taskonomy.cli.data_{name}" for name in ("rooms", "render", "annotate", "preview")
+    name: f"lightning_taskonomy.cli.data_{name}"
+    for name in ("rooms", "render", "annotate", "check", "preview")
 }
 
 

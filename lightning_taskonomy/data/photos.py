@@ -10,7 +10,8 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lightning_taskonomy.data.annotate import edge_texture, keypoints2d, segment_unsup2d
-from lightning_taskonomy.data.render.folder import label_path, write_labels
+from lightning_taskonomy.data.folder.names import label_path
+from lightning_taskonomy.data.folder.writing import write_labels
 from lightning_taskonomy.errors import InputError
 
 Bytes = npt.NDArray[np.uint8]

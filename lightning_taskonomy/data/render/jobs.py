@@ -15,7 +15,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lightning_taskonomy.data.render.folder import view_is_finished, write_labels, write_splits
+from lightning_taskonomy.data.folder.splits import write_splits
+from lightning_taskonomy.data.folder.writing import view_is_finished, write_labels
 from lightning_taskonomy.data.render.prepared import prepare
 from lightning_taskonomy.data.render.scene import Scene
 from lightning_taskonomy.data.render.view_labels import render_view

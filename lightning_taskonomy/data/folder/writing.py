@@ -1,7 +1,7 @@
-"""Omnidata's folder layout: ROOT/<domain>/<building>/point_<P>_view_<V>_domain_<domain>.<suffix>."""
+"""Writing the labels of a view in Omnidata's layout, each file whole or not at all."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from lightning_taskonomy.data.domains import DOMAINS
+from lightning_taskonomy.data.folder.names import label_path
 from lightning_taskonomy.output import whole_file, write_text
 
 _PNG_EFFORT = 3
 """zlib level: files a few per cent larger than the slowest, written several times faster."""
-
-
-def label_path(root: Path, domain: str, building: str, point: int, view: int) -> Path:
-    """Where a label lies."""
-    name = f"point_{point}_view_{view}_domain_{domain}.{DOMAINS[domain].suffix}"
-    return root / domain / building / name
 
 
 def write_labels(root: Path, building: str, point: int, view: int, made: Mapping[str, Any]) -> None:
@@ -50,23 +45,6 @@ def write_labels(root: Path, building: str, point: int, view: int, made: Mapping
 def view_is_finished(root: Path, building: str, point: int, view: int) -> bool:
     """Whether an earlier run has written all labels of a view."""
     return label_path(root, "point_info", building, point, view).exists()
-
-
-def write_splits(path: Path, buildings: Sequence[str]) -> None:
-    """Write `id,train,val,test`: a fifth of the buildings for validation, a fifth for testing.
-
-    Three or four buildings give one to each; one or two are all for training.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    held_out = len(buildings) // 5 if len(buildings) >= 5 else int(len(buildings) >= 3)
-    train = len(buildings) - 2 * held_out
-    lines = ["id,train,val,test"]
-    for number, building in enumerate(sorted(buildings)):
-        part = 0 if number < train else 1 if number < train + held_out else 2
-        lines.append(f"{building},{int(part == 0)},{int(part == 1)},{int(part == 2)}")
-    write_text(path, "\n".join(lines) + "\n")
 
 
 def _save_png(path: Path, label: npt.NDArray[Any]) -> None:

@@ -1,0 +1,65 @@
+"""`data check`: verify a folder of pictures and labels."""
+
+import json
+import os
+from pathlib import Path
+
+from lightning_taskonomy.cli.option_types import Positional
+from lightning_taskonomy.cli.progress import progress
+from lightning_taskonomy.data.folder.check import Report, check_folder
+from lightning_taskonomy.data.folder.views import DataFolder
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.output import write_text
+
+
+def check(
+    folder: Positional[Path],
+    json_file: Path | None = None,
+    split: Path | None = None,
+    workers: int | None = None,
+    show: int = 20,
+) -> None:
+    """Read every file of a data folder and report what is there, missing and damaged.
+
+    Both layouts are read, Omnidata's and the original one. Missing labels and views without a partner are
+    reported but do no harm; for anything else the exit status is 2.
+
+    Args:
+        folder: pictures with labels
+        json_file: where to write the whole report as JSON
+        split: list of splits to compare with; by default splits.csv in the folder, if there is one
+        workers: processes; by default one per core
+        show: how many problems of each kind to print
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"workers: expected at least 1, found {workers}")
+    buildings = len(DataFolder.open(folder).buildings)
+    with progress("checking buildings", buildings) as step:
+        report = check_folder(folder, workers or len(os.sched_getaffinity(0)), split, lambda _: step())
+    if json_file is not None:
+        write_text(json_file, json.dumps(report.as_json(), indent=2) + "\n")
+    print(summary(report, show))
+    if report.damage:
+        count = len(report.damage)
+        raise InputError(f"{folder}: {count} problem{'s' * (count > 1)} beyond missing labels, see above")
+
+
+def summary(report: Report, show: int) -> str:
+    """A report in lines for the terminal."""
+    total = sum(report.views.values())
+    lines = [f"{report.layout} layout, {len(report.views)} buildings, {total} views"]
+    width = max(map(len, report.labels))
+    for domain, counts in report.labels.items():
+        held = sum(counts.values())
+        lines.append(
+            f"  {domain:<{width}}  {held:>8}" + (f"  ({total - held} missing)" if held < total else "")
+        )
+    for kind, count in report.kinds().items():
+        lines.append(f"{kind}: {count}")
+        alike = [problem for problem in report.problems if problem.kind == kind]
+        lines += [f"  {problem.path}: {problem.found}" for problem in alike[:show]]
+        if count > show:
+            lines.append(f"  … and {count - show} more")
+    if not report.problems:
+        lines.append("no problems")
+    return "\n".join(lines)
