@@ -1,19 +1,22 @@
 """What the files of a data folder are called, in both layouts."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from lightning_taskonomy.data.domains import DOMAINS
 
 _LABEL = re.compile(r"point_(\d+)_view_(\d+)_domain_(\w+)\.(\w+)")
-_LABEL_ALIASES = {
-    "points": "point_info",
-    "fixatedpose": "point_info",
-    "class_1000": "class_object",
-    "class_places": "class_scene",
+# Released files and folders do not always say the domain by its name.
+_FILE_WORDS: Mapping[str, frozenset[str]] = {
+    "point_info": frozenset({"fixatedpose", "points"}),
+    "segment_semantic": frozenset({"segmentsemantic"}),
+    "mask_valid": frozenset({"depth_zbuffer"}),
+    "class_object": frozenset({"class_1000"}),
+    "class_scene": frozenset({"class_places"}),
 }
-"""What the original set writes in file names where the folder says the domain."""
+_FOLDER_WORDS: Mapping[str, str] = {"points": "point_info", "segmentsemantic": "segment_semantic"}
 
 
 @dataclass(frozen=True, order=True)
@@ -54,11 +57,16 @@ def label_path(root: Path, domain: str, building: str, point: int, view: int) ->
     return root / domain / building / name
 
 
+def domain_of_folder(name: str) -> str | None:
+    """The domain whose labels lie in folders of this name; None if it is the name of something else."""
+    return name if name in DOMAINS else _FOLDER_WORDS.get(name)
+
+
 def view_of_label(file_name: str, building: str, domain: str) -> ViewName | None:
     """The view that a file belongs to; None if its name is not that of a label of this domain."""
     found = _LABEL.fullmatch(file_name)
     if found is None or found[4] != DOMAINS[domain].suffix:
         return None
-    if found[3] != domain and _LABEL_ALIASES.get(found[3]) != domain:
+    if found[3] != domain and found[3] not in _FILE_WORDS.get(domain, ()):
         return None
     return ViewName(building, int(found[1]), int(found[2]))

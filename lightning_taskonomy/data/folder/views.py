@@ -1,94 +1,171 @@
-"""Finding the views of a data folder and which labels each has, in either layout."""
+"""Finding the views of a data folder and which labels each has, in any of the layouts.
+
+Omnidata: `ROOT/<domain>/<building>/`, also with a level for the component,
+`ROOT/<domain>/taskonomy/<building>/`. Original Taskonomy: `ROOT/<building>/<domain>/`.
+"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from lightning_taskonomy.data.domains import DOMAINS
-from lightning_taskonomy.data.folder.names import ViewName, view_of_label
+from lightning_taskonomy.data.folder.names import ViewName, domain_of_folder, view_of_label
 from lightning_taskonomy.errors import InputError
 
 Layout = Literal["omnidata", "original"]
+_Places = dict[str, dict[str, Path]]
 
 
 @dataclass(frozen=True)
 class DataFolder:
-    """A folder of labels.
+    """A folder of labels, its buildings found but their files not yet listed.
+
+    Files in the folder itself, such as lists of splits, and folders that hold no domain of the dictionary,
+    such as `rgb_large`, are left alone.
 
     Attributes:
         root: where it is.
         layout: `omnidata` (ROOT/<domain>/<building>/…) or `original` (ROOT/<building>/<domain>/…).
-        buildings: by name.
-        domains: those that it has, in the order of the table of domains.
+        folders: by building and domain, where the labels lie; in order of name and of the table of domains.
     """
 
     root: Path
     layout: Layout
-    buildings: tuple[str, ...]
-    domains: tuple[str, ...]
+    folders: Mapping[str, Mapping[str, Path]]
 
     @classmethod
     def open(cls, root: Path) -> "DataFolder":
-        """Look at the top two levels of a folder.
+        """Look at the top levels of a folder.
 
         Raises:
-            InputError: no such folder, or neither layout.
+            InputError: no such folder, neither layout, or two folders for one building and domain.
         """
         if not root.is_dir():
             raise InputError(f"{root}: expected a folder of labels")
         top = _folders(root)
-        below = {name: _folders(root / name) for name in top}
-        domains_on_top = [name for name in top if name in DOMAINS]
-        if domains_on_top:
-            buildings = {building for domain in domains_on_top for building in below[domain]}
-            found = set(domains_on_top)
-            layout: Layout = "omnidata"
-        else:
-            buildings = {name for name in top if not DOMAINS.keys().isdisjoint(below[name])}
-            found = {domain for name in buildings for domain in below[name] if domain in DOMAINS}
-            layout = "original"
-        if not buildings:
+        layout: Layout = "omnidata" if any(domain_of_folder(folder.name) for folder in top) else "original"
+        places = _domain_first(top) if layout == "omnidata" else _building_first(top)
+        if not places:
+            names = ", ".join(folder.name for folder in top[:5])
             raise InputError(
                 f"{root}: expected <domain>/<building>/ or <building>/<domain>/ with domains such as rgb, "
-                f"found {', '.join(top[:5]) or 'no folders'}"
+                f"found {names or 'no folders'}"
             )
-        return cls(root, layout, tuple(sorted(buildings)), tuple(name for name in DOMAINS if name in found))
+        ordered = {
+            building: {domain: places[building][domain] for domain in DOMAINS if domain in places[building]}
+            for building in sorted(places)
+        }
+        return cls(root, layout, ordered)
+
+    @property
+    def buildings(self) -> tuple[str, ...]:
+        """The names of the buildings, in order."""
+        return tuple(self.folders)
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains that any building has, in the order of the table of domains."""
+        held = {domain for folders in self.folders.values() for domain in folders}
+        return tuple(domain for domain in DOMAINS if domain in held)
 
     def folder_of(self, building: str, domain: str) -> Path:
-        """Where the labels of a building and domain lie, in this folder's layout."""
+        """Where the labels of a building and domain lie, or would lie, in this folder's layout."""
         parts = (domain, building) if self.layout == "omnidata" else (building, domain)
-        return self.root.joinpath(*parts)
+        return self.folders.get(building, {}).get(domain, self.root.joinpath(*parts))
 
     def labels(self, building: str) -> dict[ViewName, dict[str, Path]]:
-        """The labels of every view of a building, by view in order, then by domain."""
+        """The labels of every view of a building, by view in order, then by domain.
+
+        Raises:
+            InputError: a folder cannot be listed.
+        """
         found: dict[ViewName, dict[str, Path]] = {}
-        for domain, path in self._files(building):
-            view = view_of_label(path.name, building, domain)
+        for domain, path, view in self._files(building):
             if view is not None:
-                found.setdefault(view, {})[domain] = path
+                found.setdefault(view, {}).setdefault(domain, path)
         return dict(sorted(found.items()))
 
     def stray_files(self, building: str) -> list[Path]:
-        """Files in the folders of a building whose names are not those of labels."""
-        return sorted(
-            path
-            for domain, path in self._files(building)
-            if view_of_label(path.name, building, domain) is None
-        )
+        """Files in the folders of a building whose names are not those of labels.
 
-    def _files(self, building: str) -> Iterator[tuple[str, Path]]:
-        for domain in self.domains:
-            folder = self.folder_of(building, domain)
-            if not folder.is_dir():
-                continue
-            with os.scandir(folder) as entries:  # a quarter of the time of Path.iterdir on millions of files
-                names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
-            for name in names:
-                yield domain, folder / name
+        Raises:
+            InputError: a folder cannot be listed.
+        """
+        return sorted(path for _, path, view in self._files(building) if view is None)
+
+    def repeated_files(self, building: str) -> list[Path]:
+        """Further files for a label that a view has already, as `point_07_…` beside `point_7_…`.
+
+        Raises:
+            InputError: a folder cannot be listed.
+        """
+        seen: set[tuple[str, ViewName]] = set()
+        repeated: list[Path] = []
+        for domain, path, view in self._files(building):
+            if view is not None and (domain, view) in seen:
+                repeated.append(path)
+            elif view is not None:
+                seen.add((domain, view))
+        return sorted(repeated)
+
+    def _files(self, building: str) -> Iterator[tuple[str, Path, ViewName | None]]:
+        for domain, folder in self.folders[building].items():
+            try:
+                with os.scandir(
+                    folder
+                ) as entries:  # a quarter of the time of Path.iterdir on millions of files
+                    names = sorted((entry.name, entry.is_file()) for entry in entries)
+            except OSError as error:
+                raise InputError(f"{folder}: cannot list this folder ({error.strerror})") from error
+            for name, is_file in names:
+                yield domain, folder / name, view_of_label(name, building, domain) if is_file else None
 
 
-def _folders(path: Path) -> list[str]:
-    with os.scandir(path) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+def _domain_first(top: list[Path]) -> _Places:
+    places: _Places = {}
+    for folder in top:
+        domain = domain_of_folder(folder.name)
+        if domain is not None:
+            for place in _building_folders(folder):
+                _add(places, place.name, domain, place)
+    return places
+
+
+def _building_folders(domain_folder: Path) -> Iterator[Path]:
+    """The buildings below a domain, or below its components where there is such a level."""
+    for folder in _folders(domain_folder):
+        # Labels are files: a folder of nothing but folders is a component, not a building.
+        inner = _folders(folder)
+        yield from inner if inner and _has_no_file(folder) else (folder,)
+
+
+def _building_first(top: list[Path]) -> _Places:
+    places: _Places = {}
+    for building in top:
+        for folder in _folders(building):
+            domain = domain_of_folder(folder.name)
+            if domain is not None:
+                _add(places, building.name, domain, folder)
+    return places
+
+
+def _add(places: _Places, building: str, domain: str, folder: Path) -> None:
+    taken = places.setdefault(building, {}).setdefault(domain, folder)
+    if taken != folder:
+        raise InputError(f"{folder}: building {building} has labels of {domain} in {taken} already")
+
+
+def _has_no_file(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return all(entry.is_dir() for entry in entries)
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+    except OSError as error:
+        raise InputError(f"{folder}: cannot list this folder ({error.strerror})") from error
+    return [folder / name for name in sorted(names)]

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightning_taskonomy.data.domains import DOMAINS
-from lightning_taskonomy.data.folder import DataFolder, Layout, ViewId, view_key
-from lightning_taskonomy.data.folder.names import view_of_file
+from lightning_taskonomy.data.folder.names import ViewName, label_path, view_of_label
+from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.errors import InputError
 from tests.data.small_folder import label_file, make_folder
 
@@ -16,16 +16,16 @@ from tests.data.small_folder import label_file, make_folder
 def test_both_layouts_hold_the_same(tmp_path: Path, original: bool) -> None:
     root = make_folder(tmp_path, ("birch", "ash"), points=12, views=2, original=original)
     found = DataFolder.open(root)
-    assert found.layout == (Layout.BUILDING_FIRST if original else Layout.DOMAIN_FIRST)
+    assert found.layout == ("original" if original else "omnidata")
     assert found.buildings == ("ash", "birch")
     assert found.domains == tuple(DOMAINS)
-    views = found.views("ash")
+    labels = found.labels("ash")
     # By number, not by letter: point 2 before point 10.
-    assert views.views == [ViewId(point, view) for point in range(12) for view in range(2)]
-    assert views.domains == tuple(DOMAINS)
-    assert views.strays == views.duplicates == found.strays == found.others == ()
-    for domain in DOMAINS:
-        assert views.path(domain, ViewId(10, 1)) == label_file(root, "ash", 10, 1, domain, original)
+    assert list(labels) == [ViewName("ash", point, view) for point in range(12) for view in range(2)]
+    assert labels[ViewName("ash", 10, 1)] == {
+        domain: label_file(root, "ash", 10, 1, domain, original) for domain in DOMAINS
+    }
+    assert found.stray_files("ash") == found.repeated_files("ash") == []
 
 
 def test_a_level_for_the_component_is_passed_over(tmp_path: Path) -> None:
@@ -34,7 +34,8 @@ def test_a_level_for_the_component_is_passed_over(tmp_path: Path) -> None:
         shutil.copytree(plain / domain, tmp_path / "deep" / domain / "taskonomy")
     found = DataFolder.open(tmp_path / "deep")
     assert found.buildings == ("ash", "birch", "cedar")
-    assert len(found.views("cedar").files["normal"]) == 4
+    assert len(found.labels("cedar")) == 4
+    assert found.folder_of("ash", "normal") == tmp_path / "deep" / "normal" / "taskonomy" / "ash"
 
 
 def test_views_keep_only_the_labels_they_have(tmp_path: Path) -> None:
@@ -42,13 +43,12 @@ def test_views_keep_only_the_labels_they_have(tmp_path: Path) -> None:
     label_file(root, "ash", 0, 1, "normal").unlink()
     label_file(root, "ash", 1, 0, "rgb").unlink()
     shutil.rmtree(root / "class_scene" / "birch")
-    ash, birch = DataFolder.open(root).views("ash"), DataFolder.open(root).views("birch")
-    assert list(ash.labels(ViewId(0, 1))) == ["rgb", "class_scene"]
-    assert list(ash.labels(ViewId(1, 0))) == ["normal", "class_scene"]
-    assert ash.path("normal", ViewId(0, 1)) is None
-    assert len(ash.views) == 4
-    assert birch.domains == ("rgb", "normal")
-    assert birch.path("class_scene", ViewId(0, 0)) is None
+    found = DataFolder.open(root)
+    ash, birch = found.labels("ash"), found.labels("birch")
+    assert set(ash[ViewName("ash", 0, 1)]) == {"rgb", "class_scene"}
+    assert set(ash[ViewName("ash", 1, 0)]) == {"normal", "class_scene"}
+    assert len(ash) == len(birch) == 4
+    assert all(set(labels) == {"rgb", "normal"} for labels in birch.values())
 
 
 def test_names_of_the_released_files_are_understood(tmp_path: Path) -> None:
@@ -61,8 +61,9 @@ def test_names_of_the_released_files_are_understood(tmp_path: Path) -> None:
         path = tmp_path / "ash" / folder / name
         path.parent.mkdir(parents=True)
         path.touch()
-    views = DataFolder.open(tmp_path).views("ash")
-    assert set(views.labels(ViewId(3, 1))) == {"point_info", "segment_semantic", "mask_valid"}
+    ((view, labels),) = DataFolder.open(tmp_path).labels("ash").items()
+    assert view == ViewName("ash", 3, 1)
+    assert set(labels) == {"point_info", "segment_semantic", "mask_valid"}
 
 
 def test_what_is_no_label_is_told_apart(tmp_path: Path) -> None:
@@ -72,26 +73,21 @@ def test_what_is_no_label_is_told_apart(tmp_path: Path) -> None:
         root / "rgb" / "ash" / "point_0_view_0_domain_rgb.jpg",
         root / "depth_zbuffer" / "ash" / ".point_0_view_0-x1.png",
     }
-    for path in (*strays, root / "rgb" / "notes.txt", root / "readme.md"):
-        path.touch()
     again = root / "rgb" / "ash" / "point_00_view_0_domain_rgb.png"
-    again.touch()
+    for path in (*strays, again, root / "readme.md"):
+        path.touch()
     (root / "rgb_large" / "ash").mkdir(parents=True)
     found = DataFolder.open(root)
-    views = found.views("ash")
-    assert set(views.strays) == strays
-    assert set(views.duplicates) | {views.path("rgb", ViewId(0, 0))} == {
-        again,
-        label_file(root, "ash", 0, 0, "rgb"),
-    }
-    assert found.strays == (root / "rgb" / "notes.txt",)
-    assert found.others == (root / "rgb_large",)
+    assert found.domains == ("rgb", "depth_zbuffer")
+    assert set(found.stray_files("ash")) == strays
+    ((repeated,), (labels,)) = found.repeated_files("ash"), found.labels("ash").values()
+    assert {repeated, labels["rgb"]} == {again, label_file(root, "ash", 0, 0, "rgb")}
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nowhere: expected a folder of pictures"):
+    with pytest.raises(InputError, match="nowhere: expected a folder of labels"):
         DataFolder.open(tmp_path / "nowhere")
-    with pytest.raises(InputError, match="found nothing"):
+    with pytest.raises(InputError, match="found no folders"):
         DataFolder.open(tmp_path)
     (tmp_path / "holiday").mkdir()
     with pytest.raises(InputError, match="found holiday"):
@@ -107,9 +103,16 @@ def test_one_building_in_two_places_is_refused(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(0, 99), st.sampled_from(sorted(DOMAINS)))
-def test_a_file_name_gives_back_its_view(point: int, view: int, domain: str) -> None:
-    path = label_file(Path(), "ash", point, view, domain)
-    assert view_of_file(path.name, domain) == (point, view)
-    other = "rgb" if domain != "rgb" else "normal"
-    assert view_of_file(path.name, other) is None
-    assert view_key("ash", ViewId(point, view)) == f"ash/{path.name.split('_domain')[0]}"
+def test_names_and_keys_can_be_read_back(point: int, view: int, domain: str) -> None:
+    name = ViewName("ash", point, view)
+    path = label_path(Path(), domain, "ash", point, view)
+    assert view_of_label(path.name, "ash", domain) == name
+    assert view_of_label(path.name, "ash", "rgb" if domain != "rgb" else "normal") is None
+    assert ViewName.from_key(name.key) == name
+    assert name.key == f"ash/{path.name.split('_domain')[0]}"
+
+
+@pytest.mark.parametrize("key", ["ash", "a.b/point_1_view_2", "ash/point_1", "a/b/point_1_view_2"])
+def test_what_is_no_key_is_refused(key: str) -> None:
+    with pytest.raises(ValueError, match="expected <building>/point_<P>_view_<V>"):
+        ViewName.from_key(key)

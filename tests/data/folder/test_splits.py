@@ -2,74 +2,85 @@ from pathlib import Path
 
 import pytest
 
-from lightning_taskonomy.data.folder import find_split_file, read_splits
+from lightning_taskonomy.data.folder.split_lists import OFFICIAL_COUNTS, find_splits, wrong_official_count
+from lightning_taskonomy.data.folder.splits import read_splits, write_splits
 from lightning_taskonomy.errors import InputError
+
+HEAD = "id,train,val,test"
 
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_lines_end_in_any_way(tmp_path: Path, end: str, mark: str) -> None:
-    rows = [
-        "id,train,val,test",
-        "hanson,1,0,0",
-        "ihlen,0,0,1",
-        "corozal,0,1,0",
-        "merom,1,0,0",
-        "woodbine,0,0,0",
-    ]
+    rows = [HEAD, "hanson,1,0,0", "ihlen,0,0,1", "corozal,0,1,0", "merom,1,0,0", "woodbine,0,0,0"]
     path = tmp_path / "list.csv"
     path.write_bytes((mark + end.join(rows)).encode())
-    splits = read_splits(path)
-    assert splits.split_of == {"hanson": "train", "ihlen": "test", "corozal": "val", "merom": "train"}
-    assert splits.unused == {"woodbine"}
-    assert splits.counts == (2, 1, 1)
-    assert splits.official_counts is None
-
-
-def test_columns_come_in_any_order(tmp_path: Path) -> None:
-    path = tmp_path / "train_val_test_tiny.csv"
-    path.write_text("test,id,extra,train,val\n1,ihlen,x,0,0\n")
-    assert read_splits(path).split_of == {"ihlen": "test"}
-    assert read_splits(path).official_counts == (25, 5, 5)
+    expected = {"hanson": "train", "ihlen": "test", "corozal": "val", "merom": "train"}
+    assert read_splits(path) == expected
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "the file is empty"),
-        ("id,train,val\nash,1,0\n", "column 'test' is missing"),
-        ("id,train,val,test\nash,1,0\n", "row 2: expected 4 columns, found 3"),
-        ("id,train,val,test\r\rash,yes,0,0", "row 3, column train: expected 0 or 1, found 'yes'"),
-        ("id,train,val,test\nash,1,0,1\n", "row 2: building ash is in train and test"),
-        ("id,train,val,test\nash,1,0,0\nash,1,0,0\n", "row 3: building ash is listed twice"),
-        ("id,train,val,test\n,1,0,0\n", "row 2, column id"),
-        (b"id,train,val,test\n\xff\xfe,1,0,0\n", "not a text file in UTF-8"),
+        ("", "expected the columns id,train,val,test, found none"),
+        ("id,train,val\nash,1,0\n", "found id,train,val"),
+        (f"{HEAD}\nash,1,0\n", "row 2: expected a building and three times 0 or 1"),
+        (f"{HEAD}\r\rash,yes,0,0", "row 3: expected a building"),
+        (f"{HEAD}\nash,1,0,1\n", "row 2: building ash is in more than one split"),
+        (f"{HEAD}\nash,1,0,0\nash,1,0,0\n", "row 3: building ash stands twice"),
+        (f"{HEAD}\n,1,0,0\n", "row 2: expected a building"),
+        (f"{HEAD}\nash,0,0,0\n", "no building is in any split"),
+        (b"id,train,val,test\n\xff\xfe,1,0,0\n", "expected a CSV in UTF-8"),
     ],
 )
 def test_a_bad_list_is_refused_by_row(tmp_path: Path, content: str | bytes, message: str) -> None:
     path = tmp_path / "list.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    with pytest.raises(InputError, match="list.csv") as caught:
+    with pytest.raises(InputError, match=r"list\.csv") as caught:
         read_splits(path)
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("buildings", "counts"), [(1, (1, 0, 0)), (2, (2, 0, 0)), (4, (2, 1, 1)), (10, (6, 2, 2))]
+)
+def test_written_lists_read_back(tmp_path: Path, buildings: int, counts: tuple[int, int, int]) -> None:
+    write_splits(tmp_path / "splits.csv", [f"house{number}" for number in range(buildings)])
+    splits = list(read_splits(tmp_path / "splits.csv").values())
+    assert tuple(splits.count(split) for split in ("train", "val", "test")) == counts
+
+
 def test_the_list_is_found_by_name_or_by_being_the_only_one(tmp_path: Path) -> None:
-    assert find_split_file(tmp_path) is None
+    assert find_splits(tmp_path) is None
     tiny = tmp_path / "splits_taskonomy" / "train_val_test_tiny.csv"
     tiny.parent.mkdir()
     tiny.touch()
-    assert find_split_file(tmp_path) == tiny
+    assert find_splits(tmp_path) == tiny
     large = tmp_path / "train_val_test_fullplus.csv"
     large.touch()
-    with pytest.raises(InputError, match="several split lists"):
-        find_split_file(tmp_path)
-    assert find_split_file(tmp_path, Path("tiny")) == tiny
-    assert find_split_file(tmp_path, Path("full+")) == large
+    with pytest.raises(InputError, match="several lists of splits"):
+        find_splits(tmp_path)
+    assert find_splits(tmp_path, Path("tiny")) == tiny
+    assert find_splits(tmp_path, Path("full+")) == large
     with pytest.raises(InputError, match=r"train_val_test_medium\.csv"):
-        find_split_file(tmp_path, Path("medium"))
-    with pytest.raises(InputError, match="mine.csv: no such split list"):
-        find_split_file(tmp_path, Path("mine.csv"))
+        find_splits(tmp_path, Path("medium"))
+    with pytest.raises(InputError, match=r"mine\.csv: no such list of splits"):
+        find_splits(tmp_path, Path("mine.csv"))
     own = tmp_path / "splits.csv"
     own.touch()
-    assert find_split_file(tmp_path) == own
+    assert find_splits(tmp_path) == own
+
+
+@pytest.mark.parametrize("name", OFFICIAL_COUNTS)
+def test_an_official_list_that_is_cut_short_is_told(name: str) -> None:
+    train, val, test = OFFICIAL_COUNTS[name]
+    splits = [*["train"] * train, *["val"] * val, *["test"] * test]
+    whole = {f"b{number}": split for number, split in enumerate(splits)}
+    path = Path(f"train_val_test_{name}.csv")
+    assert wrong_official_count(path, whole) is None
+    assert wrong_official_count(Path("mine.csv"), {"a": "train"}) is None
+    del whole["b0"]
+    assert (
+        wrong_official_count(path, whole)
+        == f"expected {train}/{val}/{test} buildings, found {train - 1}/{val}/{test}"
+    )
