@@ -1,12 +1,13 @@
 """`data check`: verify a folder of pictures and labels."""
 
-import json
 import os
+from json import dumps
 from pathlib import Path
 
 from lightning_taskonomy.cli.option_types import Positional
 from lightning_taskonomy.cli.progress import progress
-from lightning_taskonomy.data.folder.check import Report, check_folder
+from lightning_taskonomy.data.folder.check import check_folder
+from lightning_taskonomy.data.folder.report import Report
 from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import write_text
@@ -14,7 +15,7 @@ from lightning_taskonomy.output import write_text
 
 def check(
     folder: Positional[Path],
-    json_file: Path | None = None,
+    json: Path | None = None,
     split: Path | None = None,
     workers: int | None = None,
     show: int = 20,
@@ -26,8 +27,9 @@ def check(
 
     Args:
         folder: pictures with labels
-        json_file: where to write the whole report as JSON
-        split: list of splits to compare with; by default splits.csv in the folder, if there is one
+        json: where to write the whole report as JSON
+        split: list of splits to compare with, or tiny, medium, full or fullplus for the official list of that
+            name in the folder; by default the one found there, if any
         workers: processes; by default one per core
         show: how many problems of each kind to print
     """
@@ -36,8 +38,8 @@ def check(
     buildings = len(DataFolder.open(folder).buildings)
     with progress("checking buildings", buildings) as step:
         report = check_folder(folder, workers or len(os.sched_getaffinity(0)), split, lambda _: step())
-    if json_file is not None:
-        write_text(json_file, json.dumps(report.as_json(), indent=2) + "\n")
+    if json is not None:
+        write_text(json, dumps(report.as_json(), indent=2) + "\n")
     print(summary(report, show))
     if report.damage:
         count = len(report.damage)
@@ -47,7 +49,7 @@ def check(
 def summary(report: Report, show: int) -> str:
     """A report in lines for the terminal."""
     total = sum(report.views.values())
-    lines = [f"{report.layout} layout, {len(report.views)} buildings, {total} views"]
+    lines = [f"{report.layout} layout, {len(report.views)} buildings, {total} views", *_buildings(report)]
     width = max(map(len, report.labels))
     for domain, counts in report.labels.items():
         held = sum(counts.values())
@@ -63,3 +65,16 @@ def summary(report: Report, show: int) -> str:
     if not report.problems:
         lines.append("no problems")
     return "\n".join(lines)
+
+
+def _buildings(report: Report) -> list[str]:
+    """A line per building: its split, views, points and labels."""
+    width = max(map(len, report.views))
+    rows = []
+    for name, views in report.views.items():
+        labels = sum(counts[name] for counts in report.labels.values())
+        split = report.splits.get(name, "-")
+        rows.append(
+            f"  {name:<{width}}  {split:<5}  {views} views of {report.points[name]} points, {labels} labels"
+        )
+    return rows

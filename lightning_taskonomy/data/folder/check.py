@@ -1,65 +1,18 @@
 """Verifying a data folder: what is there, what is missing, what is damaged."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
-from lightning_taskonomy.data.folder.label_check import check_label
+from lightning_taskonomy.data.folder.names import ViewName
+from lightning_taskonomy.data.folder.report import Problem, Report
+from lightning_taskonomy.data.folder.split_lists import find_splits, wrong_official_count
 from lightning_taskonomy.data.folder.splits import read_splits
+from lightning_taskonomy.data.folder.view_check import Size, check_view
 from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.errors import InputError
-
-GAPS = frozenset({"missing label", "view without partner"})
-"""Kinds that the real set has too, and that training copes with; everything else is damage."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong with a file, a view or a list.
-
-    Attributes:
-        kind: what is wrong, in a few words that are the same for all alike.
-        path: the file or folder, relative to the root.
-        found: what was found there.
-    """
-
-    kind: str
-    path: str
-    found: str
-
-
-@dataclass
-class Report:
-    """What a folder holds and what is wrong with it.
-
-    Attributes:
-        layout: of the folder.
-        views: by building.
-        labels: by domain, then by building.
-        problems: in the order of their paths.
-    """
-
-    layout: str
-    views: dict[str, int] = field(default_factory=dict)
-    labels: dict[str, dict[str, int]] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    @property
-    def damage(self) -> list[Problem]:
-        """The problems that are no mere gaps."""
-        return [problem for problem in self.problems if problem.kind not in GAPS]
-
-    def kinds(self) -> Mapping[str, int]:
-        """How many problems of each kind, the most frequent first."""
-        return dict(Counter(problem.kind for problem in self.problems).most_common())
-
-    def as_json(self) -> dict[str, Any]:
-        """The whole report, ready for JSON."""
-        return {**asdict(self), "kinds": dict(self.kinds()), "damaged": len(self.damage)}
 
 
 def check_folder(
@@ -69,68 +22,101 @@ def check_folder(
 
     Args:
         root: the folder, in either layout.
-        workers: processes.
-        splits: a list of splits to compare with; by default `splits.csv` in the folder, if there is one.
+        workers: processes; each takes a building at a time.
+        splits: a list of splits to compare with; by default the one found in the folder, if there is one.
         after_each: called with the number of views after each building, to show progress.
 
     Raises:
-        InputError: not a data folder.
+        InputError: not a data folder, or no such list of splits.
     """
     folder = DataFolder.open(root)
+    list_of_splits = find_splits(root, splits)
     report = Report(folder.layout, labels={domain: {} for domain in folder.domains})
-    for building, views, labels, problems in _checked(folder, workers):
-        report.views[building] = views
-        for domain, count in labels.items():
-            report.labels[domain][building] = count
+    found: dict[str, _Building] = {}
+    for building in _checked(folder, workers):
+        found[building.name] = building
+        after_each(building.views)
+    for name, building in sorted(found.items()):
+        report.views[name] = building.views
+        report.points[name] = building.points
+        for domain, count in building.labels.items():
+            report.labels[domain][name] = count
+        report.problems += building.problems
+    if list_of_splits is not None:
+        report.splits, problems = _check_splits(folder, list_of_splits)
         report.problems += problems
-        after_each(views)
-    report.views = dict(sorted(report.views.items()))
-    report.labels = {domain: dict(sorted(counts.items())) for domain, counts in report.labels.items()}
-    report.problems += _check_splits(folder, splits or root / "splits.csv", required=splits is not None)
     report.problems.sort(key=lambda problem: (problem.path, problem.kind))
     return report
 
 
-Checked = tuple[str, int, dict[str, int], list[Problem]]
+class _Building:
+    """Counts and problems of one building."""
+
+    def __init__(self, folder: DataFolder, name: str) -> None:
+        views = folder.labels(name)
+        self.name = name
+        self.views = len(views)
+        self.points = len({view.point for view in views})
+        self.labels: Counter[str] = Counter(dict.fromkeys(folder.domains, 0))
+        self.problems = _problems_of_names(folder, name)
+        sizes: dict[Path, Size] = {}
+        for view, files in views.items():
+            self.labels.update(files.keys())
+            self.problems += _gaps(folder, view, files)
+            findings, own_sizes = check_view(view, files)
+            self.problems += [Problem(kind, _under(folder, path), found) for path, kind, found in findings]
+            sizes |= own_sizes
+        if "point_info" in folder.domains:  # without cameras there are no pairs to make
+            self.problems += _without_partner(views)
+        self.problems += _odd_sizes(folder, sizes)
 
 
-def _checked(folder: DataFolder, workers: int) -> list[Checked]:
+def _checked(folder: DataFolder, workers: int) -> Iterator[_Building]:
+    """The buildings, each as soon as it is checked."""
     if workers == 1 or len(folder.buildings) == 1:
-        return [_check_building(folder, building) for building in folder.buildings]
+        for name in folder.buildings:
+            yield _Building(folder, name)
+        return
     with ProcessPoolExecutor(min(workers, len(folder.buildings)), get_context("spawn")) as pool:
-        waiting = [pool.submit(_check_building, folder, building) for building in folder.buildings]
-        return [done.result() for done in as_completed(waiting)]
+        waiting = [pool.submit(_Building, folder, name) for name in folder.buildings]
+        try:
+            for done in as_completed(waiting):
+                yield done.result()
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
 
 
-def _check_building(folder: DataFolder, building: str) -> Checked:
-    problems = [
-        Problem("stray file", str(path.relative_to(folder.root)), "its name is not that of a label")
-        for path in folder.stray_files(building)
+def _problems_of_names(folder: DataFolder, building: str) -> list[Problem]:
+    strays, repeated = folder.stray_files(building), folder.repeated_files(building)
+    return [
+        *(Problem("stray file", _under(folder, path), "its name is not that of a label") for path in strays),
+        *(
+            Problem("repeated label", _under(folder, path), "the view has this label twice")
+            for path in repeated
+        ),
     ]
-    views = folder.labels(building)
-    labels: Counter[str] = Counter()
-    of_point = Counter(view.point for view in views)
-    sizes: dict[Path, tuple[int, int]] = {}
-    for view, files in views.items():
-        for domain in folder.domains:
-            if domain not in files:
-                place = folder.folder_of(building, domain).relative_to(folder.root)
-                name = f"point_{view.point}_view_{view.view}"
-                problems.append(Problem("missing label", f"{place}/{name}", f"no {domain}"))
-        for domain, path in files.items():
-            labels[domain] += 1
-            findings, size = check_label(path, domain, view)
-            relative = str(path.relative_to(folder.root))
-            problems += [Problem(kind, relative, found) for kind, found in findings]
-            if size is not None:
-                sizes[path] = size
-        if of_point[view.point] == 1:
-            problems.append(Problem("view without partner", view.key, "no other view of its point"))
-    problems += _odd_sizes(folder, sizes)
-    return building, len(views), dict(labels), problems
 
 
-def _odd_sizes(folder: DataFolder, sizes: Mapping[Path, tuple[int, int]]) -> list[Problem]:
+def _gaps(folder: DataFolder, view: ViewName, files: Mapping[str, Path]) -> Iterator[Problem]:
+    for domain in folder.domains:
+        if domain not in files:
+            place = _under(folder, folder.folder_of(view.building, domain))
+            yield Problem("missing label", f"{place}/point_{view.point}_view_{view.view}", f"no {domain}")
+
+
+def _without_partner(views: Mapping[ViewName, Mapping[str, Path]]) -> list[Problem]:
+    """Views that no pose pair can be made of: a pair needs pictures and cameras of two views of a point."""
+    posed = {view for view, files in views.items() if "rgb" in files and "point_info" in files}
+    of_point = Counter(view.point for view in posed)
+    return [
+        Problem("view without partner", view.key, "no other view of its point with rgb and point_info")
+        for view in views
+        if of_point[view.point] - (view in posed) < 1
+    ]
+
+
+def _odd_sizes(folder: DataFolder, sizes: Mapping[Path, Size]) -> list[Problem]:
     """Pictures whose size is not the one that most of their building have."""
     if not sizes:
         return []
@@ -138,7 +124,7 @@ def _odd_sizes(folder: DataFolder, sizes: Mapping[Path, tuple[int, int]]) -> lis
     return [
         Problem(
             "wrong size",
-            str(path.relative_to(folder.root)),
+            _under(folder, path),
             f"expected {usual[0]} x {usual[1]} as the others, found {size[0]} x {size[1]}",
         )
         for path, size in sizes.items()
@@ -146,16 +132,21 @@ def _odd_sizes(folder: DataFolder, sizes: Mapping[Path, tuple[int, int]]) -> lis
     ]
 
 
-def _check_splits(folder: DataFolder, path: Path, required: bool) -> list[Problem]:
-    if not path.exists() and not required:
-        return []
+def _check_splits(folder: DataFolder, path: Path) -> tuple[dict[str, str], list[Problem]]:
     try:
         splits = read_splits(path)
     except InputError as error:
-        return [Problem("bad list of splits", path.name, str(error))]
+        return {}, [Problem("bad list of splits", path.name, str(error))]
     absent = sorted(set(splits) - set(folder.buildings))
     unlisted = sorted(set(folder.buildings) - set(splits))
-    return [
+    short = wrong_official_count(path, splits)
+    problems = [
         *(Problem("building without folder", path.name, building) for building in absent),
         *(Problem("building in no split", path.name, building) for building in unlisted),
+        *([Problem("list of splits cut short", path.name, short)] if short else []),
     ]
+    return {name: splits[name] for name in folder.buildings if name in splits}, problems
+
+
+def _under(folder: DataFolder, path: Path) -> str:
+    return str(path.relative_to(folder.root))
