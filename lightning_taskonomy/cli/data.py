@@ -6,7 +6,7 @@ from lightning_taskonomy.cli.commands import run_command
 
 COMMANDS = {
     name: f"lightning_taskonomy.cli.data_{name}"
-    for name in ("rooms", "render", "annotate", "check", "preview")
+    for name in ("rooms", "render", "annotate", "check", "pack", "preview")
 }
 
 

@@ -1,0 +1,92 @@
+"""The bytes of a label inside a shard: those of the file, or resized, or as JPEG."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from lightning_taskonomy.data.domains import DOMAINS, Domain
+from lightning_taskonomy.errors import InputError
+
+Picture = npt.NDArray[np.generic]
+
+_PNG_EFFORT = 4
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What becomes of the pictures.
+
+    Attributes:
+        size: pixels per side; None keeps the files' own.
+        jpeg_quality: rgb as JPEG of this quality, 1 to 100; None keeps PNG. Labels are never compressed with
+            loss.
+    """
+
+    size: int | None = None
+    jpeg_quality: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is not None and self.size < 1:
+            raise InputError(f"size: expected at least 1 pixel, found {self.size}")
+        if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
+            raise InputError(f"jpeg: expected a quality from 1 to 100, found {self.jpeg_quality}")
+
+    def suffix(self, domain: str) -> str:
+        """Of members of this domain."""
+        return "jpg" if domain == "rgb" and self.jpeg_quality is not None else DOMAINS[domain].suffix
+
+    def encode(self, path: Path, domain: str) -> bytes:
+        """The bytes of one picture file as a member.
+
+        Raises:
+            InputError: the file cannot be read, or is no picture of this domain.
+        """
+        try:
+            content = path.read_bytes()
+            if self.size is None and self.suffix(domain) == "png":
+                return _verified(content)
+            with Image.open(io.BytesIO(content)) as image:
+                image.load()
+                return self._encoded(image, DOMAINS[domain])
+        except (OSError, SyntaxError, ValueError) as error:
+            raise InputError(f"{path}: cannot read this picture ({error})") from error
+
+    def _encoded(self, image: Image.Image, domain: Domain) -> bytes:
+        if self.size is not None and image.size != (self.size, self.size):
+            image = resized(image, domain, self.size)
+        if domain.name == "rgb" and self.jpeg_quality is not None:
+            import simplejpeg  # a small library, wanted only here
+
+            colours = np.ascontiguousarray(image.convert("RGB"))
+            return bytes(simplejpeg.encode_jpeg(colours, quality=self.jpeg_quality, colorsubsampling="444"))
+        written = io.BytesIO()
+        image.save(written, format="PNG", compress_level=_PNG_EFFORT)
+        return written.getvalue()
+
+
+def resized(image: Image.Image, domain: Domain, size: int) -> Image.Image:
+    """A picture at another size: the nearest pixel for ids and wherever a value means "no label".
+
+    Averaging would make up identities, or depths between a surface and the code for none.
+    """
+    if domain.ids or domain.invalid is not None:
+        return image.resize((size, size), Image.Resampling.NEAREST)
+    if domain.bits == 8:
+        return image.resize(
+            (size, size), Image.Resampling.BOX if image.width >= size else Image.Resampling.BILINEAR
+        )
+    # Pillow resizes 16 bits only by the nearest pixel; as floating-point numbers nothing is lost.
+    values = Image.fromarray(np.asarray(image).astype(np.float32))
+    smooth = np.asarray(values.resize((size, size), Image.Resampling.BILINEAR))
+    return Image.fromarray(np.rint(np.clip(smooth, 0, 65535)).astype(np.uint16))
+
+
+def _verified(content: bytes) -> bytes:
+    """The same bytes, after checking that they are a whole picture (its checksums, without decoding it)."""
+    with Image.open(io.BytesIO(content)) as image:
+        image.verify()
+    return content
