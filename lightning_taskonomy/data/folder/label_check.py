@@ -19,6 +19,9 @@ Finding = tuple[str, str]
 Values = npt.NDArray[Any]
 """What a picture holds, (H, W) or (H, W, C)."""
 
+NPY_ERRORS = (ValueError, EOFError, SyntaxError, TokenError, TypeError, KeyError, OverflowError)
+"""All that numpy raises when it reads a damaged header as the Python literal that it is."""
+
 _MODES = {(3, 8): {"RGB"}, (1, 8): {"L"}, (1, 16): {"I;16", "I;16B", "I"}}
 _LARGEST_ID = {"segment_semantic": 17}
 
@@ -48,10 +51,17 @@ def _check_picture(path: Path, domain: Domain) -> tuple[list[Finding], Values | 
         return [("not a picture", "no PNG header")], None
     except (OSError, SyntaxError, ValueError) as error:
         return [("damaged picture", str(error))], None
-    if mode not in _MODES[domain.channels, domain.bits]:
-        expected = f"{domain.channels} x {domain.bits} bits"
-        return [("wrong channels or bit depth", f"expected {expected}, found mode {mode}")], values
+    wrong = wrong_mode(mode, domain)
+    if wrong is not None:
+        return [("wrong channels or bit depth", wrong)], values
     return list(_check_values(values, domain)), values
+
+
+def wrong_mode(mode: str, domain: Domain) -> str | None:
+    """What is wrong with the mode (channels and bit depth, in Pillow's words) of a picture of this domain."""
+    if mode in _MODES[domain.channels, domain.bits]:
+        return None
+    return f"expected {domain.channels} x {domain.bits} bits, found mode {mode}"
 
 
 def _check_values(values: Values, domain: Domain) -> Iterator[Finding]:
@@ -70,8 +80,7 @@ def _check_vector(path: Path, domain: Domain) -> Iterator[Finding]:
     try:
         # Mapped: a damaged header may ask for more memory than there is.
         values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, SyntaxError, TokenError, TypeError, KeyError, OverflowError) as error:
-        # All that numpy raises when it reads a damaged header as the Python literal that it is.
+    except NPY_ERRORS as error:
         yield "unreadable array", str(error)
         return
     if values.shape != (domain.channels,) or values.dtype.kind != "f":

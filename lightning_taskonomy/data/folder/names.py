@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lightning_taskonomy.data.domains import DOMAINS
 
-_LABEL = re.compile(r"point_(\d+)_view_(\d+)_domain_(\w+)\.(\w+)")
+_LABEL = re.compile(r"point_(0|[1-9]\d*)_view_(0|[1-9]\d*)_domain_(\w+)\.(\w+)", re.ASCII)
 # Released files and folders do not always say the domain by its name.
 _FILE_WORDS: Mapping[str, frozenset[str]] = {
     "point_info": frozenset({"fixatedpose", "points"}),
@@ -60,6 +60,12 @@ def label_path(root: Path, domain: str, building: str, point: int, view: int) ->
 def domain_of_folder(name: str) -> str | None:
     """The domain whose labels lie in folders of this name; None if it is the name of something else."""
     return name if name in DOMAINS else _FOLDER_WORDS.get(name)
+
+
+def label_names(view: ViewName, domain: str) -> list[str]:
+    """What the file of a label may be called, the usual name first."""
+    words = [domain, *sorted(_FILE_WORDS.get(domain, ()))]
+    return [f"point_{view.point}_view_{view.view}_domain_{word}.{DOMAINS[domain].suffix}" for word in words]
 
 
 def view_of_label(file_name: str, building: str, domain: str) -> ViewName | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from lightning_taskonomy.data.domains import DOMAINS
-from lightning_taskonomy.data.folder.names import ViewName, domain_of_folder, view_of_label
+from lightning_taskonomy.data.folder.names import ViewName, domain_of_folder, label_names, view_of_label
 from lightning_taskonomy.errors import InputError
 
 Layout = Literal["omnidata", "original"]
@@ -87,6 +87,13 @@ class DataFolder:
                 found.setdefault(view, {}).setdefault(domain, path)
         return dict(sorted(found.items()))
 
+    def label(self, view: ViewName, domain: str) -> Path | None:
+        """Where one label lies, found without listing its folder; None where the view has none."""
+        folder = self.folders.get(view.building, {}).get(domain)
+        if folder is None:
+            return None
+        return next((path for name in label_names(view, domain) if (path := folder / name).is_file()), None)
+
     def stray_files(self, building: str) -> list[Path]:
         """Files in the folders of a building whose names are not those of labels.
 
@@ -96,7 +103,7 @@ class DataFolder:
         return sorted(path for _, path, view in self._files(building) if view is None)
 
     def repeated_files(self, building: str) -> list[Path]:
-        """Further files for a label that a view has already, as `point_07_…` beside `point_7_…`.
+        """Further files for a label that a view has already, under another of the names in use.
 
         Raises:
             InputError: a folder cannot be listed.
@@ -116,10 +123,12 @@ class DataFolder:
                 with os.scandir(
                     folder
                 ) as entries:  # a quarter of the time of Path.iterdir on millions of files
-                    names = sorted((entry.name, entry.is_file()) for entry in entries)
+                    names = [(entry.name, entry.is_file()) for entry in entries]
             except OSError as error:
                 raise InputError(f"{folder}: cannot list this folder ({error.strerror})") from error
-            for name, is_file in names:
+            for name, is_file in sorted(
+                names, key=lambda found: (f"_domain_{domain}." not in found[0], found)
+            ):
                 yield domain, folder / name, view_of_label(name, building, domain) if is_file else None
 
 

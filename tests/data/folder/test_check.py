@@ -183,9 +183,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "rgb/birch/.point_1-x.png",
     ),
     "label twice": (
-        lambda root: shutil.copy(victim(root, "rgb"), root / "rgb/birch/point_1_view_01_domain_rgb.png"),
+        lambda root: shutil.copy(
+            victim(root, "mask_valid"), root / "mask_valid/birch/point_1_view_1_domain_depth_zbuffer.png"
+        ),
         "repeated label",
-        "rgb/birch/point_1_view_",
+        "mask_valid/birch/point_1_view_1_domain_depth_zbuffer.png",
     ),
     "list with an unknown building": (
         write_list(f"{HEAD}\rash,1,0,0\rbirch,0,1,0\rcedar,0,0,1\roak,1,0,0"),

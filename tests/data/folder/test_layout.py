@@ -67,21 +67,35 @@ def test_names_of_the_released_files_are_understood(tmp_path: Path) -> None:
 
 
 def test_what_is_no_label_is_told_apart(tmp_path: Path) -> None:
-    root = make_folder(tmp_path, ("ash",), 1, 1, ("rgb", "depth_zbuffer"))
+    root = make_folder(tmp_path, ("ash",), 1, 1, ("rgb", "mask_valid"))
     strays = {
         root / "rgb" / "ash" / "point_0_view_0_domain_normal.png",
         root / "rgb" / "ash" / "point_0_view_0_domain_rgb.jpg",
-        root / "depth_zbuffer" / "ash" / ".point_0_view_0-x1.png",
+        root / "rgb" / "ash" / "point_00_view_0_domain_rgb.png",
+        root / "mask_valid" / "ash" / ".point_0_view_0-x1.png",
     }
-    again = root / "rgb" / "ash" / "point_00_view_0_domain_rgb.png"
+    again = root / "mask_valid" / "ash" / "point_0_view_0_domain_depth_zbuffer.png"
     for path in (*strays, again, root / "readme.md"):
         path.touch()
     (root / "rgb_large" / "ash").mkdir(parents=True)
     found = DataFolder.open(root)
-    assert found.domains == ("rgb", "depth_zbuffer")
+    assert found.domains == ("rgb", "mask_valid")
     assert set(found.stray_files("ash")) == strays
-    ((repeated,), (labels,)) = found.repeated_files("ash"), found.labels("ash").values()
-    assert {repeated, labels["rgb"]} == {again, label_file(root, "ash", 0, 0, "rgb")}
+    assert found.repeated_files("ash") == [again]
+    (labels,) = found.labels("ash").values()
+    assert labels["mask_valid"] == label_file(root, "ash", 0, 0, "mask_valid")
+
+
+def test_one_label_is_found_as_in_the_list(tmp_path: Path) -> None:
+    root = make_folder(tmp_path, ("ash",), 2, 2, ("rgb", "mask_valid"))
+    renamed = label_file(root, "ash", 1, 1, "mask_valid")
+    renamed.rename(renamed.with_name("point_1_view_1_domain_depth_zbuffer.png"))
+    label_file(root, "ash", 0, 1, "rgb").unlink()
+    found = DataFolder.open(root)
+    for view, labels in found.labels("ash").items():
+        for domain in ("rgb", "mask_valid", "normal"):
+            assert found.label(view, domain) == labels.get(domain)
+    assert found.label(ViewName("oak", 0, 0), "rgb") is None
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
