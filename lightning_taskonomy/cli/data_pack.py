@@ -1,6 +1,8 @@
 """`data pack`: a data folder as shards."""
 
 import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from lightning_taskonomy.cli.option_types import Names
@@ -8,8 +10,11 @@ from lightning_taskonomy.cli.progress import progress
 from lightning_taskonomy.data.folder.split_lists import find_splits
 from lightning_taskonomy.data.folder.splits import read_splits
 from lightning_taskonomy.data.shards.encode import Encoding
+from lightning_taskonomy.data.shards.index import LeftOut
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
 from lightning_taskonomy.errors import InputError
+
+_SHOWN = 20
 
 
 def pack(
@@ -21,6 +26,7 @@ def pack(
     domains: Names | None = None,
     shard_size: int | None = None,
     seed: int = 0,
+    skip_damaged: bool = False,
     workers: int | None = None,
 ) -> None:
     """Pack a data folder into WebDataset shards: a folder per split, aligned tars per domain, an index.
@@ -37,6 +43,7 @@ def pack(
         domains: domains to pack; by default all
         shard_size: views per shard; by default 2048, fewer in small sets
         seed: of the mixing
+        skip_damaged: pack without labels that cannot be read; otherwise the first one stops the packing
         workers: processes; by default one per core
     """
     if workers is not None and workers < 1:
@@ -45,10 +52,18 @@ def pack(
     if found is None:
         raise InputError(f"{source}: no list of splits (splits.csv) in this folder; name one with --split")
     packing = Packing(Encoding(size, jpeg), domains, shard_size, seed)
-    plan = PackPlan(source, out, read_splits(found), packing)
+    plan = PackPlan(source, out, read_splits(found), packing, skip_damaged)
     with progress("packing", len(plan)) as step:
         plan.run(workers or len(os.sched_getaffinity(0)), step)
+    _say_left_out(plan.left_out())
     for name, jobs in plan.jobs.items():
-        views = sum(len(job.labels) for job in jobs)
+        views = sum(len(job.views) for job in jobs)
         print(f"{name}: {views} views in {len(jobs)} shards of {len(plan.domains)} domains")
     print(f"written: {out}")
+
+
+def _say_left_out(labels: Sequence[LeftOut]) -> None:
+    for label in labels[:_SHOWN]:
+        print(f"left out: {label.reason}", file=sys.stderr)
+    if labels:
+        print(f"left out: {len(labels)} damaged labels in all, listed in the index", file=sys.stderr)

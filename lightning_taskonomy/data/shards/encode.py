@@ -9,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from lightning_taskonomy.data.domains import DOMAINS, Domain
+from lightning_taskonomy.data.folder.label_check import wrong_mode
 from lightning_taskonomy.errors import InputError
 
 Picture = npt.NDArray[np.generic]
@@ -48,9 +49,10 @@ class Encoding:
         try:
             content = path.read_bytes()
             if self.size is None and self.suffix(domain) == "png":
-                return _verified(content)
+                return _verified(content, DOMAINS[domain])
             with Image.open(io.BytesIO(content)) as image:
                 image.load()
+                _require_mode(image, DOMAINS[domain])
                 return self._encoded(image, DOMAINS[domain])
         except (OSError, SyntaxError, ValueError) as error:
             raise InputError(f"{path}: cannot read this picture ({error})") from error
@@ -85,8 +87,15 @@ def resized(image: Image.Image, domain: Domain, size: int) -> Image.Image:
     return Image.fromarray(np.rint(np.clip(smooth, 0, 65535)).astype(np.uint16))
 
 
-def _verified(content: bytes) -> bytes:
+def _verified(content: bytes, domain: Domain) -> bytes:
     """The same bytes, after checking that they are a whole picture (its checksums, without decoding it)."""
     with Image.open(io.BytesIO(content)) as image:
+        _require_mode(image, domain)
         image.verify()
     return content
+
+
+def _require_mode(image: Image.Image, domain: Domain) -> None:
+    wrong = wrong_mode(image.mode, domain)
+    if wrong is not None:
+        raise ValueError(wrong)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,14 @@ def shard_name(split: str, shard: int, suffix: str) -> str:
     return f"{split}-{shard:06d}.{suffix}"
 
 
+class LeftOut(NamedTuple):
+    """A label that was damaged in the data folder and is therefore absent."""
+
+    key: str
+    domain: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class PackedShard:
     """What was written for one shard.
@@ -43,12 +51,14 @@ class PackedShard:
         places: by picture domain, (offset, size) of each sample's label inside the tar; None where absent.
         present: by low-dimensional domain, whether each sample has that label.
         sha256: by folder, of the shard's file in it.
+        left_out: labels that are absent because they were damaged.
     """
 
     keys: Sequence[str]
     places: Mapping[str, Sequence[tuple[int, int] | None]]
     present: Mapping[str, Sequence[bool]]
     sha256: Mapping[str, str]
+    left_out: Sequence[LeftOut] = ()
 
 
 @dataclass(frozen=True)
@@ -184,6 +194,7 @@ def write_index(
         "samples": len(keys),
         "domains": dict(suffixes),
         "settings": dict(settings),
+        "left_out": [entry._asdict() for shard in shards for entry in shard.left_out],
         "shards": [{"samples": len(shard.keys), "sha256": dict(shard.sha256)} for shard in shards],
     }
     write_text(root / "index.json", json.dumps(head, indent=1) + "\n")
