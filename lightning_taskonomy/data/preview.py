@@ -1,6 +1,7 @@
 """A contact sheet of some views with all their labels, as pictures a person can judge."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -9,48 +10,61 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from lightning_taskonomy.data.domains import DEPTH_INVALID, DEPTH_UNITS_PER_METRE, DOMAINS
+from lightning_taskonomy.data.folder.label_check import NPY_ERRORS, wrong_mode
+from lightning_taskonomy.data.folder.names import ViewName
+from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import whole_file
 
 Picture = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.generic]
 
-_TILE, _GAP, _HEAD = 160, 6, 20
-_INK, _PAPER, _EMPTY = (34, 38, 43), (255, 255, 255), (232, 234, 237)
+_TILE, _GAP, _TITLE, _NAME = 160, 8, 26, 16
+_COLUMNS = 6
+_INK, _PAPER, _EMPTY, _RIM = (34, 38, 43), (255, 255, 255), (232, 234, 237), (170, 175, 180)
 _NEAR_M, _FAR_M = 0.5, 10.0
 _TEXT_DOMAINS = ("class_object", "class_scene", "point_info")
 
 
 def draw_preview(root: Path, views: int) -> Image.Image:
-    """A row per view, evenly spread over the buildings, and a column per domain.
+    """A block per view, evenly spread over the buildings, with a titled tile per domain.
 
     Args:
-        root: a folder in Taskonomy's layout.
+        root: a folder in any of Taskonomy's layouts.
         views: how many.
 
     Raises:
         InputError: no pictures, or one that cannot be read.
     """
-    found = sorted((root / "rgb").glob("*/*_domain_rgb.png"))
-    if not found:
-        raise InputError(f"{root}: expected pictures in rgb/<building>/, found none")
-    picked = [found[round(index)] for index in np.linspace(0, len(found) - 1, min(views, len(found)))]
-    domains = [name for name in DOMAINS if (root / name).is_dir()]
-    width = _GAP + len(domains) * (_TILE + _GAP)
-    height = _HEAD + len(picked) * (_TILE + _HEAD + _GAP)
-    sheet = Image.new("RGB", (width, height), _PAPER)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
-    for column, domain in enumerate(domains):
-        draw.text((_GAP + column * (_TILE + _GAP), 4), domain, _INK, font)
-    for row, path in enumerate(picked):
-        top = _HEAD + row * (_TILE + _HEAD + _GAP)
-        draw.text(
-            (_GAP, top + _TILE + 2), f"{path.parent.name} / {path.name.split('_domain')[0]}", _INK, font
-        )
-        for column, domain in enumerate(domains):
-            place = (_GAP + column * (_TILE + _GAP), top)
-            sheet.paste(_tile(_label_path(path, domain), domain), place)
+    folder = DataFolder.open(root)
+    picked = _spread(folder, views)
+    rows = -(-len(folder.domains) // _COLUMNS)
+    block = _TITLE + rows * (_NAME + _TILE + _GAP)
+    columns = min(_COLUMNS, len(folder.domains))
+    sheet = Image.new("RGB", (_GAP + columns * (_TILE + _GAP), len(picked) * block + _GAP), _PAPER)
+    for number, (view, labels) in enumerate(picked):
+        top = number * block
+        ImageDraw.Draw(sheet).text((_GAP, top + 7), view.key, _INK, ImageFont.load_default(14))
+        for place, domain in enumerate(folder.domains):
+            row, column = divmod(place, _COLUMNS)
+            corner = (_GAP + column * (_TILE + _GAP), top + _TITLE + row * (_NAME + _TILE + _GAP))
+            _draw_tile(sheet, corner, domain, labels.get(domain))
     return sheet
+
+
+def _spread(folder: DataFolder, count: int) -> list[tuple[ViewName, dict[str, Path]]]:
+    """Views evenly spread over the buildings; only the buildings they are in are listed."""
+    indices = np.linspace(0, len(folder.buildings) - 1, count).round().astype(int)
+    shares = Counter(folder.buildings[index] for index in indices)
+    picked: list[tuple[ViewName, dict[str, Path]]] = []
+    for building, share in shares.items():
+        views = [(view, labels) for view, labels in folder.labels(building).items() if "rgb" in labels]
+        if views:
+            places = np.linspace(0, len(views) - 1, min(share, len(views))).round().astype(int)
+            picked += [views[place] for place in places]
+    if not picked:
+        raise InputError(f"{folder.root}: expected rgb pictures, found none in {', '.join(shares)}")
+    return picked
 
 
 def save_preview(sheet: Image.Image, path: Path) -> None:
@@ -63,13 +77,16 @@ def save_preview(sheet: Image.Image, path: Path) -> None:
         sheet.save(temporary, format="PNG")
 
 
-def _label_path(rgb: Path, domain: str) -> Path:
-    name = rgb.name.replace("_domain_rgb.png", f"_domain_{domain}.{DOMAINS[domain].suffix}")
-    return rgb.parents[2] / domain / rgb.parent.name / name
+def _draw_tile(sheet: Image.Image, corner: tuple[int, int], domain: str, path: Path | None) -> None:
+    draw = ImageDraw.Draw(sheet)
+    left, top = corner
+    draw.text((left, top + 1), domain, _INK, ImageFont.load_default(11))
+    sheet.paste(_tile(path, domain), (left, top + _NAME))
+    draw.rectangle((left - 1, top + _NAME - 1, left + _TILE, top + _NAME + _TILE), outline=_RIM)
 
 
-def _tile(path: Path, domain: str) -> Image.Image:
-    if not path.exists():
+def _tile(path: Path | None, domain: str) -> Image.Image:
+    if path is None:
         tile = Image.new("RGB", (_TILE, _TILE), _EMPTY)
         ImageDraw.Draw(tile).text((8, 8), "absent", _INK, ImageFont.load_default(11))
         return tile
@@ -80,8 +97,11 @@ def _tile(path: Path, domain: str) -> Image.Image:
         return tile
     try:
         with Image.open(path) as image:
+            wrong = wrong_mode(image.mode, DOMAINS[domain])
+            if wrong is not None:
+                raise ValueError(wrong)
             values = np.asarray(image)
-    except OSError as error:
+    except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{path}: cannot read this picture ({error})") from error
     return Image.fromarray(visible(values, domain)).resize((_TILE, _TILE), Image.Resampling.NEAREST)
 
@@ -132,7 +152,7 @@ _ID_COLOURS = _id_colours()
 def _words(path: Path, domain: str) -> Sequence[str]:
     try:
         return _WORDS[domain](path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, AttributeError, *NPY_ERRORS) as error:
         raise InputError(f"{path}: not a {domain} label ({error})") from error
 
 
