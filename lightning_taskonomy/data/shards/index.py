@@ -99,13 +99,26 @@ class SplitIndex:
         Raises:
             InputError: not a packed split, or of another version.
         """
+        return cls.read_files(root, root / "index.json", root / "index.parquet")
+
+    @classmethod
+    def read_files(cls, root: Path, path: Path, table_path: Path) -> "SplitIndex":
+        """Read the index of a split whose two files have been fetched from elsewhere.
+
+        Args:
+            root: the folder of the split, for names and messages.
+            path: of `index.json`.
+            table_path: of `index.parquet`.
+
+        Raises:
+            InputError: not a packed split, or of another version.
+        """
         import pyarrow as pa
         from pyarrow import parquet
 
-        path = root / "index.json"
         try:
             head = json.loads(path.read_text(encoding="utf-8"))
-            table = parquet.read_table(root / "index.parquet")
+            table = parquet.read_table(table_path)
         except FileNotFoundError as error:
             raise InputError(
                 f"{root}: not a packed split, or not packed to its end: no {error.filename}"

@@ -1,0 +1,125 @@
+"""Files of a shard set wherever it is: on this machine, behind a URL, or what a command prints.
+
+Remote files are fetched whole, once, into a folder that worker processes share, checked against the index's
+SHA-256, and dropped when newer ones need the room: an epoch visits shards in groups, so each is fetched about
+once. The folder goes when the process that made it ends.
+"""
+
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+import weakref
+from collections import OrderedDict
+from pathlib import Path
+
+from lightning_taskonomy.errors import InputError
+
+_ATTEMPTS = 5
+_FIRST_PAUSE_S = 0.2
+_KEPT_FILES = 64
+
+
+class FetchError(OSError):
+    """A remote file that could not be had after several attempts."""
+
+
+class Place:
+    """The root of a shard set.
+
+    Args:
+        root: a path; a URL that fsspec reads (`https://…`, `s3://…`, `gs://…`); or `pipe:COMMAND`, where
+            `{path}` in the command stands for the file wanted and its output is the file.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root.rstrip("/")
+        self._fetched: OrderedDict[str, Path] = OrderedDict()
+        self._folder: Path | None = None
+        if root.startswith("pipe:") and "{path}" not in root:
+            raise InputError(f"{root}: expected {{path}} in the command, where the file's path goes")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether files are read where they lie."""
+        return not self.root.startswith("pipe:") and "://" not in self.root
+
+    def file(self, path: str, sha256: str | None = None) -> Path:
+        """A file of the set as one on this machine.
+
+        Args:
+            path: below the root.
+            sha256: what a fetched file must have.
+
+        Raises:
+            FetchError: it could not be had, or is damaged after every attempt.
+        """
+        if self.is_local:
+            return Path(self.root) / path
+        target = self.folder / path.replace("/", "--")
+        if not target.exists():
+            with tempfile.TemporaryDirectory(dir=self.folder) as own:  # two workers may want the same file
+                self._fetch(path, Path(own) / "file", sha256)
+                (Path(own) / "file").replace(target)
+        self._fetched[path] = target
+        self._fetched.move_to_end(path)
+        while len(self._fetched) > _KEPT_FILES:
+            self._fetched.popitem(last=False)[1].unlink(missing_ok=True)
+        return target
+
+    @property
+    def folder(self) -> Path:
+        """Where fetched files are kept; made on first use, by the process that owns it."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="shards-"))
+            weakref.finalize(self, _remove, self._folder, os.getpid())
+        return self._folder
+
+    def __getstate__(self) -> dict[str, object]:
+        """For worker processes: they use the folder, and leave it to its owner."""
+        return {
+            "root": self.root,
+            "_folder": None if self.is_local else self.folder,
+            "_fetched": OrderedDict(),
+        }
+
+    def _fetch(self, path: str, target: Path, sha256: str | None) -> None:
+        pause = _FIRST_PAUSE_S
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._copy(path, target)
+                found = hashlib.sha256(target.read_bytes()).hexdigest()
+                if sha256 not in (None, found):
+                    raise OSError(f"expected SHA-256 {sha256[:12] if sha256 else ''}…, found {found[:12]}…")
+                return
+            except (OSError, subprocess.SubprocessError, ValueError) as error:
+                if attempt == _ATTEMPTS:
+                    raise FetchError(
+                        f"{self.root}: cannot fetch {path} after {_ATTEMPTS} attempts ({error})"
+                    ) from error
+                time.sleep(pause)
+                pause *= 2
+
+    def _copy(self, path: str, target: Path) -> None:
+        if self.root.startswith("pipe:"):
+            command = self.root.removeprefix("pipe:").replace("{path}", shlex.quote(path))
+            with target.open("wb") as file:
+                subprocess.run(command, shell=True, check=True, stdout=file)
+            return
+        import fsspec  # takes its time, and is for remote sets alone
+
+        try:
+            with fsspec.open(f"{self.root}/{path}", "rb") as source, target.open("wb") as file:
+                shutil.copyfileobj(source, file, 1 << 20)
+        except OSError:
+            raise
+        except Exception as error:  # each protocol raises errors of its own library
+            raise OSError(f"{type(error).__name__}: {error}") from error
+
+
+def _remove(folder: Path, owner: int) -> None:
+    if os.getpid() == owner:  # not when a forked worker ends
+        shutil.rmtree(folder, ignore_errors=True)

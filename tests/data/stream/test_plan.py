@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lightning_taskonomy.data.stream.plan import MIXED_SHARDS, EpochPlan
+from lightning_taskonomy.errors import InputError
+
+shards = st.lists(st.integers(1, 40), min_size=1, max_size=30)
+
+
+@settings(deadline=None)
+@given(shards, st.integers(1, 7), st.integers(1, 6), st.integers(0, 3))
+def test_an_evaluation_epoch_visits_every_sample_once(
+    samples: list[int], batch: int, world: int, epoch: int
+) -> None:
+    plan = EpochPlan(tuple(samples), batch, world, 0, shuffled=False)
+    seen: list[int] = []
+    for rank in range(world):
+        batches = plan.batches(epoch, rank)
+        assert len(batches) == plan.steps(rank)
+        assert all(1 <= len(part) <= batch for part in batches)
+        seen += [int(sample) for part in batches for sample in part]
+    assert sorted(seen) == list(range(sum(samples)))
+
+
+@settings(deadline=None)
+@given(shards, st.integers(1, 5), st.integers(1, 4), st.integers(0, 5), st.integers(0, 9))
+def test_training_steps_are_full_equal_and_disjoint(
+    samples: list[int], batch: int, world: int, epoch: int, seed: int
+) -> None:
+    if sum(samples) < batch * world:
+        with pytest.raises(InputError, match="batch_size"):
+            EpochPlan(tuple(samples), batch, world, seed, shuffled=True)
+        return
+    plan = EpochPlan(tuple(samples), batch, world, seed, shuffled=True)
+    ranks = [plan.batches(epoch, rank) for rank in range(world)]
+    assert {len(batches) for batches in ranks} == {sum(samples) // (batch * world)} == {plan.steps(0)}
+    dealt = [int(sample) for batches in ranks for part in batches for sample in part]
+    assert len(dealt) == len(set(dealt)) == plan.steps(0) * batch * world
+    assert set(dealt) <= set(range(sum(samples)))
+    assert sum(samples) - len(dealt) < batch * world
+
+
+@settings(deadline=None)
+@given(shards, st.integers(0, 20), st.booleans())
+def test_resuming_is_the_rest_of_the_same_epoch(samples: list[int], start: int, shuffled: bool) -> None:
+    plan = EpochPlan(tuple(samples), 1, 1, 4, shuffled)
+    whole, rest = plan.batches(3, 0), plan.batches(3, 0, start)
+    assert [part.tolist() for part in rest] == [part.tolist() for part in whole[start:]]
+
+
+def test_epochs_and_seeds_differ_and_repeat() -> None:
+    plan = EpochPlan((50,) * 20, 10, 2, 1, shuffled=True)
+    assert plan.order(0).tolist() == plan.order(0).tolist()
+    assert plan.order(0).tolist() != plan.order(1).tolist()
+    assert plan.order(0).tolist() != EpochPlan((50,) * 20, 10, 2, 2, shuffled=True).order(0).tolist()
+
+
+def test_shards_are_mixed_within_groups_and_among_groups() -> None:
+    plan = EpochPlan((100,) * 32, 10, 1, 0, shuffled=True)
+    order = plan.order(0) // 100
+    first = order[: 100 * MIXED_SHARDS]
+    assert len(set(first.tolist())) == MIXED_SHARDS
+    assert len(set(first[:64].tolist())) == MIXED_SHARDS  # a batch or two see all shards of the group
+    assert set(first.tolist()) != set((plan.order(1) // 100)[: 100 * MIXED_SHARDS].tolist())
+
+
+@pytest.mark.parametrize("world", [1, 8, 64, 512])
+def test_four_million_samples_are_divided_exactly(world: int) -> None:
+    samples = (2048,) * 1953 + (256,)
+    plan = EpochPlan(samples, 32, world, 0, shuffled=True)
+    steps = plan.steps(0)
+    assert steps == 4_000_000 // (32 * world)
+    order = plan.order(1)
+    assert (np.bincount(order) == 1).all()
+    assert len(order) == sum(samples) == 4_000_000
+    firsts = [plan.steps(rank) for rank in range(world)]
+    assert set(firsts) == {steps}
+
+
+def test_fingerprints_tell_plans_apart() -> None:
+    base = EpochPlan((10, 10), 2, 2, 0, shuffled=True)
+    others = [
+        EpochPlan((10, 11), 2, 2, 0, shuffled=True),
+        EpochPlan((10, 10), 4, 2, 0, shuffled=True),
+        EpochPlan((10, 10), 2, 1, 0, shuffled=True),
+        EpochPlan((10, 10), 2, 2, 1, shuffled=True),
+        EpochPlan((10, 10), 2, 2, 0, shuffled=False),
+    ]
+    assert len({plan.fingerprint for plan in [base, *others]}) == 6
+    assert base.fingerprint == EpochPlan((10, 10), 2, 2, 0, shuffled=True).fingerprint
