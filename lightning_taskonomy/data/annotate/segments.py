@@ -1,12 +1,9 @@
 """Regions without labels: Felzenszwalb's segments, joined by normalised cuts on their graph."""
 
-import warnings
-
 import numpy as np
-import numpy.typing as npt
-from skimage import segmentation
 
 from lightning_taskonomy.data.annotate.edges import Bytes, Floats, Words, finite
+from lightning_taskonomy.data.annotate.felzenszwalb import felzenszwalb
 from lightning_taskonomy.data.annotate.normalised_cuts import Integers, normalised_cuts
 
 _SCALE, _SIGMA = 200.0, 3.0
@@ -21,7 +18,7 @@ _EDGE_SCALE = 0.00625
 
 def segment_unsup2d(rgb: Bytes) -> Bytes:
     """Segments of a picture (H, W, 3) by colour: 8-bit ids, (H, W)."""
-    return _segments(rgb.astype(np.float64) / 255.0, _PICTURE_THRESHOLD, _PICTURE_CUTS)
+    return _segments(rgb.astype(np.float32) / 255.0, _PICTURE_THRESHOLD, _PICTURE_CUTS)
 
 
 def segment_unsup25d(depth_m: Floats, normals: Floats, occlusion: Words) -> Bytes:
@@ -36,20 +33,15 @@ def segment_unsup25d(depth_m: Floats, normals: Floats, occlusion: Words) -> Byte
     depth = depth / max(float(depth.max()), 1e-6)
     edges = np.minimum(occlusion / (65535 * _EDGE_SCALE), 1.0)
     features = np.dstack([_DEPTH_WEIGHT * depth, 0.5 * _NORMAL_WEIGHT * normals, 0.1 * _EDGE_WEIGHT * edges])
-    return _segments(features.astype(np.float64), _SURFACE_THRESHOLD, _SURFACE_CUTS)
+    return _segments(features.astype(np.float32), _SURFACE_THRESHOLD, _SURFACE_CUTS)
 
 
-def _segments(features: npt.NDArray[np.float64], threshold: float, cuts: int) -> Bytes:
+def _segments(features: Floats, threshold: float, cuts: int) -> Bytes:
     """Segments of features, (H, W, C), of which each goes from 0 to about 1."""
     least = _LEAST_PIXELS
     while True:
-        with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", message="Got image with third dimension", category=RuntimeWarning
-            )
-            found = segmentation.felzenszwalb(features, _SCALE, _SIGMA, least, channel_axis=-1)
-        labels: Integers = found.astype(np.int64)
+        labels: Integers = felzenszwalb(features, _SCALE, _SIGMA, least).astype(np.int64)
         if labels.max() < _MOST_SEGMENTS:
             break
         least *= 2  # so many small segments would not fit into a byte
-    return normalised_cuts(labels, 255.0 * features, threshold, cuts).astype(np.uint8)
+    return normalised_cuts(labels, 255.0 * features.astype(np.float64), threshold, cuts).astype(np.uint8)

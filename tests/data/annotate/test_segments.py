@@ -2,11 +2,12 @@ import networkx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from skimage import graph
+from skimage import data, graph, segmentation, transform
 from sklearn.cluster import spectral_clustering
 from sklearn.metrics import adjusted_rand_score
 
 from lightning_taskonomy.data.annotate import edge_occlusion, segment_unsup2d, segment_unsup25d
+from lightning_taskonomy.data.annotate.felzenszwalb import felzenszwalb
 from lightning_taskonomy.data.annotate.normalised_cuts import _best_cut, _similarity, normalised_cuts
 
 
@@ -49,6 +50,15 @@ def test_a_dear_cut_is_not_made() -> None:
     assert _best_cut(weights, 0.1, 10) is None
     labels, features = patches(0)
     assert normalised_cuts(labels, 0 * features, 0.005, 10).max() == 0
+
+
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "rocket"])
+def test_segments_are_those_of_scikit_image(name: str) -> None:
+    picture = transform.resize(getattr(data, name)(), (128, 128), anti_aliasing=True)
+    ours = felzenszwalb(picture.astype(np.float32), 200, 3, 64)
+    theirs = segmentation.felzenszwalb(picture, 200, 3, 64)
+    # Edges of equal cost may be taken in another order.
+    assert adjusted_rand_score(ours.ravel(), theirs.ravel()) > 0.95
 
 
 def test_two_colours_are_two_segments() -> None:
