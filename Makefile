@@ -10,9 +10,13 @@ CONSTRAINTS := $(if $(shell command -v nvidia-smi),.venv/constraints-gpu.txt,con
 .PHONY: quickstart test environment clean
 
 quickstart: environment
+	$(BIN)/python -m lightning_taskonomy data rooms --out quickstart/rooms --buildings 4 --points 6
+	$(BIN)/python -m lightning_taskonomy data check quickstart/rooms
+	$(BIN)/python -m lightning_taskonomy data pack --source quickstart/rooms --out quickstart/shards --jpeg 95
+	$(BIN)/python -m lightning_taskonomy data preview quickstart/rooms --out quickstart/rooms.png
 	$(BIN)/python -m lightning_taskonomy taxonomy solve --transfers data/transfers.csv --budget 3 --out quickstart/taxonomy
 	$(BIN)/python -m lightning_taskonomy taxonomy evaluate --transfers data/transfers.csv --orders 1,3 --out quickstart/evaluation
-	@echo "Look at quickstart/taxonomy/taxonomy.png and quickstart/evaluation/heat_maps.png"
+	@echo "Look at quickstart/rooms.png, quickstart/taxonomy/taxonomy.png and quickstart/evaluation/heat_maps.png"
 
 test: environment
 	$(BIN)/ruff format --check .

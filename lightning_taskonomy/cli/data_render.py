@@ -54,3 +54,4 @@ def render(
         if names.count(name) > 1:
             raise InputError(f"mesh: two files are called {name}; buildings need names of their own")
     render_buildings(buildings, Pictures(points, views, size), out, workers)
+    print(f"written: {out}: {len(buildings) * points * views} views of {len(buildings)} meshes, splits.csv")

@@ -39,3 +39,4 @@ def rooms(
     render_buildings(
         [House(seed, number) for number in range(buildings)], Pictures(points, views, size), out, workers
     )
+    print(f"written: {out}: {buildings * points * views} views of {buildings} buildings, splits.csv")

@@ -18,7 +18,7 @@ from tests.data.small_folder import make_folder
 
 
 def read_normals(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
-    def planes(picture: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def planes(picture: np.ndarray) -> np.ndarray:
         return (picture[:size, :size].transpose(2, 0, 1) / 127.5 - 1).astype(np.float32)
 
     inputs = np.stack([planes(view["rgb"]) for view in views])
