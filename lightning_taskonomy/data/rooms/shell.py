@@ -176,7 +176,8 @@ def _door(frame: WallFrame, opening: Opening, index: int, shop: Workshop, trim: 
         base = -base if mirrored else base
         closed = float(np.arctan2(base[1], base[0]))
         inward = _INWARD[frame.side]
-        turn = swing if np.cross(base[:2], inward[:2]) > 0 else -swing
+        left_handed = base[0] * inward[1] > base[1] * inward[0]
+        turn = swing if left_handed else -swing
         for shape, material in ((leaf, trim), (grip, shop.material("chrome"))):
             pieces.append((shape.rotated(2, closed + turn).moved(*frame.point(hinge, 0.0, 0.03)), material))
     return Item(tuple(pieces), object_class=ObjectClass.SLIDING_DOOR)
