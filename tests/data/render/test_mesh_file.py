@@ -30,7 +30,7 @@ def room() -> tuple[trimesh.Trimesh, int]:
     colours = np.full((len(whole.vertices), 4), [190, 180, 160, 255], np.uint8)
     colours[len(walls.vertices) :] = [160, 60, 40, 255]
     colours[:, :3] -= np.random.default_rng(0).integers(0, 40, (len(colours), 3)).astype(np.uint8)
-    whole.visual.vertex_colors = colours
+    whole.visual = trimesh.visual.ColorVisuals(whole, vertex_colors=colours)
     return whole, len(walls.faces)
 
 
