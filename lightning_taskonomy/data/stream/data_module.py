@@ -1,0 +1,113 @@
+"""The DataModule: shards in, batches of the chosen tasks out."""
+
+import itertools
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pytorch_lightning
+
+from lightning_taskonomy.data.stream.examples import Examples
+from lightning_taskonomy.data.stream.loader import PlannedLoader
+from lightning_taskonomy.data.stream.plan import EpochPlan
+from lightning_taskonomy.data.stream.reading import ShardSet
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.tasks import task_named
+
+log = logging.getLogger(__name__)
+
+
+class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
+    """Streams packed shards to the trainer's ranks.
+
+    Only the domains that the tasks need are read. Training epochs are shuffled and have the same number of
+    steps on every rank; evaluation epochs visit every sample once. A checkpoint holds the place in the epoch.
+
+    Args:
+        shards: the packed folder: a path; `https://…`, `s3://…` or `gs://…`; or `pipe:COMMAND` with `{path}`.
+        tasks: names of the dictionary.
+        size: pixels per side of inputs and labels.
+        batch_size: samples per batch and rank.
+        workers: processes per rank that read and decode.
+        seed: of order, noise and crops.
+        broken_share: share of broken samples up to which they are counted, logged and skipped.
+    """
+
+    def __init__(
+        self,
+        shards: str,
+        tasks: list[str],
+        size: int = 256,
+        batch_size: int = 32,
+        workers: int = 2,
+        seed: int = 0,
+        broken_share: float = 0.001,
+    ) -> None:
+        super().__init__()
+        if not tasks:
+            raise InputError("tasks: expected at least one task")
+        if workers < 0:
+            raise InputError(f"workers: expected at least 0, found {workers}")
+        self.shards, self.size, self.batch_size = str(shards), size, batch_size
+        self.tasks = [task_named(name) for name in tasks]
+        self.workers, self.seed, self.broken_share = workers, seed, broken_share
+
+    def train_dataloader(self) -> PlannedLoader:
+        """Shuffled, endless in epochs, equal on all ranks."""
+        return self.loader("train", shuffled=True)
+
+    def val_dataloader(self) -> PlannedLoader:
+        """Every sample of the validation split once."""
+        return self.loader("val", shuffled=False)
+
+    def test_dataloader(self) -> PlannedLoader:
+        """Every sample of the test split once."""
+        return self.loader("test", shuffled=False)
+
+    def predict_dataloader(self) -> PlannedLoader:
+        """The test split."""
+        return self.loader("test", shuffled=False)
+
+    def loader(
+        self, split: str, shuffled: bool, rank: int | None = None, world_size: int | None = None
+    ) -> PlannedLoader:
+        """The loader of a split.
+
+        Args:
+            split: `train`, `val` or `test`.
+            shuffled: for training.
+            rank: of this process; by default the trainer's.
+            world_size: how many ranks there are; by default the trainer's.
+
+        Raises:
+            InputError: not a packed split, or no sample has what the tasks need.
+        """
+        # The trainer knows rank and world; worker processes are told, as they could not find out.
+        trainer = self.trainer
+        rank = rank if rank is not None else trainer.global_rank if trainer is not None else 0
+        world = world_size if world_size is not None else trainer.world_size if trainer is not None else 1
+        shards = ShardSet(self.shards, split)
+        examples = Examples(shards, self.tasks, self.size, self.seed, same_each_epoch=not shuffled)
+        eligible = examples.eligible()
+        places = np.flatnonzero(eligible)
+        if len(places) == 0:
+            raise InputError(f"{self.shards}/{split}: no sample has all of {', '.join(examples.domains)}")
+        if len(places) < len(eligible):
+            log.warning(
+                "%s: %d of %d samples lack a label or a view that %s needs: left out",
+                split,
+                len(eligible) - len(places),
+                len(eligible),
+                ", ".join(task.name for task in self.tasks),
+            )
+        samples = _per_shard(shards.index.samples.tolist(), eligible)
+        plan = EpochPlan(samples, self.batch_size, world, self.seed, shuffled)
+        return PlannedLoader(examples, plan, places, rank, self.workers, self.broken_share)
+
+
+def _per_shard(samples: Sequence[int], eligible: npt.NDArray[np.bool_]) -> tuple[int, ...]:
+    """How many eligible samples each shard has; shards without any are left out."""
+    bounds = np.concatenate([[0], np.cumsum(samples)])
+    counts = (int(eligible[first:last].sum()) for first, last in itertools.pairwise(bounds))
+    return tuple(count for count in counts if count)

@@ -1,0 +1,138 @@
+"""The dictionary of tasks, one entry a line as in the paper's table, and a user's own beside them."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.tasks import pixel_labels as decoded
+from lightning_taskonomy.tasks.pixel_labels import PixelLabel, ShareUpTo, read_semantic
+from lightning_taskonomy.tasks.self_supervised import read_autoencoding, read_denoising, read_inpainting
+from lightning_taskonomy.tasks.task import Pixels, Task, Vector
+from lightning_taskonomy.tasks.vectors import read_object_classes, read_scene_classes, read_vanishing_points
+
+_DEPTH = "depth_zbuffer"
+"""Needed by whatever counts only where there is a surface."""
+
+_edges_2d = PixelLabel("edge_texture", ShareUpTo(0.08, clipped=True), masked=False)
+_edges_3d = PixelLabel("edge_occlusion", decoded.occlusion_edges)
+_keypoints_2d = PixelLabel("keypoints2d", ShareUpTo(0.005, clipped=True), masked=False)
+_keypoints_3d = PixelLabel("keypoints3d", ShareUpTo(1.0))
+_reshading = PixelLabel("reshading", decoded.grey)
+_normals = PixelLabel("normal", decoded.normals)
+_curvature = PixelLabel("principal_curvature", decoded.curvature)
+_depth = PixelLabel(_DEPTH, decoded.log_depth)
+_distance = PixelLabel("depth_euclidean", decoded.log_depth)
+_segments_2d = PixelLabel("segment_unsup2d", decoded.ids, masked=False)
+_segments_25d = PixelLabel("segment_unsup25d", decoded.ids)
+
+_TASKS = (
+    Task("autoencoder", "Autoencoding", (), Pixels(3), "l1", read_autoencoding, adversarial=True),
+    Task("denoise", "Denoising", (), Pixels(3), "l1", read_denoising, adversarial=True),
+    Task(
+        "impainting_whole",
+        "In-painting",
+        (),
+        Pixels(3),
+        "l1",
+        read_inpainting,
+        source_only=True,
+        adversarial=True,
+    ),
+    Task(
+        "curvature",
+        "Curvature",
+        ("principal_curvature", _DEPTH),
+        Pixels(2),
+        "l2",
+        _curvature,
+        adversarial=True,
+    ),
+    Task("edge2d", "2D edges", ("edge_texture",), Pixels(1), "l1", _edges_2d, adversarial=True),
+    Task(
+        "edge3d", "Occlusion edges", ("edge_occlusion", _DEPTH), Pixels(1), "l1", _edges_3d, adversarial=True
+    ),
+    Task("keypoint2d", "2D keypoints", ("keypoints2d",), Pixels(1), "l1", _keypoints_2d, adversarial=True),
+    Task(
+        "keypoint3d",
+        "3D keypoints",
+        ("keypoints3d", _DEPTH),
+        Pixels(1),
+        "l1",
+        _keypoints_3d,
+        adversarial=True,
+    ),
+    Task("reshade", "Reshading", ("reshading", _DEPTH), Pixels(1), "l1", _reshading, adversarial=True),
+    Task("rgb2sfnorm", "Normals", ("normal", _DEPTH), Pixels(3), "l1", _normals, adversarial=True),
+    Task("rgb2depth", "Z-depth", (_DEPTH,), Pixels(1), "l1", _depth, adversarial=True),
+    Task("rgb2mist", "Distance", ("depth_euclidean", _DEPTH), Pixels(1), "l1", _distance, adversarial=True),
+    Task("segment2d", "2D segmentation", ("segment_unsup2d",), Pixels(64), "metric_pairs", _segments_2d),
+    Task(
+        "segment25d",
+        "2.5D segmentation",
+        ("segment_unsup25d", _DEPTH),
+        Pixels(64),
+        "metric_pairs",
+        _segments_25d,
+    ),
+    Task(
+        "segmentsemantic_rb",
+        "Semantic segm.",
+        ("segment_semantic",),
+        Pixels(17),
+        "cross_entropy",
+        read_semantic,
+    ),
+    Task(
+        "class_1000",
+        "Object class. (1000)",
+        ("class_object",),
+        Vector(1000),
+        "soft_cross_entropy",
+        read_object_classes,
+    ),
+    Task(
+        "class_places", "Scene class.", ("class_scene",), Vector(63), "soft_cross_entropy", read_scene_classes
+    ),
+    Task(
+        "vanishing_point_well_defined",
+        "Vanishing points",
+        ("point_info",),
+        Vector(9),
+        "l2",
+        read_vanishing_points,
+    ),
+)
+_ALIASES = {
+    "inpainting_whole": "impainting_whole",
+    "segmentsemantic": "segmentsemantic_rb",
+    "vanishing_point": "vanishing_point_well_defined",
+}
+_registered: dict[str, Task] = {task.name: task for task in _TASKS}
+
+
+def dictionary() -> Mapping[str, Task]:
+    """The tasks by name: those of the package, and those registered since."""
+    return MappingProxyType(_registered)
+
+
+def task_named(name: str) -> Task:
+    """A task by its name or another spelling of it.
+
+    Raises:
+        InputError: no such task; names the known ones.
+    """
+    task = _registered.get(_ALIASES.get(name, name))
+    if task is None:
+        raise InputError(f"tasks: unknown task {name!r}; expected some of {', '.join(_registered)}")
+    return task
+
+
+def register(task: Task) -> None:
+    """Add a task of one's own; call it in a file that the configuration names.
+
+    Raises:
+        InputError: the name is taken by another task.
+    """
+    if _registered.get(task.name, task) != task or task.name in _ALIASES:
+        raise InputError(f"tasks: there is a task {task.name!r} already")
+    _registered[task.name] = task
