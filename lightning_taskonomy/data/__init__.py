@@ -1,1 +1,20 @@
-"""Images and labels: the folder layout, rendered rooms, annotators, shards and the DataModule."""
+"""Images and labels: the folder layouts, rendered rooms, annotators, shards and the DataModule.
+
+The names below are the public interface; each is imported only when asked for.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lightning_taskonomy.data.stream.data_module import TaskonomyDataModule
+
+_HOME = {"TaskonomyDataModule": "stream.data_module"}
+
+__all__ = ["TaskonomyDataModule"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

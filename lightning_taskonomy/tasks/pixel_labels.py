@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from lightning_taskonomy.tasks.pictures import colour_input, nearest, smooth
+from lightning_taskonomy.tasks.pictures import colour_input, mapped, nearest, smooth
 from lightning_taskonomy.tasks.task import Example, ViewLabels
 
 Floats = npt.NDArray[np.float32]
@@ -66,25 +66,39 @@ class ShareUpTo:
 
     def __call__(self, values: Stored, size: int) -> Floats:
         """The target of a stored picture."""
-        share = smooth(values, size) / np.float32(_FULL_SCALE * self.full)
-        return np.asarray(2 * (np.minimum(share, 1) if self.clipped else share) - 1, np.float32)[None]
+        return mapped(values, size, self.of_stored)[None]
+
+    def of_stored(self, values: Floats) -> Floats:
+        """The formula for stored numbers."""
+        share = values / np.float32(_FULL_SCALE * self.full)
+        return np.asarray(2 * (np.minimum(share, 1) if self.clipped else share) - 1)
+
+
+_OCCLUSION = ShareUpTo(0.00625)
 
 
 def occlusion_edges(values: Stored, size: int) -> Floats:
     """0 to 0.00625 of the full scale as −1 to 1, not clipped, blurred; (1, size, size)."""
-    edges = ShareUpTo(0.00625)(values, size)[0]
+    edges = _OCCLUSION(values, size)[0]
     return np.asarray(ndimage.gaussian_filter(edges, OCCLUSION_BLUR_PIXELS, mode="nearest"), np.float32)[None]
 
 
 def log_depth(values: Stored, size: int) -> Floats:
     """log(1 + v) / log(2^16) of units of 1/512 m, (1, size, size)."""
-    units = nearest(values, size).astype(np.float64)
-    return np.asarray(np.log1p(units) / np.log(2.0**16), np.float32)[None]
+    return mapped(nearest(values, size), size, _logarithm)[None]
+
+
+def _logarithm(units: Floats) -> Floats:
+    return np.asarray(np.log1p(units.astype(np.float64)) / np.log(2.0**16), np.float32)
 
 
 def normals(values: Stored, size: int) -> Floats:
     """Unit normals from 127-centred colours, −1 to 1, (3, size, size)."""
-    return np.asarray(np.clip((smooth(values, size).transpose(2, 0, 1) - 127) / 127, -1, 1), np.float32)
+    return mapped(values, size, _centred)
+
+
+def _centred(values: Floats) -> Floats:
+    return np.asarray(np.clip((values - 127) / 127, -1, 1))
 
 
 def curvature(values: Stored, size: int) -> Floats:

@@ -73,8 +73,16 @@ class Examples:
         if not keys:
             return None, broken
         batch: Batch = {"key": keys}
+        stacked: dict[tuple[int, ...], torch.Tensor] = {}
         for place, task in enumerate(self.tasks):
-            batch[task.name] = _stacked([made[place] for made in examples])
+            mine = [made[place] for made in examples]
+            # Tasks that see the plain picture share one tensor: it is most of what travels to the trainer.
+            pictures = tuple(
+                id(example.inputs if example.inputs.base is None else example.inputs.base) for example in mine
+            )
+            if pictures not in stacked:
+                stacked[pictures] = torch.from_numpy(np.stack([example.inputs for example in mine]))
+            batch[task.name] = {"input": stacked[pictures], **_labels(mine)}
         return batch, broken
 
     def _examples(self, epoch: int, sample: int) -> list[Example]:
@@ -124,12 +132,9 @@ class Siblings:
         return [first + (sample - first + step) % views for step in range(1, count + 1)]
 
 
-def _stacked(examples: Sequence[Example]) -> Mapping[str, torch.Tensor]:
+def _labels(examples: Sequence[Example]) -> Mapping[str, torch.Tensor]:
     """One tensor per part: many small tensors would cost most of the way from a worker to the trainer."""
-    parts = {
-        "input": torch.from_numpy(np.stack([example.inputs for example in examples])),
-        "target": torch.from_numpy(np.stack([np.asarray(example.target) for example in examples])),
-    }
+    parts = {"target": torch.from_numpy(np.stack([np.asarray(example.target) for example in examples]))}
     masks = [example.mask for example in examples if example.mask is not None]
     if masks:
         parts["mask"] = torch.from_numpy(np.stack(masks))
