@@ -24,7 +24,8 @@ Block = tuple[Sequence[str], Floats]
 """Image keys, (rows,), and their losses, (rows, contenders)."""
 
 IMAGE = "image"
-BLOCK_ROWS = 4096
+BLOCK_ROWS = 16_384
+"""Images read at a time; few enough that counts over them fit into two bytes."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from lightning_taskonomy.taxonomy.ahp import affinities
 from lightning_taskonomy.taxonomy.losses import Floats, LossTable
 from lightning_taskonomy.taxonomy.transfers import SCRATCH, SELF, Transfer
 
+_AT_ONCE = 1_000_000
+"""Comparisons that are made all at once: few images are not worth a loop over the contenders."""
 _RANKED_FROM = 128
 """Contenders from which comparing two-byte ranks pays for the sorting that yields them."""
 
@@ -101,16 +104,28 @@ class Tournament:
 def _count_half_wins(losses: Floats, halves: NDArray[np.int64]) -> None:
     """Add to `halves`, above its diagonal, 2 for every image that i wins against j and 1 for every tie.
 
-    Losses, (images, n), are compared one contender against all that follow, as long rows: of ranks, which are
-    as exact as the losses and four times as short, where there are many contenders.
+    Losses, (images, n), are replaced by something as exact and shorter: by ranks where there are many
+    contenders, else by single precision for the images on which that tells all contenders apart.
     """
     if losses.shape[1] >= _RANKED_FROM:
         ranks = _ranks(losses)
-        tied = bool((ranks.max(axis=1) < losses.shape[1] - 1).any())
-        rows = np.ascontiguousarray(ranks.T)
-    else:
-        tied = _any_tie(losses)
-        rows = np.ascontiguousarray(losses.T)
+        _count_pairs(ranks, halves, tied=bool((ranks.max(axis=1) < losses.shape[1] - 1).any()))
+        return
+    with np.errstate(over="ignore"):
+        rough = losses.astype(np.float32)
+    ordered = np.sort(rough, axis=1)
+    alike = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+    _count_pairs(rough[~alike], halves, tied=False)
+    _count_pairs(losses[alike], halves, tied=True)
+
+
+def _count_pairs(values: NDArray[Any], halves: NDArray[np.int64], tied: bool) -> None:
+    """Compare one contender with all that follow, as long rows; `tied` if an image may have equal values."""
+    if values.size * values.shape[1] <= _AT_ONCE:
+        wins = (values[:, :, None] < values[:, None, :]).sum(axis=0)
+        halves += np.triu(2 * wins + (values[:, :, None] == values[:, None, :]).sum(axis=0), 1)
+        return
+    rows = np.ascontiguousarray(values.T)
     for first in range(len(rows) - 1):
         others = rows[first + 1 :]
         # Counts of a block fit into two bytes, which adds up many at a time.
@@ -118,15 +133,6 @@ def _count_half_wins(losses: Floats, halves: NDArray[np.int64]) -> None:
         halves[first, first + 1 :] += 2 * wins.astype(np.int64)
         if tied:
             halves[first, first + 1 :] += (rows[first] == others).view(np.int8).sum(axis=1, dtype=np.int16)
-
-
-def _any_tie(losses: Floats) -> bool:
-    """Whether two contenders have the same loss on an image; single precision, twice as fast, looks first."""
-    with np.errstate(over="ignore"):
-        rough = np.sort(losses.astype(np.float32), axis=1)
-    suspects = (rough[:, 1:] == rough[:, :-1]).any(axis=1)
-    exact = np.sort(losses[suspects], axis=1)
-    return bool((exact[:, 1:] == exact[:, :-1]).any())
 
 
 def _ranks(losses: Floats) -> NDArray[np.int16] | NDArray[np.int32]:
