@@ -34,6 +34,8 @@ environment: .venv/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) '$(TORCH)'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) \
 		--editable '.[train,render,notebooks,test]'
+	# The published networks' classes, to test against; what it says it needs is for its downloads.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps visualpriors==0.3.5
 	touch $@
 
 clean:

@@ -1,0 +1,150 @@
+"""The decoders: from representations to pictures or vectors, in the published weights' layout."""
+
+from torch import Tensor, nn
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.nn.initialise import he_normal
+
+LEAK = 0.2
+SMALLEST_WIDTH = 4
+# Each layer's name and what the width of the decoder is divided by to give the layer's channels.
+PIXEL_LAYERS = {
+    "conv2": 1,
+    "conv3": 1,
+    "conv4": 2,
+    "conv5": 4,
+    "conv6": 4,
+    "conv7": 8,
+    "deconv8": 16,
+    "conv9": 16,
+    "deconv10": 32,
+    "conv11": 32,
+    "deconv12": 64,
+    "conv13": 32,
+    "deconv14": 64,
+}
+# The last layer before the output, by how far the output falls short of 16 times the representation's side.
+LAST_LAYER = {1: "deconv14", 2: "conv13", 4: "conv11", 8: "conv9", 16: "conv7"}
+
+
+class PixelDecoder(nn.Module):
+    """Fourteen 3×3 convolutions, four of them transposed ones that double the side.
+
+    The keys of the state dict are those of the published weights, which load strictly at the default sizes.
+
+    A `size_divisor` above 1 ends the stack early: the layers up to the wanted side stay, with their names
+    and widths, and `decoder_output` follows them. With 4, as for colorization (64×64 from 16×16), that is
+    after `deconv10` and `conv11`, so `decoder_output` reads 32 channels at the default width.
+
+    Shapes: (B, inputs, s, s) -> (B, channels, 16 s / size_divisor, 16 s / size_divisor).
+    """
+
+    def __init__(
+        self, channels: int, inputs: int = 8, width: int = 1024, tanh: bool = True, size_divisor: int = 1
+    ) -> None:
+        """Builds the network with fresh weights.
+
+        Args:
+            channels: Channels of the output.
+            inputs: Channels of the representation, or of all representations together.
+            width: Channels of the first layer; the others keep their share of it, and at least 4.
+            tanh: Bound the output to (-1, 1); not for logits.
+            size_divisor: 1, 2, 4, 8 or 16: how far the output falls short of 16 times the input's side.
+
+        Raises:
+            InputError: The divisor is none of these.
+        """
+        super().__init__()
+        if size_divisor not in LAST_LAYER:
+            raise InputError(f"size_divisor: expected one of {sorted(LAST_LAYER)}, found {size_divisor}")
+        for name, divisor in PIXEL_LAYERS.items():
+            outputs = max(SMALLEST_WIDTH, width // divisor)
+            self.add_module(name, (_doubling if name.startswith("deconv") else _convolution)(inputs, outputs))
+            inputs = outputs
+            if name == LAST_LAYER[size_divisor]:
+                break
+        last = nn.Conv2d(inputs, channels, 3, padding=1)
+        self.decoder_output = nn.Sequential(last, nn.Tanh()) if tanh else nn.Sequential(last)
+        he_normal(self, LEAK, last)
+
+    def forward(self, representation: Tensor) -> Tensor:
+        """(B, inputs, s, s) -> (B, channels, 16 s / size_divisor, 16 s / size_divisor)."""
+        output = representation
+        for layer in self.children():
+            output = layer(output)
+        return output
+
+
+class VectorDecoder(nn.Module):
+    """Two or three fully connected layers, for classes, poses, points and permutations.
+
+    The representation is flattened with the channels last, (row, column, channel), as the published weights
+    expect. Layers: `fc0`, `bn0`, ReLU, dropout; with three layers the same again as `fc1` and `bn1`; `fc2`.
+
+    Shapes: (B, C, h, w) with C * h * w = inputs -> (B, outputs).
+    """
+
+    def __init__(
+        self, outputs: int, inputs: int = 2048, width: int = 2048, layers: int = 2, dropout: float = 0.5
+    ) -> None:
+        """Builds the network with fresh weights.
+
+        Args:
+            outputs: Length of the output vector.
+            inputs: Values in the representation, or in all representations together.
+            width: Values between the layers.
+            layers: 2 or 3.
+            dropout: Share of the values between the layers that is dropped in training.
+
+        Raises:
+            InputError: There are neither two nor three layers.
+        """
+        super().__init__()
+        if layers not in (2, 3):
+            raise InputError(f"layers: expected 2 or 3, found {layers}")
+        self.fc0 = nn.Linear(inputs, width, bias=False)
+        self.bn0 = nn.BatchNorm1d(width)
+        self.fc1 = nn.Linear(width, width, bias=False) if layers == 3 else nn.Identity()
+        self.bn1 = nn.BatchNorm1d(width) if layers == 3 else nn.Identity()
+        self.fc2 = nn.Linear(width, outputs)
+        self.relu = nn.ReLU(inplace=True)
+        self.dropout = nn.Dropout(dropout)
+        self.layers = layers
+        he_normal(self, last=self.fc2)
+
+    def forward(self, representation: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, outputs)."""
+        hidden = self.dropout(self.relu(self.bn0(self.fc0(representation.permute(0, 2, 3, 1).flatten(1)))))
+        if self.layers == 3:
+            hidden = self.dropout(self.relu(self.bn1(self.fc1(hidden))))
+        output: Tensor = self.fc2(hidden)
+        return output
+
+
+class DropLast(nn.Module):
+    """Leaves out the last row and column."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, C, h - 1, w - 1)."""
+        return features[:, :, :-1, :-1]
+
+
+def _convolution(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.LeakyReLU(LEAK, inplace=True),
+    )
+
+
+def _doubling(inputs: int, outputs: int) -> nn.Sequential:
+    # The published layer pads a row and a column of zeros at the top and left, convolves with padding 1 and
+    # drops the first row and column. Without padding, dropping the last ones gives the same values, and no
+    # padded copy. The first module only keeps the others' numbers.
+    return nn.Sequential(
+        nn.Identity(),
+        nn.ConvTranspose2d(inputs, outputs, 3, stride=2, bias=False),
+        DropLast(),
+        nn.BatchNorm2d(outputs),
+        nn.LeakyReLU(LEAK, inplace=True),
+    )
