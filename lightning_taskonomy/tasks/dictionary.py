@@ -4,11 +4,21 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.tasks import colours
 from lightning_taskonomy.tasks import pixel_labels as decoded
 from lightning_taskonomy.tasks.pixel_labels import PixelLabel, ShareUpTo, read_semantic
 from lightning_taskonomy.tasks.self_supervised import read_autoencoding, read_denoising, read_inpainting
-from lightning_taskonomy.tasks.task import Pixels, Task, Vector
-from lightning_taskonomy.tasks.vectors import read_object_classes, read_scene_classes, read_vanishing_points
+from lightning_taskonomy.tasks.task import Pixels, Standard, Task, Vector
+from lightning_taskonomy.tasks.tiles import PERMUTATIONS, read_jigsaw
+from lightning_taskonomy.tasks.vectors import (
+    SELECTED_CLASSES,
+    read_object_classes,
+    read_room_layout,
+    read_scene_classes,
+    read_selected_classes,
+    read_vanishing_points,
+)
+from lightning_taskonomy.tasks.view_pairs import read_matching, read_poses
 
 _DEPTH = "depth_zbuffer"
 """Needed by whatever counts only where there is a surface."""
@@ -25,6 +35,39 @@ _distance = PixelLabel("depth_euclidean", decoded.log_depth)
 _segments_2d = PixelLabel("segment_unsup2d", decoded.ids, masked=False)
 _segments_25d = PixelLabel("segment_unsup25d", decoded.ids)
 
+_FIXATED = Standard(
+    (-0.267375523, -0.0119147040, 0.0114497274, 0.00110903410, 0.0210509948, -4.02013549),
+    (10.12015407, 8.1103528, 1.09171896, 1.21579016, 0.26040945, 10.05966329),
+)
+_NOT_FIXATED = Standard(
+    (-0.00953197445, -0.00105196691, -0.0107545642, 0.0208785638, -0.0927858049, -2.58052205),
+    (1.02316223, 0.66477511, 1.03806996, 5.75692889, 1.37604962, 7.43157247),
+)
+_LAYOUT = Standard(
+    (
+        0.00607274,
+        0.01027237,
+        -3.13590977,
+        1.56038022,
+        0.00005623,
+        -1.56693528,
+        5.62287588,
+        4.0828003,
+        2.77139426,
+    ),
+    (
+        0.86694525,
+        0.68791529,
+        2.08051363,
+        0.19627420,
+        0.01468060,
+        0.41838274,
+        3.99177801,
+        2.70349528,
+        1.22691859,
+    ),
+)
+
 _TASKS = (
     Task("autoencoder", "Autoencoding", (), Pixels(3), "l1", read_autoencoding, adversarial=True),
     Task("denoise", "Denoising", (), Pixels(3), "l1", read_denoising, adversarial=True),
@@ -37,6 +80,25 @@ _TASKS = (
         read_inpainting,
         source_only=True,
         adversarial=True,
+    ),
+    Task(
+        "colorization",
+        "Colorization",
+        (),
+        Pixels(len(colours.BINS), colours.SIZE_DIVISOR),
+        "soft_cross_entropy",
+        colours.read_colorization,
+        source_only=True,
+        adversarial=True,
+    ),
+    Task(
+        "jigsaw",
+        "Jigsaw",
+        (),
+        Vector(PERMUTATIONS),
+        "cross_entropy",
+        read_jigsaw,
+        source_only=True,
     ),
     Task(
         "curvature",
@@ -91,7 +153,25 @@ _TASKS = (
         read_object_classes,
     ),
     Task(
+        "class_selected",
+        "Object class. (100)",
+        ("class_object",),
+        Vector(len(SELECTED_CLASSES)),
+        "soft_cross_entropy",
+        read_selected_classes,
+        source_only=True,
+    ),
+    Task(
         "class_places", "Scene class.", ("class_scene",), Vector(63), "soft_cross_entropy", read_scene_classes
+    ),
+    Task(
+        "room_layout",
+        "Layout",
+        ("point_info",),
+        Vector(9),
+        "l2",
+        read_room_layout,
+        standard=_LAYOUT,
     ),
     Task(
         "vanishing_point_well_defined",
@@ -100,6 +180,47 @@ _TASKS = (
         Vector(9),
         "l2",
         read_vanishing_points,
+    ),
+    Task(
+        "fix_pose",
+        "Cam. pose (fix)",
+        ("point_info",),
+        Vector(6),
+        "pose",
+        read_poses,
+        views=2,
+        standard=_FIXATED,
+    ),
+    Task(
+        "non_fixated_pose",
+        "Cam. pose (nonfix)",
+        ("point_info",),
+        Vector(6),
+        "pose",
+        read_poses,
+        views=2,
+        partners="overlapping",
+        standard=_NOT_FIXATED,
+    ),
+    Task(
+        "ego_motion",
+        "Egomotion",
+        ("point_info",),
+        Vector(18),
+        "pose",
+        read_poses,
+        views=3,
+        standard=_FIXATED.repeated(3),
+    ),
+    Task(
+        "point_match",
+        "Matching",
+        (),
+        Vector(2),
+        "cross_entropy",
+        read_matching,
+        views=2,
+        partners="same_or_other_point",
     ),
 )
 _ALIASES = {

@@ -12,18 +12,19 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from lightning_taskonomy.tasks.pictures import colour_input, mapped, nearest, smooth
-from lightning_taskonomy.tasks.task import Example, ViewLabels
+from lightning_taskonomy.tasks.pictures import COLOUR, colour_input, nearest, smooth
+from lightning_taskonomy.tasks.scales import Linear, Logarithmic
+from lightning_taskonomy.tasks.task import Example, Stored, ViewLabels
 
-Floats = npt.NDArray[np.float32]
-Stored = npt.NDArray[Any]
-Decode = Callable[[Stored, int], npt.NDArray[Any]]
+Picture = npt.NDArray[Any]
+Decode = Callable[[Picture, int], Stored | npt.NDArray[Any]]
 
 DEPTH_INVALID_FROM = 64_500
-CURVATURE_MEAN = np.array([123.572, 120.1], np.float32)
-CURVATURE_STD = np.array([31.922, 21.658], np.float32)
 OCCLUSION_BLUR_PIXELS = 4.0
 _FULL_SCALE = 65_535
+_NORMAL = Linear(127.0, 127.0, -1.0, 1.0)
+_LOGARITHM = Logarithmic(2.0**16)
+_CURVATURE = Linear((123.572, 120.1), (31.922, 21.658))
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,12 @@ class PixelLabel:
         """The example of a view."""
         view = views[0]
         mask = surface_mask(view["depth_zbuffer"], size) if self.masked else None
-        return Example(colour_input(view["rgb"], size)[None], self.decode(view[self.domain], size), mask)
+        return Example((colour_input(view["rgb"], size),), self.decode(view[self.domain], size), mask)
 
 
-def surface_mask(depth: Stored, size: int) -> Floats:
-    """1 where there is a surface, (size, size)."""
-    return np.asarray(nearest(depth, size) < DEPTH_INVALID_FROM, np.float32)
+def surface_mask(depth: Picture, size: int) -> npt.NDArray[np.bool_]:
+    """True where there is a surface, (size, size)."""
+    return np.asarray(nearest(depth, size) < DEPTH_INVALID_FROM)
 
 
 @dataclass(frozen=True)
@@ -64,63 +65,55 @@ class ShareUpTo:
     full: float
     clipped: bool = False
 
-    def __call__(self, values: Stored, size: int) -> Floats:
+    def __call__(self, values: Picture, size: int) -> Stored:
         """The target of a stored picture."""
-        return mapped(values, size, self.of_stored)[None]
+        return Stored(smooth(values, size), self.scale)
 
-    def of_stored(self, values: Floats) -> Floats:
-        """The formula for stored numbers."""
-        share = values / np.float32(_FULL_SCALE * self.full)
-        return np.asarray(2 * (np.minimum(share, 1) if self.clipped else share) - 1)
-
-
-_OCCLUSION = ShareUpTo(0.00625)
+    @property
+    def scale(self) -> Linear:
+        """Of the stored numbers."""
+        half = _FULL_SCALE * self.full / 2
+        return Linear(half, half, high=1.0 if self.clipped else None)
 
 
-def occlusion_edges(values: Stored, size: int) -> Floats:
+_OCCLUSION = ShareUpTo(0.00625).scale
+
+
+def occlusion_edges(values: Picture, size: int) -> Stored:
     """0 to 0.00625 of the full scale as −1 to 1, not clipped, blurred; (1, size, size)."""
-    edges = _OCCLUSION(values, size)[0]
-    return np.asarray(ndimage.gaussian_filter(edges, OCCLUSION_BLUR_PIXELS, mode="nearest"), np.float32)[None]
+    edges = np.asarray(smooth(values, size), np.float32)
+    return Stored(ndimage.gaussian_filter(edges, OCCLUSION_BLUR_PIXELS, mode="nearest"), _OCCLUSION)
 
 
-def log_depth(values: Stored, size: int) -> Floats:
+def log_depth(values: Picture, size: int) -> Stored:
     """log(1 + v) / log(2^16) of units of 1/512 m, (1, size, size)."""
-    return mapped(nearest(values, size), size, _logarithm)[None]
+    return Stored(nearest(values, size), _LOGARITHM)
 
 
-def _logarithm(units: Floats) -> Floats:
-    return np.asarray(np.log1p(units.astype(np.float64)) / np.log(2.0**16), np.float32)
-
-
-def normals(values: Stored, size: int) -> Floats:
+def normals(values: Picture, size: int) -> Stored:
     """Unit normals from 127-centred colours, −1 to 1, (3, size, size)."""
-    return mapped(values, size, _centred)
+    return Stored(smooth(values, size), _NORMAL)
 
 
-def _centred(values: Floats) -> Floats:
-    return np.asarray(np.clip((values - 127) / 127, -1, 1))
-
-
-def curvature(values: Stored, size: int) -> Floats:
+def curvature(values: Picture, size: int) -> Stored:
     """The two principal curvatures, standardised, (2, size, size)."""
-    both = (smooth(values, size)[..., :2] - CURVATURE_MEAN) / CURVATURE_STD
-    return np.ascontiguousarray(both.transpose(2, 0, 1), np.float32)
+    return Stored(smooth(values[..., :2], size), _CURVATURE)
 
 
-def grey(values: Stored, size: int) -> Floats:
+def grey(values: Picture, size: int) -> Stored:
     """A grey picture, −1 to 1, (1, size, size)."""
     plane = smooth(values, size)
-    plane = plane.mean(axis=-1) if plane.ndim == 3 else plane
-    return np.asarray(plane / np.float32(127.5) - 1, np.float32)[None]
+    return Stored(plane.mean(axis=-1, dtype=np.float32) if plane.ndim == 3 else plane, COLOUR)
 
 
-def ids(values: Stored, size: int) -> npt.NDArray[np.int64]:
+def ids(values: Picture, size: int) -> npt.NDArray[Any]:
     """Segment ids, (size, size)."""
-    return nearest(values, size).astype(np.int64)
+    return nearest(values, size)
 
 
 def read_semantic(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
     """Semantic ids 1 (background) to 17 as classes 0 to 16; id 0 (uncertain) does not count."""
     stored = ids(views[0]["segment_semantic"], size)
-    mask = (stored > 0).astype(np.float32)
-    return Example(colour_input(views[0]["rgb"], size)[None], np.maximum(stored - 1, 0), mask)
+    if stored.max() > 17:
+        raise ValueError(f"expected ids 0 to 17, found {stored.max()}")
+    return Example((colour_input(views[0]["rgb"], size),), np.maximum(stored, 1) - 1, stored > 0)

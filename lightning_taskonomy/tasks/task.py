@@ -2,15 +2,30 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from lightning_taskonomy.tasks.scales import Scale
+
 ViewLabels = Mapping[str, Any]
 """Labels of one view by domain, as they are stored: pictures (H, W) or (H, W, 3) of 8 or 16 bits, vectors,
-and `point_info` as a dictionary; `rgb` among them."""
+and `point_info` as a dictionary; `rgb` among them; and `key`, which names the view."""
 Loss = Literal["l1", "l2", "cross_entropy", "soft_cross_entropy", "metric_pairs", "pose"]
+Partners = Literal["same_point", "overlapping", "same_or_other_point"]
+
+
+class Stored(NamedTuple):
+    """Numbers as they are stored, and what makes a network's numbers of them, later and on the device.
+
+    Attributes:
+        values: (H, W) or (H, W, C), of any type.
+        scale: makes (C, H, W) of them.
+    """
+
+    values: npt.NDArray[Any]
+    scale: Scale
 
 
 @dataclass(frozen=True)
@@ -18,14 +33,15 @@ class Example:
     """What a network learns from.
 
     Attributes:
-        inputs: pictures in [−1, 1], (views, channels, size, size).
-        target: what it should put out, in the shape of the task's output.
-        mask: 1 where the loss counts, (size, size); None where it counts everywhere.
+        inputs: the picture of each view: (C, H, W) from −1 to 1, or such numbers yet to be scaled.
+        target: what the network should put out, in the shape of the task's output, or yet to be scaled to it;
+            integers are class numbers or ids, (H, W).
+        mask: true where the loss counts, (H, W); None where it counts everywhere.
     """
 
-    inputs: npt.NDArray[np.float32]
-    target: npt.NDArray[Any]
-    mask: npt.NDArray[np.float32] | None = None
+    inputs: Sequence[Stored | npt.NDArray[np.float32]]
+    target: Stored | npt.NDArray[Any]
+    mask: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +69,23 @@ class Vector:
 
 
 @dataclass(frozen=True)
+class Standard:
+    """What vectors are standardised by: (vector − mean) / deviation.
+
+    Attributes:
+        mean: of each number.
+        deviation: the standard deviation of each.
+    """
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+    def repeated(self, times: int) -> "Standard":
+        """For that many vectors one after another."""
+        return Standard(self.mean * times, self.deviation * times)
+
+
+@dataclass(frozen=True)
 class Task:
     """One entry of the dictionary.
 
@@ -65,7 +98,9 @@ class Task:
         read: makes an example of the stored labels of its views, at a size in pixels; the generator decides
             about noise and crops.
         views: how many pictures it sees, 1 to 3.
-        fixated: whether they look at the same point.
+        partners: which views stand beside the first: others of its point; one of another point that the first
+            sees too; or, with even chances, one of the two kinds of matching.
+        standard: of its vectors, as they are in Taskonomy's own data.
         source_only: whether it is never solved for its own sake.
         adversarial: whether a discriminator judges the output as well.
     """
@@ -77,6 +112,7 @@ class Task:
     loss: Loss
     read: Callable[[Sequence[ViewLabels], int, np.random.Generator], Example]
     views: int = 1
-    fixated: bool = True
+    partners: Partners = "same_point"
+    standard: Standard | None = None
     source_only: bool = False
     adversarial: bool = False

@@ -1,33 +1,69 @@
-"""Labels per picture: class distributions and vanishing points."""
+"""Labels per picture: class distributions, vanishing points, the layout of the room."""
 
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from lightning_taskonomy.tasks.pictures import colour_input
+from lightning_taskonomy.tasks.rotations import euler_from_rotation, facing_x, rotation_from_euler
 from lightning_taskonomy.tasks.task import Example, ViewLabels
+
+SELECTED_CLASSES = np.arange(5, 1000, 10)
+"""The 100 object classes of `class_selected`: every tenth, so that all of ImageNet's branches are in it. The
+published list is not known."""
 
 
 def read_object_classes(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
     """Soft labels over 1,000 classes: the softmax of the stored logits."""
-    logits = np.asarray(views[0]["class_object"], np.float64)
-    shares = np.exp(logits - logits.max())
-    return Example(colour_input(views[0]["rgb"], size)[None], (shares / shares.sum()).astype(np.float32))
+    return Example((colour_input(views[0]["rgb"], size),), _softmax(views[0]["class_object"]))
+
+
+def read_selected_classes(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
+    """Soft labels over 100 of the classes, among themselves."""
+    shares = _softmax(np.asarray(views[0]["class_object"])[SELECTED_CLASSES])
+    return Example((colour_input(views[0]["rgb"], size),), shares)
 
 
 def read_scene_classes(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
     """Soft labels over 63 classes: the stored probabilities, renormalised."""
     shares = np.asarray(views[0]["class_scene"], np.float64)
-    if shares.min() < 0 or shares.sum() <= 0:
+    if not (shares.min() >= 0 and 0 < shares.sum() < np.inf):
         raise ValueError("expected probabilities")
-    return Example(colour_input(views[0]["rgb"], size)[None], (shares / shares.sum()).astype(np.float32))
+    return Example((colour_input(views[0]["rgb"], size),), (shares / shares.sum()).astype(np.float32))
 
 
 def read_vanishing_points(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
     """The world's axes in the camera, the world turned to a view within 45 degrees of +x; (9,)."""
     sphere = views[0]["point_info"]["vanishing_points_gaussian_sphere"]
     vectors = np.array([sphere[axis] for axis in "xyz"], np.float64)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if vectors.shape != (3, 3) or not (np.abs(lengths - 1) < 1e-3).all():
+    if vectors.shape != (3, 3) or not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):
         raise ValueError("expected three unit vectors")
-    return Example(colour_input(views[0]["rgb"], size)[None], vectors.ravel().astype(np.float32))
+    # Its rows being the world's axes, this is the camera's rotation. What is turned already stays as it is.
+    turned = facing_x(vectors).rotation
+    return Example((colour_input(views[0]["rgb"], size),), turned.ravel().astype(np.float32))
+
+
+def read_room_layout(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
+    """The room's box, the world turned to a view within 45 degrees of +x; (9,).
+
+    Its centre in the camera (3, metres), Euler angles of the camera (3, radians), its size (3, metres).
+    """
+    info = views[0]["point_info"]
+    ranges = np.array([info["bounding_box_ranges"][axis] for axis in "xyz"], np.float64)
+    if ranges.shape != (3, 2) or not (ranges[:, 1] >= ranges[:, 0]).all():
+        raise ValueError("expected three ranges from low to high")
+    rotation = rotation_from_euler(info["camera_rotation_final"])
+    centre = rotation.T @ (ranges.mean(axis=1) - np.asarray(info["camera_location"], np.float64))
+    turned = facing_x(rotation)
+    sides = ranges[:, 1] - ranges[:, 0]
+    if turned.quarters % 2:
+        sides = sides[[1, 0, 2]]
+    layout = np.concatenate([centre, euler_from_rotation(turned.rotation), sides])
+    return Example((colour_input(views[0]["rgb"], size),), layout.astype(np.float32))
+
+
+def _softmax(logits: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    values = np.asarray(logits, np.float64)
+    shares = np.exp(values - values.max())
+    return np.asarray(shares / shares.sum(), np.float32)

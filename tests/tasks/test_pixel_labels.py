@@ -1,19 +1,21 @@
-import pickle
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from lightning_taskonomy.tasks import Example, Pixels, dictionary, task_named
+from lightning_taskonomy.tasks import Example, dictionary, task_named
+from lightning_taskonomy.tasks.task import Stored
 
 SIZE = 32
 RANDOM = np.random.default_rng(0)
-STORED: dict[str, Any] = {
+STORED: dict[str, npt.NDArray[Any]] = {
     "rgb": RANDOM.integers(0, 256, (SIZE, SIZE, 3)).astype(np.uint8),
-    "normal": RANDOM.integers(0, 255, (SIZE, SIZE, 3)).astype(np.uint8),
+    "normal": RANDOM.integers(0, 256, (SIZE, SIZE, 3)).astype(np.uint8),
     "principal_curvature": RANDOM.integers(0, 255, (SIZE, SIZE, 3)).astype(np.uint8),
     "reshading": RANDOM.integers(0, 256, (SIZE, SIZE, 1)).astype(np.uint8).repeat(3, axis=2),
     "depth_zbuffer": RANDOM.integers(200, 9000, (SIZE, SIZE)).astype(np.uint16),
@@ -25,125 +27,197 @@ STORED: dict[str, Any] = {
     "segment_unsup2d": RANDOM.integers(0, 40, (SIZE, SIZE)).astype(np.uint8),
     "segment_unsup25d": RANDOM.integers(0, 40, (SIZE, SIZE)).astype(np.uint8),
     "segment_semantic": RANDOM.integers(0, 18, (SIZE, SIZE)).astype(np.uint8),
-    "class_object": RANDOM.normal(size=1000).astype(np.float32),
-    "class_scene": RANDOM.random(63).astype(np.float32),
-    "point_info": {
-        "vanishing_points_gaussian_sphere": {"x": [0, 0, -1.0], "y": [-1.0, 0, 0], "z": [0, 1.0, 0]}
-    },
 }
 STORED["depth_zbuffer"][:3] = 65535
+STORED["depth_zbuffer"][3] = 64_500
+STORED["depth_zbuffer"][4] = 64_499
 
 
-def example(name: str, size: int = SIZE) -> Example:
-    return task_named(name).read([STORED], size, np.random.default_rng(0))
+def example(name: str, size: int = SIZE, **labels: npt.NDArray[Any]) -> Example:
+    return task_named(name).read([{**STORED, **labels}], size, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("name", dictionary())
-@pytest.mark.parametrize("size", [SIZE, 16, 48])
-def test_every_task_gives_what_its_output_promises(name: str, size: int) -> None:
-    task, made = task_named(name), example(name, size)
-    assert made.inputs.shape == (1, 3, size, size)
-    assert made.inputs.dtype == np.float32
-    assert np.abs(made.inputs).max() <= 1
-    if not isinstance(task.output, Pixels):
-        assert made.target.shape == (task.output.outputs,)
-    elif task.loss in ("metric_pairs", "cross_entropy"):
-        assert made.target.shape == (size, size)
-        assert made.target.dtype == np.int64
-    else:
-        assert made.target.shape == (task.output.channels, size, size)
-        assert made.target.dtype == np.float32
-    assert made.mask is None or set(np.unique(made.mask).tolist()) <= {0.0, 1.0}
+def numbers(part: Stored | npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """What a network gets: stored numbers, scaled."""
+    assert isinstance(part, Stored)
+    values = part.values[..., None] if part.values.ndim == 2 else part.values
+    made: npt.NDArray[np.float32] = part.scale(torch.tensor(values)).numpy()
+    assert made.dtype == np.float32
+    return made
 
 
-@pytest.mark.parametrize("name", dictionary())
-def test_tasks_travel_to_other_processes(name: str) -> None:
-    assert pickle.loads(pickle.dumps(task_named(name))) == task_named(name)
+def target(name: str, size: int = SIZE, **labels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    return numbers(example(name, size, **labels).target)
+
+
+def as_is(name: str, size: int = SIZE, **labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A target that is not scaled."""
+    made = example(name, size, **labels).target
+    assert isinstance(made, np.ndarray)
+    return made
+
+
+def stored(domain: str) -> npt.NDArray[np.float64]:
+    return STORED[domain].astype(np.float64)
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "rgb2sfnorm", "curvature", "edge2d", "rgb2depth"])
+def test_pictures_of_the_wanted_size_travel_in_8_and_16_bits(name: str) -> None:
+    made = example(name).target
+    assert isinstance(made, Stored)
+    assert made.values.dtype == STORED[[*task_named(name).domains, "rgb"][0]].dtype
+
+
+def test_photos_are_scaled_from_minus_1_to_1() -> None:
+    expected = stored("rgb").transpose(2, 0, 1) / 127.5 - 1
+    made = example("rgb2depth")
+    assert len(made.inputs) == 1
+    np.testing.assert_allclose(numbers(made.inputs[0]), expected, atol=1e-6)
+    np.testing.assert_allclose(target("autoencoder"), expected, atol=1e-6)
+    ends = np.stack([np.zeros((SIZE, SIZE)), np.full((SIZE, SIZE), 255)] * 2, axis=-1)[..., :3]
+    black_and_white = numbers(example("autoencoder", rgb=ends.astype(np.uint8)).inputs[0])
+    assert np.unique(black_and_white).tolist() == [-1, 1]
+
+
+def test_smaller_photos_are_averages_and_larger_ones_lie_between() -> None:
+    averaged = stored("rgb").reshape(16, 2, 16, 2, 3).mean(axis=(1, 3)).transpose(2, 0, 1) / 127.5 - 1
+    np.testing.assert_allclose(target("autoencoder", 16), averaged, atol=1e-5)
+    ramp = np.arange(SIZE, dtype=np.uint8)[None, :, None] * np.ones((SIZE, 1, 3), np.uint8)
+    larger = (target("autoencoder", 2 * SIZE, rgb=ramp) + 1) * 127.5
+    # A pixel of the larger picture has its centre a quarter of a pixel from the nearest one's.
+    expected = np.clip(np.arange(2 * SIZE) / 2 - 0.25, 0, SIZE - 1)
+    np.testing.assert_allclose(larger, np.broadcast_to(expected, larger.shape), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "domain", "full", "clipped"),
+    [
+        ("edge2d", "edge_texture", 0.08, True),
+        ("keypoint2d", "keypoints2d", 0.005, True),
+        ("keypoint3d", "keypoints3d", 1.0, False),
+    ],
+)
+def test_shares_of_16_bits(name: str, domain: str, full: float, clipped: bool) -> None:
+    shares = stored(domain) / 65_535
+    assert not clipped or (shares > full).any()
+    expected = np.clip(shares, 0, full if clipped else None) / full * 2 - 1
+    np.testing.assert_allclose(target(name), expected[None], atol=1e-5)
+    ends = np.where(np.arange(SIZE) % 2, round(65_535 * full), 0) * np.ones((SIZE, 1))
+    made = target(name, SIZE, **{domain: ends.astype(np.uint16)})
+    np.testing.assert_allclose(made[0], np.where(np.arange(SIZE) % 2, 1, -1) * np.ones((SIZE, 1)), atol=2e-3)
+
+
+def test_occlusion_edges_are_blurred_and_not_clipped() -> None:
+    share = stored("edge_occlusion") / 65_535
+    expected = ndimage.gaussian_filter(share / 0.003125 - 1, 4, mode="nearest")
+    assert expected.max() > 1
+    np.testing.assert_allclose(target("edge3d")[0], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_depths_are_logarithms() -> None:
+    for name, domain in (("rgb2depth", "depth_zbuffer"), ("rgb2mist", "depth_euclidean")):
+        np.testing.assert_allclose(target(name), [np.log(1 + stored(domain)) / np.log(2**16)], atol=1e-6)
+
+
+def test_normals_are_127_centred() -> None:
+    expected = np.clip((stored("normal").transpose(2, 0, 1) - 127) / 127, -1, 1)
+    np.testing.assert_allclose(target("rgb2sfnorm"), expected, atol=1e-6)
+
+
+def test_curvatures_are_standardised() -> None:
+    expected = (stored("principal_curvature")[..., :2] - [123.572, 120.1]) / [31.922, 21.658]
+    np.testing.assert_allclose(target("curvature"), expected.transpose(2, 0, 1), atol=1e-5)
+
+
+def test_reshading_is_one_grey_channel_however_it_is_stored() -> None:
+    expected = stored("reshading")[None, ..., 0] / 127.5 - 1
+    np.testing.assert_allclose(target("reshade"), expected, atol=1e-6)
+    np.testing.assert_allclose(target("reshade", reshading=STORED["reshading"][..., 0]), expected, atol=1e-6)
 
 
 def test_surface_tasks_count_only_where_there_is_a_surface() -> None:
-    for task in dictionary().values():
-        if "depth_zbuffer" in task.domains:
-            mask = example(task.name).mask
-            assert mask is not None
-            np.testing.assert_array_equal(mask, STORED["depth_zbuffer"] < 64_500)
+    masked = [task for task in dictionary().values() if "depth_zbuffer" in task.domains]
+    assert len(masked) == 8
+    for task in masked:
+        mask = example(task.name).mask
+        assert mask is not None
+        assert mask.dtype == np.bool_
+        np.testing.assert_array_equal(mask, np.indices((SIZE, SIZE))[0] >= 4)
+        smaller = example(task.name, 8).mask
+        assert smaller is not None
+        np.testing.assert_array_equal(smaller, np.indices((8, 8))[0] >= 1)
 
 
-def test_formulas() -> None:
-    def stored(domain: str) -> np.ndarray:
-        return np.asarray(STORED[domain], np.float64)
-
-    np.testing.assert_allclose(
-        example("edge2d").target[0], np.clip(stored("edge_texture") / 65535, 0, 0.08) / 0.04 - 1, atol=1e-5
-    )
-    np.testing.assert_allclose(
-        example("keypoint2d").target[0],
-        np.clip(stored("keypoints2d") / 65535, 0, 0.005) / 0.0025 - 1,
-        atol=1e-5,
-    )
-    np.testing.assert_allclose(
-        example("keypoint3d").target[0], stored("keypoints3d") / 65535 * 2 - 1, atol=1e-5
-    )
-    occlusion = ndimage.gaussian_filter(stored("edge_occlusion") / 65535 / 0.003125 - 1, 4, mode="nearest")
-    np.testing.assert_allclose(example("edge3d").target[0], occlusion, rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(
-        example("rgb2depth").target[0], np.log(1 + stored("depth_zbuffer")) / np.log(2**16), atol=1e-6
-    )
-    np.testing.assert_allclose(
-        example("rgb2mist").target[0], np.log(1 + stored("depth_euclidean")) / np.log(2**16), atol=1e-6
-    )
-    np.testing.assert_allclose(
-        example("rgb2sfnorm").target, (stored("normal").transpose(2, 0, 1) - 127) / 127, atol=1e-6
-    )
-    expected = (stored("principal_curvature")[..., :2] - [123.572, 120.1]) / [31.922, 21.658]
-    np.testing.assert_allclose(example("curvature").target, expected.transpose(2, 0, 1), atol=1e-5)
-    np.testing.assert_allclose(
-        example("reshade").target[0], stored("reshading")[..., 0] / 127.5 - 1, atol=1e-6
-    )
-    np.testing.assert_allclose(
-        example("autoencoder").target, stored("rgb").transpose(2, 0, 1) / 127.5 - 1, atol=1e-6
-    )
+def test_tasks_of_the_photo_alone_count_everywhere() -> None:
+    for name in ("edge2d", "keypoint2d", "segment2d", "autoencoder", "denoise", "inpainting_whole"):
+        assert example(name).mask is None
 
 
 def test_semantic_classes_start_at_background_and_uncertain_does_not_count() -> None:
     made, ids = example("segmentsemantic"), STORED["segment_semantic"]
     assert made.mask is not None
+    assert made.mask.dtype == np.bool_
     np.testing.assert_array_equal(made.mask, ids > 0)
-    np.testing.assert_array_equal(made.target[ids > 0], ids[ids > 0].astype(int) - 1)
+    classes = as_is("segmentsemantic")
+    assert classes.dtype == np.uint8
+    assert classes.max() == 16
+    np.testing.assert_array_equal(classes[ids > 0], ids[ids > 0].astype(int) - 1)
+
+
+def test_semantic_ids_beyond_17_are_refused() -> None:
+    wrong = np.full((SIZE, SIZE), 18, np.uint8)
+    with pytest.raises(ValueError, match="expected ids 0 to 17, found 18"):
+        example("segmentsemantic", segment_semantic=wrong)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int32])
+def test_ids_keep_their_type_and_their_place(kind: type[np.generic]) -> None:
+    ids = STORED["segment_unsup2d"].astype(kind)
+    made = as_is("segment2d", segment_unsup2d=ids)
+    assert made.dtype == kind
+    np.testing.assert_array_equal(made, ids)
+    # Every second pixel of every second row, or each twice.
+    smaller, larger = (as_is("segment2d", size, segment_unsup2d=ids) for size in (SIZE // 2, 2 * SIZE))
+    np.testing.assert_array_equal(smaller, ids[1::2, 1::2])
+    np.testing.assert_array_equal(larger, ids.repeat(2, axis=0).repeat(2, axis=1))
 
 
 @given(st.integers(4, 80))
 def test_ids_and_depths_are_never_made_up(size: int) -> None:
     for name, domain in (("segment2d", "segment_unsup2d"), ("segment25d", "segment_unsup25d")):
-        assert set(np.unique(example(name, size).target)) <= set(np.unique(STORED[domain]))
-    depths = np.expm1(example("rgb2depth", size).target.astype(np.float64) * np.log(2**16)).round()
-    nearest = np.unique(STORED["depth_zbuffer"]).astype(float)
-    assert np.abs(depths.ravel()[:, None] - nearest).min(axis=1).max() <= 1
+        assert set(np.unique(as_is(name, size))) <= set(np.unique(STORED[domain]))
+    made = example("rgb2depth", size).target
+    assert isinstance(made, Stored)
+    assert set(np.unique(made.values)) <= set(np.unique(STORED["depth_zbuffer"]))
 
 
-def test_denoising_noise_has_its_variance_and_inpainting_its_hole() -> None:
-    flat = {"rgb": np.full((200, 200, 3), 127, np.uint8)}
-    noisy = task_named("denoise").read([flat], 200, np.random.default_rng(0))
-    noise = (noisy.inputs[0] - noisy.target) / 2
+def test_noise_to_be_removed_has_its_variance_and_leaves_the_clean_picture() -> None:
+    flat = np.full((200, 200, 3), 127, np.uint8)
+    noisy = example("denoise", 200, rgb=flat)
+    clean = numbers(noisy.target)
+    np.testing.assert_allclose(clean, 127 / 127.5 - 1, atol=1e-6)
+    noise = (numbers(noisy.inputs[0]) - clean) / 2
+    assert noise.mean() == pytest.approx(0, abs=2e-3)
     assert noise.var() == pytest.approx(0.01, rel=0.03)
-    holed = example("inpainting_whole").inputs[0]
-    assert (holed[:, 8:24, 8:24] == 0).all()
-    target = example("impainting_whole").target
-    np.testing.assert_array_equal(holed[:, :8], target[:, :8])
-    np.testing.assert_array_equal(holed[:, :, 24:], target[:, :, 24:])
+    black = numbers(example("denoise", 200, rgb=np.zeros_like(flat)).inputs[0])
+    assert black.min() == -1
 
 
-def test_classes_are_distributions() -> None:
-    logits = STORED["class_object"].astype(np.float64)
-    np.testing.assert_allclose(example("class_1000").target, np.exp(logits) / np.exp(logits).sum(), rtol=1e-4)
-    scenes = STORED["class_scene"]
-    np.testing.assert_allclose(example("class_places").target, scenes / scenes.sum(), rtol=1e-5)
-    with pytest.raises(ValueError, match="expected probabilities"):
-        task_named("class_places").read([{**STORED, "class_scene": -scenes}], SIZE, np.random.default_rng(0))
+def test_inpainting_has_its_hole_in_the_middle_half() -> None:
+    holed, whole = numbers(example("inpainting_whole").inputs[0]), target("impainting_whole")
+    inside = np.zeros((SIZE, SIZE), np.bool_)
+    inside[8:24, 8:24] = True
+    assert (holed[:, inside] == 0).all()
+    np.testing.assert_array_equal(holed[:, ~inside], whole[:, ~inside])
+    np.testing.assert_allclose(whole, stored("rgb").transpose(2, 0, 1) / 127.5 - 1, atol=1e-6)
 
 
-def test_vanishing_points_are_three_unit_vectors() -> None:
-    assert example("vanishing_point").target.tolist() == [0, 0, -1, -1, 0, 0, 0, 1, 0]
-    wrong = {"vanishing_points_gaussian_sphere": {"x": [0, 0, 2.0], "y": [1.0, 0, 0], "z": [0, 1.0, 0]}}
-    with pytest.raises(ValueError, match="expected three unit vectors"):
-        task_named("vanishing_point").read([{**STORED, "point_info": wrong}], SIZE, np.random.default_rng(0))
+def test_reading_leaves_the_labels_alone() -> None:
+    before = {domain: values.copy() for domain, values in STORED.items()}
+    for name in ("denoise", "inpainting_whole", "edge3d", "curvature", "segmentsemantic", "reshade"):
+        made = example(name)
+        numbers(made.inputs[0])
+        if isinstance(made.target, Stored):
+            numbers(made.target)
+    for domain, values in before.items():
+        np.testing.assert_array_equal(STORED[domain], values)

@@ -16,21 +16,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.transform import Rotation
+
+from lightning_taskonomy.tasks.rotations import rotation_from_euler
 
 Floats = npt.NDArray[np.float64]
 
 _TO_VISION_AXES = np.diag([1.0, -1.0, -1.0])
-
-
-def rotation_from_euler(angles: npt.ArrayLike) -> Floats:
-    """The 3x3 rotation of Euler angles (3, radians) about the fixed axes x, y, z, in this order."""
-    return np.asarray(Rotation.from_euler("xyz", np.asarray(angles, dtype=np.float64)).as_matrix())
-
-
-def euler_from_rotation(rotation: npt.ArrayLike) -> Floats:
-    """Euler angles (3, radians) of a 3x3 rotation; the inverse of `rotation_from_euler`."""
-    return np.asarray(Rotation.from_matrix(np.asarray(rotation, dtype=np.float64)).as_euler("xyz"))
 
 
 def looking_at(location: npt.ArrayLike, target: npt.ArrayLike, roll_rads: float = 0.0) -> Floats:

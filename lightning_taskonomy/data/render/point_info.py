@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lightning_taskonomy.data.render.camera import Camera, euler_from_rotation, rotation_from_euler
+from lightning_taskonomy.data.render.camera import Camera
 from lightning_taskonomy.data.render.scene import Room
 from lightning_taskonomy.data.render.viewpoints import View
+from lightning_taskonomy.tasks.rotations import euler_from_rotation, facing_x, rotation_from_euler
 
 Floats = npt.NDArray[np.float64]
 
@@ -60,26 +61,12 @@ def point_info(view: View, room: Room) -> dict[str, Any]:
     }
 
 
-def facing_x(rotation: npt.ArrayLike) -> Floats:
-    """The camera's rotation (3x3) after quarter turns of the world that bring its view to about +x.
-
-    The view is then within 45 degrees of +x, seen from above. Room layout and vanishing points are told in
-    this turned world, so that they do not depend on how a building happens to lie; walls along x and y stay
-    along x and y.
-    """
-    given = np.asarray(rotation, dtype=np.float64)
-    view = -given[:, 2]
-    heading = float(np.arctan2(view[1], view[0]))
-    quarters = -int(np.floor(heading / (np.pi / 2) + 0.5))
-    return np.asarray(np.rint(rotation_from_euler([0.0, 0.0, quarters * np.pi / 2])) @ given)
-
-
 def vanishing_points(rotation: npt.ArrayLike) -> Floats:
     """Directions (3, 3) of the world's x, y and z axes in the camera's (x right, y up, looking along -z).
 
     The world is turned by quarters first (see `facing_x`), so the first one always lies ahead, at -z.
     """
-    return facing_x(rotation)
+    return facing_x(rotation).rotation
 
 
 def _on_image(sphere: Floats, camera: Camera) -> Floats:

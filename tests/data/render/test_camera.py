@@ -3,15 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightning_taskonomy.data.render.camera import (
-    Camera,
-    euler_from_rotation,
-    looking_at,
-    relative_pose,
-    rotation_from_euler,
-)
+from lightning_taskonomy.data.render.camera import Camera, looking_at, relative_pose
 
-angles = st.floats(-1.4, 1.4)
 places = st.tuples(*[st.floats(-5, 5)] * 3)
 
 
@@ -20,29 +13,6 @@ def random_camera(seed: int) -> Camera:
     place = random.uniform(-3, 3, 3)
     rotation = looking_at(place, place + random.normal(size=3) + [3.0, 0, 0], random.normal(0, 0.1))
     return Camera(place, rotation, float(random.uniform(0.6, 2.1)), 96)
-
-
-@given(angles, angles, angles)
-def test_euler_angles_come_back(x: float, y: float, z: float) -> None:
-    assert np.allclose(euler_from_rotation(rotation_from_euler([x, y, z])), [x, y, z], atol=1e-9)
-
-
-def test_euler_angles_turn_about_fixed_axes_in_the_order_x_y_z() -> None:
-    def about(axis: int, angle: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        c, s = np.cos(angle), np.sin(angle)
-        i, j = (axis + 1) % 3, (axis + 2) % 3
-        turn = np.eye(3)
-        turn[i, i], turn[j, j], turn[j, i], turn[i, j] = c, c, s, -s
-        return turn
-
-    expected = about(2, 0.9) @ about(1, -0.4) @ about(0, 0.3)
-    assert np.allclose(rotation_from_euler([0.3, -0.4, 0.9]), expected)
-
-
-def test_the_usual_blender_camera_looks_along_y_with_z_up() -> None:
-    rotation = rotation_from_euler([np.pi / 2, 0.0, 0.0])
-    assert np.allclose(-rotation[:, 2], [0, 1, 0])
-    assert np.allclose(rotation[:, 1], [0, 0, 1])
 
 
 @given(places, places, st.floats(-0.3, 0.3))
