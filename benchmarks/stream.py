@@ -2,10 +2,12 @@
 
     python -m benchmarks.stream FOLDER    # a data folder, such as `data rooms` makes; 256 x 256
 
-rgb, normals and depth, two worker processes each, several epochs; samples per second.
+rgb, normals and depth, two worker processes each, several epochs; samples per second. Then the memory of a
+worker over 100,000 samples, and the start with an index of 4,000 shards.
 """
 
-import resource
+import multiprocessing
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,12 +23,14 @@ from torch.utils.data import DataLoader, Dataset
 from lightning_taskonomy.data import TaskonomyDataModule
 from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.data.shards.encode import Encoding
+from lightning_taskonomy.data.shards.index_writing import PackedShard, write_index
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
+from lightning_taskonomy.data.stream.loader import PlannedLoader
 from lightning_taskonomy.data.stream.reading import ShardSet
 
 DOMAINS = ("rgb", "normal", "depth_zbuffer")
 TASKS = ["rgb2sfnorm", "rgb2depth"]
-BATCH, WORKERS, EPOCHS = 24, 2, 12
+BATCH, WORKERS, EPOCHS, RUNS = 24, 2, 12, 5
 
 
 class PlainDataset(Dataset[tuple[torch.Tensor, ...]]):
@@ -73,21 +77,24 @@ def bare(root: Path) -> float:
         return rate(sum(done), start)
 
 
-def ours(root: Path) -> float:
-    module = TaskonomyDataModule(str(root), TASKS, size=256, batch_size=BATCH, workers=WORKERS)
+def ours(root: Path, packed: bool) -> float:
+    # One epoch over many copies of the set: between the epochs of a tiny one workers would wait.
+    copies = "{" + ",".join([str(root)] * EPOCHS) + "}"
+    module = TaskonomyDataModule(copies, TASKS, size=256, batch_size=BATCH, workers=WORKERS)
     loader = module.loader("train", shuffled=True)
-    batches = iter_epochs(loader, EPOCHS + 1)
+    loader.packed = packed
+    batches = iter_epochs(loader, 2)
     for _ in range(len(loader)):  # the first epoch starts the workers
         next(batches)
     start, samples = time.perf_counter(), 0
-    for batch in batches:
-        samples += len(batch["key"])
+    for _ in batches:
+        samples += BATCH
     return rate(samples, start)
 
 
-def iter_epochs(loader: object, epochs: int) -> Iterator[dict[str, list[str]]]:
+def iter_epochs(loader: PlannedLoader, epochs: int) -> Iterator[object]:
     for _ in range(epochs):
-        yield from loader  # type: ignore[misc]
+        yield from loader
 
 
 def plain(root: Path) -> float:
@@ -102,16 +109,54 @@ def plain(root: Path) -> float:
     return rate(samples, start)
 
 
-def memory(root: Path) -> None:
-    """Peak memory of a reading process after 2,000 and after 20,000 samples."""
-    shards = ShardSet(str(root), "train")
-    count = len(shards.index.keys)
-    peaks = []
-    for until in (2_000, 20_000):
-        for sample in range(until):
-            shards.read(sample % count, DOMAINS)
-        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    print(f"peak memory after 2,000 samples {peaks[0]:.0f} MiB, after 20,000 more {peaks[1]:.0f} MiB")
+def worker_memory(root: Path) -> None:
+    """Memory of a worker process after 5,000, 20,000 and 100,000 samples."""
+    module = TaskonomyDataModule(str(root), TASKS, size=64, batch_size=BATCH, workers=1)
+    loader = module.loader("train", shuffled=True)
+    seen, marks = 0, [5_000, 20_000, 100_000]
+    while marks:
+        seen += sum(BATCH for _ in loader)
+        if seen >= marks[0]:
+            (worker,) = multiprocessing.active_children()
+            status = Path(f"/proc/{worker.pid}/status").read_text()
+            (resident,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
+            print(f"a worker after {seen:,} samples: {int(resident) / 1024:.0f} MiB")
+            marks.pop(0)
+
+
+def packed_shards() -> Iterator[PackedShard]:
+    """Records of 4,000 shards of 1,150 samples, as many as the whole of Taskonomy; no pictures behind."""
+    for number in range(4_000):
+        keys = [f"building{n % 500:03d}/point_{number * 230 + n // 5}_view_{n % 5}" for n in range(1_150)]
+        places = {domain: [(512 + 60_000 * n, 59_000) for n in range(1_150)] for domain in DOMAINS}
+        sums = dict.fromkeys(DOMAINS, "0" * 64)
+        yield PackedShard(keys, places, {}, [[]] * 1_150, sums)
+
+
+def start_up(root: Path) -> None:
+    """Time and memory to begin with 4,000 shards, in a process of its own."""
+    (root / "train").mkdir(parents=True)
+    write_index(root / "train", "train", dict.fromkeys(DOMAINS, "png"), packed_shards, {})
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from lightning_taskonomy.data import TaskonomyDataModule\n"
+        "from lightning_taskonomy.data.stream import data_module\n"
+        "def peak():\n"
+        "    lines = Path('/proc/self/status').read_text().splitlines()\n"
+        "    return next(int(line.split()[1]) for line in lines if line.startswith('VmHWM')) / 1024\n"
+        "before = peak()\n"
+        "start = time.perf_counter()\n"
+        f"module = TaskonomyDataModule(sys.argv[1], {TASKS!r}, workers=0)\n"
+        "loader = module.loader('train', True, rank=3, world_size=64)\n"
+        "steps, made = len(loader), time.perf_counter() - start\n"
+        "loader.plan.batches(0, 3)\n"
+        "planned = time.perf_counter() - start\n"
+        "print(f'4,000 shards, 4.6 million samples: loader after {made:.1f} s, an epoch planned after '\n"
+        "      f'{planned:.1f} s, {steps} steps on each of 64 ranks, '\n"
+        "      f'peak memory {peak():.0f} MiB, {before:.0f} of it before')\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(root)], check=True)
 
 
 def main() -> None:
@@ -121,13 +166,16 @@ def main() -> None:
         for title, encoding in (("PNG", Encoding()), ("rgb as JPEG 95", Encoding(jpeg_quality=95))):
             root = Path(name) / title.split()[0]
             PackPlan(source, root, split_of, Packing(encoding, DOMAINS)).run(2)
-            rates = [(ours(root), bare(root), plain(source)) for _ in range(3)]
-            own, loop, files = np.median(rates, axis=0)
+            rates = [(ours(root, True), ours(root, False), bare(root), plain(source)) for _ in range(RUNS)]
+            packed, finished, loop, files = np.median(rates, axis=0)
             print(
-                f"{title}: DataModule {own:.0f} samples/s, bare loop {loop:.0f} ({own / loop:.2f} of it), "
-                f"Dataset over PNG files {files:.0f} ({own / files:.2f} x as fast)"
+                f"{title}: bare loop {loop:.0f} samples/s, a Dataset over PNG files {files:.0f}; DataModule "
+                f"{packed:.0f} as a GPU takes them ({packed / loop:.2f}, {packed / files:.2f} x), "
+                f"{finished:.0f} with numbers scaled here ({finished / loop:.2f}, {finished / files:.2f} x)"
             )
-        memory(root)
+        PackPlan(source, Path(name) / "small", split_of, Packing(Encoding(size=64), DOMAINS)).run(2)
+        worker_memory(Path(name) / "small")
+        start_up(Path(name) / "large")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 from lightning_taskonomy.cli.progress import progress
+from lightning_taskonomy.data.folder.splits import write_splits
+from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.data.photos import annotate_photos, find_photos
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import output_folder
@@ -35,4 +37,5 @@ def annotate(images: Path, out: Path, size: int = 256, workers: int | None = Non
             print(f"left out: {problem}", file=sys.stderr)
         if len(problems) == len(photos):
             raise InputError(f"{images}: none of the {len(photos)} pictures can be read")
-    print(f"written: {out}: labels of {len(photos) - len(problems)} photos")
+        write_splits(out / "splits.csv", DataFolder.open(out).buildings)
+    print(f"written: {out}: labels of {len(photos) - len(problems)} photos, splits.csv")

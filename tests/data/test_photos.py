@@ -92,3 +92,9 @@ def test_bad_folders_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert not (tmp_path / "out").exists()
     assert annotate(tmp_path, tmp_path / "out", "--size", "8") == 2
     assert "size: expected at least 32 pixels, found 8" in capsys.readouterr().err
+
+
+def test_annotated_photos_can_be_packed_at_once(photos: Path, tmp_path: Path) -> None:
+    assert annotate(photos, tmp_path / "out") == 0
+    assert main(["data", "pack", "--source", str(tmp_path / "out"), "--out", str(tmp_path / "shards")]) == 0
+    assert (tmp_path / "shards" / "train" / "index.json").exists()

@@ -59,7 +59,7 @@ class Encoding:
 
     def _encoded(self, image: Image.Image, domain: Domain) -> bytes:
         if self.size is not None and image.size != (self.size, self.size):
-            image = resized(image, domain, self.size)
+            image = resized(_central_square(image), domain, self.size)
         if domain.name == "rgb" and self.jpeg_quality is not None:
             import simplejpeg  # a small library, wanted only here
 
@@ -85,6 +85,13 @@ def resized(image: Image.Image, domain: Domain, size: int) -> Image.Image:
     values = Image.fromarray(np.asarray(image).astype(np.float32))
     smooth = np.asarray(values.resize((size, size), Image.Resampling.BILINEAR))
     return Image.fromarray(np.rint(np.clip(smooth, 0, 65535)).astype(np.uint16))
+
+
+def _central_square(image: Image.Image) -> Image.Image:
+    """The largest square in the middle: a picture keeps its proportions."""
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
 
 
 def _verified(content: bytes, domain: Domain) -> bytes:

@@ -1,29 +1,31 @@
 """The index of a split: which samples lie where, so that any of them is read without passing by the others.
 
 `ROOT/<split>/index.json` holds version, domains and, per shard, the number of samples and the SHA-256 of each
-file. `ROOT/<split>/index.parquet` holds a row per sample: shard, key, and per domain its offset and size in
-the tar, both empty where the label is absent. The JSON is written last: a split that has it is complete.
+file. `ROOT/<split>/index.parquet` holds a row per sample: shard, key, views of other points that overlap with
+it (places in the index), and per domain its offset and size in the tar, both empty where the label is absent.
+The JSON is written last: a split that has it is complete.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from lightning_taskonomy.data.domains import DOMAINS
 from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import whole_file, write_text
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from pyarrow import parquet
 
-VERSION = 1
+VERSION = 2
 LABELS = "labels"
 """Folder of the low-dimensional labels: a Parquet file per shard, a column per domain."""
+LABEL_GROUP = 64
+"""Samples whose low-dimensional labels are read together."""
 PICTURE_DOMAINS = tuple(name for name, domain in DOMAINS.items() if domain.suffix == "png")
 LABEL_DOMAINS = tuple(name for name, domain in DOMAINS.items() if domain.suffix != "png")
 Integers = npt.NDArray[np.int64]
@@ -34,31 +36,84 @@ def shard_name(split: str, shard: int, suffix: str) -> str:
     return f"{split}-{shard:06d}.{suffix}"
 
 
-class LeftOut(NamedTuple):
-    """A label that was damaged in the data folder and is therefore absent."""
+class Keys(Sequence[str]):
+    """Keys of samples, held as one array of text: as Python strings, those of millions would fill the memory.
 
-    key: str
-    domain: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class PackedShard:
-    """What was written for one shard.
-
-    Attributes:
-        keys: of its samples, in order.
-        places: by picture domain, (offset, size) of each sample's label inside the tar; None where absent.
-        present: by low-dimensional domain, whether each sample has that label.
-        sha256: by folder, of the shard's file in it.
-        left_out: labels that are absent because they were damaged.
+    Args:
+        text: an Arrow array of strings.
     """
 
-    keys: Sequence[str]
-    places: Mapping[str, Sequence[tuple[int, int] | None]]
-    present: Mapping[str, Sequence[bool]]
-    sha256: Mapping[str, str]
-    left_out: Sequence[LeftOut] = ()
+    def __init__(self, text: Any) -> None:  # noqa: ANN401 - Arrow has no types
+        self.text = text
+
+    @classmethod
+    def joined(cls, parts: Sequence["Keys"]) -> "Keys":
+        """Those of several one after another."""
+        import pyarrow as pa
+
+        return cls(pa.chunked_array([chunk for part in parts for chunk in part.text.chunks]))
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            return self.text[place].to_pylist()  # type: ignore[no-any-return]
+        return str(self.text[place])
+
+    def starts(self, pattern: str) -> npt.NDArray[np.bool_]:
+        """Which keys differ from the one before them in what comes before a pattern; the first one does."""
+        import pyarrow as pa
+        from pyarrow import compute
+
+        parts = compute.replace_substring_regex(self.text, f"{pattern}.*$", "")
+        if isinstance(parts, pa.ChunkedArray):
+            parts = parts.combine_chunks()
+        changed = np.ones(len(parts), np.bool_)
+        changed[1:] = compute.not_equal(parts[1:], parts[:-1]).to_numpy(zero_copy_only=False)
+        return changed
+
+    def buildings(self) -> npt.NDArray[np.int32]:
+        """A number for each key's building, (N,)."""
+        from pyarrow import compute
+
+        names = compute.replace_substring_regex(self.text, "/.*$", "")
+        return np.asarray(names.combine_chunks().dictionary_encode().indices, np.int32)
+
+
+class Lists(NamedTuple):
+    """A list of places for each sample.
+
+    Attributes:
+        bounds: the list of sample n is `values[bounds[n]:bounds[n + 1]]`, (N + 1,).
+        values: all lists one after another.
+    """
+
+    bounds: npt.NDArray[np.int64]
+    values: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, column: Any) -> "Lists":  # noqa: ANN401 - Arrow has no types
+        """The lists of an Arrow column."""
+        from pyarrow import compute
+
+        lengths = compute.list_value_length(column).to_numpy()
+        values = compute.list_flatten(column).to_numpy()
+        return cls(np.concatenate([[0], np.cumsum(lengths)]), values.astype(np.int64))
+
+    @classmethod
+    def joined(cls, parts: Sequence["Lists | None"], firsts: Sequence[int]) -> "Lists | None":
+        """Those of several sets, whose first samples are at these places."""
+        held = [part for part in parts if part is not None]
+        if len(held) < len(parts):
+            return None
+        counts = [np.diff(part.bounds) for part in held]
+        values = [part.values + first for part, first in zip(held, firsts, strict=False)]
+        return cls(np.concatenate([[0], np.cumsum(np.concatenate(counts))]), np.concatenate(values))
 
 
 @dataclass(frozen=True)
@@ -71,11 +126,12 @@ class SplitIndex:
         suffixes: by domain, of its members.
         samples: how many samples each shard has, (shards,).
         sha256: by shard, by folder.
-        keys: of all samples in order, (N,).
+        keys: of all samples in order.
         shard: of each sample, (N,).
         offset: by picture domain, byte offset inside the tar, −1 where absent, (N,).
         size: by picture domain, bytes, 0 where absent, (N,).
         present: by domain, whether each sample has a label, (N,).
+        overlapping: places of views of other points that each sample sees too; None where not read.
     """
 
     root: Path
@@ -83,32 +139,46 @@ class SplitIndex:
     suffixes: Mapping[str, str]
     samples: Integers
     sha256: Sequence[Mapping[str, str]]
-    keys: Sequence[str]
-    shard: Integers
+    keys: "Keys"
+    shard: npt.NDArray[np.int32]
     offset: Mapping[str, Integers]
-    size: Mapping[str, Integers]
+    size: Mapping[str, npt.NDArray[np.int32]]
     present: Mapping[str, npt.NDArray[np.bool_]]
+    overlapping: Lists | None = None
 
     @classmethod
-    def read(cls, root: Path) -> "SplitIndex":
+    def read(
+        cls, root: Path, domains: Sequence[str] | None = None, overlapping: bool = False
+    ) -> "SplitIndex":
         """Read the index of a packed split.
 
         Args:
             root: the folder of the split.
+            domains: those whose places are wanted: fewer take less memory; by default all.
+            overlapping: whether the overlapping views are wanted.
 
         Raises:
             InputError: not a packed split, or of another version.
         """
-        return cls.read_files(root, root / "index.json", root / "index.parquet")
+        return cls.read_files(root, root / "index.json", root / "index.parquet", domains, overlapping)
 
     @classmethod
-    def read_files(cls, root: Path, path: Path, table_path: Path) -> "SplitIndex":
+    def read_files(
+        cls,
+        root: Path,
+        path: Path,
+        table_path: Path,
+        domains: Sequence[str] | None = None,
+        overlapping: bool = False,
+    ) -> "SplitIndex":
         """Read the index of a split whose two files have been fetched from elsewhere.
 
         Args:
             root: the folder of the split, for names and messages.
             path: of `index.json`.
             table_path: of `index.parquet`.
+            domains: as `read` takes them.
+            overlapping: as `read` takes it.
 
         Raises:
             InputError: not a packed split, or of another version.
@@ -118,39 +188,85 @@ class SplitIndex:
 
         try:
             head = json.loads(path.read_text(encoding="utf-8"))
-            table = parquet.read_table(table_path)
+            if head.get("version") != VERSION:
+                raise InputError(
+                    f"{path}: expected version {VERSION}, found {head.get('version')}; pack again"
+                )
+            wanted = [name for name in head["domains"] if domains is None or name in domains]
+            with parquet.ParquetFile(table_path) as table:
+                return cls._from_table(root, head, table, wanted, overlapping)
+        except InputError:
+            raise
         except FileNotFoundError as error:
             raise InputError(
                 f"{root}: not a packed split, or not packed to its end: no {error.filename}"
             ) from error
-        except (OSError, ValueError, pa.ArrowException) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
             raise InputError(f"{root}: cannot read the index ({error})") from error
-        if head.get("version") != VERSION:
-            raise InputError(f"{path}: expected version {VERSION}, found {head.get('version')}; pack again")
-        return cls._from_table(root, head, table)
 
     @classmethod
-    def _from_table(cls, root: Path, head: Mapping[str, Any], table: "pa.Table") -> "SplitIndex":
-        suffixes: dict[str, str] = head["domains"]
+    def _from_table(
+        cls,
+        root: Path,
+        head: Mapping[str, Any],
+        table: "parquet.ParquetFile",
+        domains: Sequence[str],
+        overlapping: bool,
+    ) -> "SplitIndex":
+        def column(name: str) -> Any:  # noqa: ANN401 - Arrow has no types
+            # One by one: all columns of millions of samples at once would take twice the memory.
+            return table.read(columns=[name])[name]
+
         offset, size, present = {}, {}, {}
-        for domain in suffixes:
+        for domain in domains:
             if domain in PICTURE_DOMAINS:
-                offset[domain] = table[f"{domain}.offset"].fill_null(-1).to_numpy()
-                size[domain] = table[f"{domain}.size"].fill_null(0).to_numpy()
+                offset[domain] = column(f"{domain}.offset").fill_null(-1).to_numpy()
+                size[domain] = column(f"{domain}.size").fill_null(0).to_numpy()
                 present[domain] = offset[domain] >= 0
             else:
-                present[domain] = table[f"{domain}.present"].to_numpy()
+                present[domain] = column(f"{domain}.present").to_numpy()
         return cls(
             root,
             head["split"],
-            suffixes,
+            head["domains"],
             np.array([shard["samples"] for shard in head["shards"]], np.int64),
             [shard["sha256"] for shard in head["shards"]],
-            table["key"].to_pylist(),
-            table["shard"].to_numpy(),
+            Keys(column("key")),
+            column("shard").to_numpy(),
             offset,
             size,
             present,
+            Lists.of(column("overlapping")) if overlapping else None,
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence["SplitIndex"]) -> "SplitIndex":
+        """The samples of several sets one after another; shards are counted on.
+
+        Raises:
+            InputError: a domain is in some of them only.
+        """
+        first = parts[0]
+        for part in parts[1:]:
+            if set(part.present) != set(first.present):
+                other = sorted(set(part.present) ^ set(first.present))
+                raise InputError(
+                    f"{part.root}: expected the domains of {first.root}; not in both: {other[0]}"
+                )
+        shards = np.cumsum([0, *(len(part.samples) for part in parts)])
+        samples = np.cumsum([0, *(len(part.keys) for part in parts)])
+        return cls(
+            first.root,
+            first.split,
+            first.suffixes,
+            np.concatenate([part.samples for part in parts]),
+            [sums for part in parts for sums in part.sha256],
+            Keys.joined([part.keys for part in parts]),
+            np.concatenate([part.shard + shards[n] for n, part in enumerate(parts)]).astype(np.int32),
+            {name: np.concatenate([part.offset[name] for part in parts]) for name in first.offset},
+            {name: np.concatenate([part.size[name] for part in parts]) for name in first.size},
+            {name: np.concatenate([part.present[name] for part in parts]) for name in first.present},
+            Lists.joined([part.overlapping for part in parts], samples.tolist()),
         )
 
     def path(self, shard: int, domain: str) -> Path:
@@ -158,56 +274,3 @@ class SplitIndex:
         if domain in PICTURE_DOMAINS:
             return self.root / domain / shard_name(self.split, shard, "tar")
         return self.root / LABELS / shard_name(self.split, shard, "parquet")
-
-
-def write_index(
-    root: Path,
-    split: str,
-    suffixes: Mapping[str, str],
-    shards: Sequence[PackedShard],
-    settings: Mapping[str, Any],
-) -> None:
-    """Write the index of a split, `index.json` last.
-
-    Args:
-        root: the folder of the split.
-        split: its name.
-        suffixes: by domain, of its members.
-        shards: in order.
-        settings: how it was packed, kept for the record.
-
-    Raises:
-        InputError: a file cannot be written.
-    """
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    keys = [key for shard in shards for key in shard.keys]
-    columns: dict[str, Any] = {
-        "shard": pa.array(
-            np.repeat(np.arange(len(shards)), [len(shard.keys) for shard in shards]), pa.int64()
-        ),
-        "key": pa.array(keys, pa.string()),
-    }
-    for domain in suffixes:
-        if domain in PICTURE_DOMAINS:
-            places = [place for shard in shards for place in shard.places[domain]]
-            for part, name in enumerate(("offset", "size")):
-                values = [None if place is None else place[part] for place in places]
-                columns[f"{domain}.{name}"] = pa.array(values, pa.int64())
-        else:
-            columns[f"{domain}.present"] = pa.array(
-                [held for shard in shards for held in shard.present[domain]], pa.bool_()
-            )
-    with whole_file(root / "index.parquet") as temporary:
-        parquet.write_table(pa.table(columns), temporary)
-    head = {
-        "version": VERSION,
-        "split": split,
-        "samples": len(keys),
-        "domains": dict(suffixes),
-        "settings": dict(settings),
-        "left_out": [entry._asdict() for shard in shards for entry in shard.left_out],
-        "shards": [{"samples": len(shard.keys), "sha256": dict(shard.sha256)} for shard in shards],
-    }
-    write_text(root / "index.json", json.dumps(head, indent=1) + "\n")

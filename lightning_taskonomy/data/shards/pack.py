@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from lightning_taskonomy.data.domains import DOMAINS
 from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.data.shards.cut import cut_into_shards, shard_size_for, views_by_split
 from lightning_taskonomy.data.shards.encode import Encoding
-from lightning_taskonomy.data.shards.index import LeftOut, write_index
+from lightning_taskonomy.data.shards.index_writing import LeftOut, write_index
 from lightning_taskonomy.data.shards.shard_writing import RECORDS, ShardJob, read_record, write_shard
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import make_folder, write_text
@@ -128,9 +129,8 @@ class PackPlan:
             write_text(root / RECORDS / "plan.json", json.dumps(fingerprint) + "\n")
             for _ in _written(missing, workers):
                 after_each()
-            shards = [read_record(job) for job in jobs]
             suffixes = {domain: self.packing.encoding.suffix(domain) for domain in self.domains}
-            write_index(root, split, suffixes, shards, fingerprint)
+            write_index(root, split, suffixes, partial(map, read_record, jobs), fingerprint)
             shutil.rmtree(root / RECORDS)
 
     def left_out(self) -> list[LeftOut]:

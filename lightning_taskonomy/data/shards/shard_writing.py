@@ -17,12 +17,12 @@ from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.data.shards.encode import Encoding
 from lightning_taskonomy.data.shards.index import (
     LABEL_DOMAINS,
+    LABEL_GROUP,
     LABELS,
     PICTURE_DOMAINS,
-    LeftOut,
-    PackedShard,
     shard_name,
 )
+from lightning_taskonomy.data.shards.index_writing import LeftOut, PackedShard
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import whole_file, write_text
 
@@ -82,6 +82,9 @@ def write_shard(job: ShardJob) -> None:
         "keys": [view.key for view in job.views],
         "places": places,
         "present": {domain: [value is not None for value in values] for domain, values in columns.items()},
+        "others_in_view": [
+            _others_in_view(text) for text in columns.get("point_info", [None] * len(job.views))
+        ],
         "sha256": sha256,
         "left_out": left_out,
     }
@@ -101,7 +104,9 @@ def read_record(job: ShardJob) -> PackedShard:
             for domain, its in found["places"].items()
         }
         left_out = [LeftOut(*entry) for entry in found["left_out"]]
-        return PackedShard(found["keys"], places, found["present"], found["sha256"], left_out)
+        return PackedShard(
+            found["keys"], places, found["present"], found["others_in_view"], found["sha256"], left_out
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{job.record}: not a record of a shard ({error}); remove it and pack again"
@@ -163,7 +168,15 @@ def _write_columns(path: Path, job: ShardJob, columns: Mapping[str, Sequence[Any
     for domain, values in columns.items():
         kind = pa.string() if DOMAINS[domain].suffix == "json" else pa.list_(pa.float32())
         arrays[domain] = pa.array(values, kind)
-    parquet.write_table(pa.table(arrays), path)
+    # Small groups: a partner is read alone, and should not cost reading all labels of its shard.
+    parquet.write_table(pa.table(arrays), path, row_group_size=LABEL_GROUP)
+
+
+def _others_in_view(point_info: str | None) -> list[int]:
+    """The other points that a view sees, by number."""
+    found = json.loads(point_info).get("nonfixated_points_in_view") if point_info else None
+    numbers = found if isinstance(found, list) else []
+    return [int(number) for number in numbers if str(number).isdecimal()]
 
 
 def _text(path: Path) -> str:

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pytorch_lightning
 
+from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
 from lightning_taskonomy.data.stream.examples import Examples
 from lightning_taskonomy.data.stream.loader import PlannedLoader
 from lightning_taskonomy.data.stream.plan import EpochPlan
-from lightning_taskonomy.data.stream.reading import ShardSet
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks import task_named
 
@@ -26,6 +26,7 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
 
     Args:
         shards: the packed folder: a path; `https://…`, `s3://…` or `gs://…`; or `pipe:COMMAND` with `{path}`.
+            Braces name several: `sets/{a,b}`, `sets/part-{00..12}`.
         tasks: names of the dictionary.
         size: pixels per side of inputs and labels.
         batch_size: samples per batch and rank.
@@ -87,12 +88,15 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
         trainer = self.trainer
         rank = rank if rank is not None else trainer.global_rank if trainer is not None else 0
         world = world_size if world_size is not None else trainer.world_size if trainer is not None else 1
-        shards = ShardSet(self.shards, split)
-        examples = Examples(shards, self.tasks, self.size, self.seed, same_each_epoch=not shuffled)
+        examples = Examples.of(
+            self.shards, split, self.tasks, self.size, self.seed, same_each_epoch=not shuffled
+        )
         eligible = examples.eligible()
         places = np.flatnonzero(eligible)
         if len(places) == 0:
-            raise InputError(f"{self.shards}/{split}: no sample has all of {', '.join(examples.domains)}")
+            raise InputError(
+                f"{self.shards}/{split}: no sample has all of {', '.join(examples.shards.domains)}"
+            )
         if len(places) < len(eligible):
             log.warning(
                 "%s: %d of %d samples lack a label or a view that %s needs: left out",
@@ -101,9 +105,14 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
                 len(eligible),
                 ", ".join(task.name for task in self.tasks),
             )
-        samples = _per_shard(shards.index.samples.tolist(), eligible)
+        samples = _per_shard(examples.shards.index.samples.tolist(), eligible)
         plan = EpochPlan(samples, self.batch_size, world, self.seed, shuffled)
-        return PlannedLoader(examples, plan, places, rank, self.workers, self.broken_share)
+        packed = trainer is not None and trainer.strategy.root_device.type != "cpu"
+        return PlannedLoader(examples, plan, places, rank, self.workers, self.broken_share, packed)
+
+    def on_after_batch_transfer(self, batch: Batch | PackedBatch, dataloader_idx: int) -> Batch:
+        """Scale the numbers of a batch that has arrived on a GPU as they are stored."""
+        return batch.finished() if isinstance(batch, PackedBatch) else batch
 
 
 def _per_shard(samples: Sequence[int], eligible: npt.NDArray[np.bool_]) -> tuple[int, ...]:

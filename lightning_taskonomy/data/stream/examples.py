@@ -1,20 +1,23 @@
-"""From stored labels to what tasks learn from: the views of an example, and a batch of tensors."""
+"""From stored labels to what tasks learn from: the views of an example, and a batch of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from lightning_taskonomy.data.stream.batches import Allocate, PackedBatch, Stacking
+from lightning_taskonomy.data.stream.partners import Partners, needed_domains, overlap_is_needed, task_seed
 from lightning_taskonomy.data.stream.reading import BrokenSampleError, ShardSet
-from lightning_taskonomy.tasks.task import Example, Task
+from lightning_taskonomy.tasks.task import Example, Standard, Stored, Task
 
 Integers = npt.NDArray[np.int64]
-Batch = dict[str, Any]
-"""`key`: of each sample; per task by name a dictionary: `input` (B, views, C, size, size), `target` (B, …)
-and, where the task has one, `mask` (B, size, size)."""
+
+
+def _ordinary_memory(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    return torch.empty(shape, dtype=dtype)
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,8 @@ class Examples:
         shards: where the samples are.
         tasks: what to make of each.
         size: pixels per side.
-        seed: of everything random in an example (noise, crops, negatives); the same in every epoch only for
-            evaluation.
-        same_each_epoch: for evaluation.
+        seed: of everything random in an example (noise, crops, partners).
+        same_each_epoch: whether that is the same in every epoch, as for evaluation.
     """
 
     shards: ShardSet
@@ -35,107 +37,94 @@ class Examples:
     size: int
     seed: int
     same_each_epoch: bool
-    _siblings: "Siblings" = field(init=False)
+    _partners: Partners = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_siblings", Siblings.of(self.shards.index.keys))
+        object.__setattr__(self, "_partners", Partners(self.shards.index))
 
-    @property
-    def domains(self) -> tuple[str, ...]:
-        """The domains that the tasks need; no others are read."""
-        return tuple(dict.fromkeys(["rgb", *(domain for task in self.tasks for domain in task.domains)]))
+    @classmethod
+    def of(
+        cls, root: str, split: str, tasks: Sequence[Task], size: int, seed: int, same_each_epoch: bool
+    ) -> "Examples":
+        """The examples of a split, of which only what the tasks need is read.
+
+        Raises:
+            InputError: not a packed split.
+        """
+        domains = tuple(dict.fromkeys(name for task in tasks for name in needed_domains(task)))
+        shards = ShardSet(root, split, domains, overlap_is_needed(tasks))
+        return cls(shards, tasks, size, seed, same_each_epoch)
 
     def eligible(self) -> npt.NDArray[np.bool_]:
-        """Samples that have every label needed, and as many other views of their point, (N,)."""
-        index = self.shards.index
-        held = np.ones(len(index.keys), np.bool_)
-        for domain in self.domains:
-            held &= index.present.get(domain, np.zeros(len(held), np.bool_))
-        views = max(task.views for task in self.tasks)
-        return np.asarray(held & (self._siblings.count >= views))
+        """Samples that have every label and partner that the tasks need, (N,)."""
+        held = np.ones(len(self.shards.index.keys), np.bool_)
+        for task in self.tasks:
+            held &= self._partners.eligible(task)
+        return held
 
-    def batch(self, epoch: int, samples: Integers) -> tuple[Batch | None, list[BrokenSampleError]]:
+    def batch(
+        self, epoch: int, samples: Integers, allocate: Allocate = _ordinary_memory
+    ) -> tuple[PackedBatch | None, list[BrokenSampleError]]:
         """The batch of some samples without the broken ones, None if all are, and what was wrong.
 
         Args:
             epoch: decides about everything random.
             samples: places in the index.
+            allocate: gives the memory of its tensors.
         """
         keys: list[str] = []
-        examples: list[list[Example]] = []
+        examples: dict[str, list[Example]] = {task.name: [] for task in self.tasks}
         broken: list[BrokenSampleError] = []
         for sample in samples.tolist():
             try:
-                examples.append(self._examples(epoch, sample))
-                keys.append(self.shards.index.keys[sample])
+                made = self.of_sample(epoch, sample)
             except BrokenSampleError as error:
                 broken.append(error)
-        if not keys:
-            return None, broken
-        batch: Batch = {"key": keys}
-        stacked: dict[tuple[int, ...], torch.Tensor] = {}
-        for place, task in enumerate(self.tasks):
-            mine = [made[place] for made in examples]
-            # Tasks that see the plain picture share one tensor: it is most of what travels to the trainer.
-            pictures = tuple(
-                id(example.inputs if example.inputs.base is None else example.inputs.base) for example in mine
-            )
-            if pictures not in stacked:
-                stacked[pictures] = torch.from_numpy(np.stack([example.inputs for example in mine]))
-            batch[task.name] = {"input": stacked[pictures], **_labels(mine)}
-        return batch, broken
+                continue
+            keys.append(self.shards.index.keys[sample])
+            for task in self.tasks:
+                examples[task.name].append(made[task.name])
+        return Stacking(allocate).batch(keys, examples) if keys else None, broken
 
-    def _examples(self, epoch: int, sample: int) -> list[Example]:
-        random = np.random.default_rng([self.seed, 0 if self.same_each_epoch else epoch, sample])
-        views = max(task.views for task in self.tasks)
-        places = [sample, *self._siblings.others(sample, views - 1)]
-        read = [self.shards.read(place, self.domains) for place in places]
-        made = []
+    def of_sample(self, epoch: int, sample: int) -> dict[str, Example]:
+        """The example of each task.
+
+        Raises:
+            BrokenSampleError: a label is damaged, or cannot be what it should.
+        """
+        read: dict[int, dict[str, Any]] = {}
+        made = {}
         for task in self.tasks:
+            random = np.random.default_rng(
+                [self.seed, 0 if self.same_each_epoch else epoch, sample, task_seed(task)]
+            )
+            places = self._partners.views(task, sample, random)
+            views = [self._view(read, place, task, sample) for place in places]
             try:
-                example = task.read(read[: task.views], self.size, random)
+                made[task.name] = _standardised(task.read(views, self.size, random), task.standard)
             except (ValueError, KeyError, TypeError, IndexError) as error:
-                key = self.shards.index.keys[sample]
-                raise BrokenSampleError(
-                    self.shards.split, key, task.name, f"cannot be decoded ({error})"
-                ) from error
-            if not np.isfinite(example.target).all():
-                key = self.shards.index.keys[sample]
-                raise BrokenSampleError(self.shards.split, key, task.name, "not finite")
-            made.append(example)
+                raise self._broken(sample, task, f"cannot be decoded ({error})") from error
+            target = made[task.name].target
+            values = target.values if isinstance(target, Stored) else target
+            if values.dtype.kind == "f" and not np.isfinite(values).all():
+                raise self._broken(sample, task, "not finite")
         return made
 
+    def _view(
+        self, read: dict[int, dict[str, Any]], place: int, task: Task, sample: int
+    ) -> Mapping[str, Any]:
+        """The labels of a view, each read once for all tasks."""
+        labels = read.setdefault(place, {"key": self.shards.index.keys[place]})
+        missing = [domain for domain in needed_domains(task) if domain not in labels]
+        labels |= self.shards.read(place, missing, alone=place != sample)
+        return labels
 
-@dataclass(frozen=True)
-class Siblings:
-    """Which samples show the same point: neighbours in the index.
-
-    Attributes:
-        first: the first sample of each sample's point, (N,).
-        count: how many views its point has, (N,).
-    """
-
-    first: Integers
-    count: Integers
-
-    @classmethod
-    def of(cls, keys: Sequence[str]) -> "Siblings":
-        """Group the keys of an index, in which the views of a point stand together."""
-        points = [key.rsplit("_view_", 1)[0] for key in keys]
-        starts = [n for n, point in enumerate(points) if n == 0 or point != points[n - 1]]
-        counts = np.diff([*starts, len(points)]).astype(np.int64)
-        return cls(np.repeat(np.array(starts, np.int64), counts), np.repeat(counts, counts))
-
-    def others(self, sample: int, count: int) -> list[int]:
-        """The following views of the same point, around and around."""
-        first, views = int(self.first[sample]), int(self.count[sample])
-        return [first + (sample - first + step) % views for step in range(1, count + 1)]
+    def _broken(self, sample: int, task: Task, reason: str) -> BrokenSampleError:
+        return BrokenSampleError(self.shards.split, self.shards.index.keys[sample], task.name, reason)
 
 
-def _labels(examples: Sequence[Example]) -> Mapping[str, torch.Tensor]:
-    """One tensor per part: many small tensors would cost most of the way from a worker to the trainer."""
-    parts = {"target": torch.from_numpy(np.stack([np.asarray(example.target) for example in examples]))}
-    masks = [example.mask for example in examples if example.mask is not None]
-    if masks:
-        parts["mask"] = torch.from_numpy(np.stack(masks))
-    return parts
+def _standardised(example: Example, standard: Standard | None) -> Example:
+    if standard is None or isinstance(example.target, Stored):
+        return example
+    mean, deviation = (np.array(numbers, np.float32) for numbers in (standard.mean, standard.deviation))
+    return replace(example, target=(example.target - mean) / deviation)

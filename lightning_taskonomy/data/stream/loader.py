@@ -6,7 +6,7 @@ writes resumes every rank; nothing else is needed to go on in the middle of an e
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import DataLoader, Dataset
 
-from lightning_taskonomy.data.stream.examples import Batch, Examples
+from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
+from lightning_taskonomy.data.stream.examples import Examples
+from lightning_taskonomy.data.stream.handover import LeftBatch, Slots, batch_bytes
 from lightning_taskonomy.data.stream.plan import EpochPlan
 from lightning_taskonomy.data.stream.reading import BrokenSampleError
 from lightning_taskonomy.errors import InputError
@@ -22,7 +24,11 @@ from lightning_taskonomy.errors import InputError
 log = logging.getLogger(__name__)
 
 Integers = npt.NDArray[np.int64]
-Read = tuple[Batch | None, list[BrokenSampleError]]
+Request = tuple[int, Integers, int]
+"""Epoch, samples, and the slot for their batch."""
+Read = tuple[LeftBatch | PackedBatch | None, list[BrokenSampleError]]
+_AHEAD = 3
+"""Batches that each worker prepares ahead."""
 _JUDGED_FROM = 1000
 """Samples after which the share of broken ones is judged: earlier, one of them would be too large a share."""
 
@@ -62,21 +68,27 @@ class BrokenSamples:
 
 @dataclass(frozen=True)
 class _Batches(Dataset[Read]):
-    """What worker processes hold: they are sent (epoch, samples) and send back a batch."""
+    """What worker processes hold: they are sent a request, and leave a batch in its slot."""
 
     examples: Examples
+    slots: Slots | None
 
-    def __getitem__(self, wanted: tuple[int, Integers]) -> Read:
-        return self.examples.batch(*wanted)
+    def __getitem__(self, request: Request) -> Read:
+        epoch, samples, slot = request
+        if self.slots is None:
+            return self.examples.batch(epoch, samples)
+        writer = self.slots.writer(slot)
+        batch, broken = self.examples.batch(epoch, samples, writer.allocate)
+        return None if batch is None else writer.left(batch), broken
 
 
 class _Order:
     """The batches wanted next; read anew by the loader at the start of every epoch, in the main process."""
 
     def __init__(self) -> None:
-        self.wanted: list[tuple[int, Integers]] = []
+        self.wanted: list[Request] = []
 
-    def __iter__(self) -> Iterator[tuple[int, Integers]]:
+    def __iter__(self) -> Iterator[Request]:
         return iter(self.wanted)
 
     def __len__(self) -> int:
@@ -93,6 +105,7 @@ class PlannedLoader:
         rank: of this process.
         workers: processes that read and decode; 0 for none.
         broken_share: share of broken samples up to which they are skipped.
+        packed: hand batches out as they travel, for a trainer that scales their numbers on a GPU.
     """
 
     def __init__(
@@ -103,18 +116,14 @@ class PlannedLoader:
         rank: int,
         workers: int,
         broken_share: float,
+        packed: bool = False,
     ) -> None:
+        self.packed, self.workers = packed, workers
         self.examples, self.plan, self.places, self.rank = examples, plan, places, rank
         self.broken = BrokenSamples(broken_share)
         self._order = _Order()
-        self._loader: DataLoader[Read] = DataLoader(
-            _Batches(examples),
-            batch_size=None,
-            sampler=self._order,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-            prefetch_factor=4 if workers > 0 else None,
-        )
+        self._loader: DataLoader[Read] | None = None
+        self._slots: Slots | None = None
         self._epoch = 0
         self._start = 0
         self._done = 0
@@ -123,19 +132,50 @@ class PlannedLoader:
         """Batches of a whole epoch, resumed or not."""
         return self.plan.steps(self.rank)
 
-    def __iter__(self) -> Iterator[Batch]:
-        """The batches of the next epoch; after `load_state_dict`, the rest of the interrupted one."""
+    def __iter__(self) -> Iterator[Any]:
+        """The batches (`Batch`, or `PackedBatch` if `packed`) of the next epoch.
+
+        After `load_state_dict`, the rest of the interrupted one.
+        """
         epoch, start = self._epoch, self._start
         self._running, self._done = epoch, start
         self._epoch, self._start = epoch + 1, 0
-        wanted = self.plan.batches(epoch, self.rank, start)
-        self._order.wanted = [(epoch, self.places[batch]) for batch in wanted]
+        wanted = [self.places[batch] for batch in self.plan.batches(epoch, self.rank, start)]
+        if self._loader is None:
+            self._loader = self._started(epoch, wanted)
+        slots = len(self._slots) if self._slots is not None else 1
+        self._order.wanted = [(epoch, samples, number % slots) for number, samples in enumerate(wanted)]
         for samples, (batch, broken) in zip(wanted, self._loader, strict=True):
             self.broken.count(len(samples), broken)
             self._done += 1
             if batch is None:
                 raise InputError(f"a whole batch of {len(samples)} samples is broken; the last: {broken[-1]}")
-            yield batch
+            yield self._handed_out(batch)
+
+    def _handed_out(self, batch: LeftBatch | PackedBatch) -> Batch | PackedBatch:
+        """The batch in memory of its own: its slot will be written to again."""
+        if isinstance(batch, LeftBatch) and self._slots is not None:
+            taken = self._slots.taken(batch)
+            return taken.copied() if self.packed else taken.finished()
+        assert isinstance(batch, PackedBatch)
+        return batch if self.packed else batch.finished()
+
+    def _started(self, epoch: int, wanted: Sequence[Integers]) -> "DataLoader[Read]":
+        """The loader of batches; its slots are as large as the first sample that can be read says."""
+        if self.workers > 0:
+            firsts = (self.examples.batch(epoch, samples[:1])[0] for samples in wanted)
+            first = next((batch for batch in firsts if batch is not None), None)
+            if first is not None:
+                size = batch_bytes(first) * self.plan.batch_size
+                self._slots = Slots(self.workers * _AHEAD + 2, size)
+        return DataLoader(
+            _Batches(self.examples, self._slots),
+            batch_size=None,
+            sampler=self._order,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            prefetch_factor=_AHEAD if self.workers > 0 else None,
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """The position: what has been handed out in the running epoch."""

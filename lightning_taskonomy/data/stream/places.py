@@ -70,6 +70,25 @@ class Place:
             self._fetched.popitem(last=False)[1].unlink(missing_ok=True)
         return target
 
+    def part(self, path: str, offset: int, size: int) -> bytes | None:
+        """A part of a remote file that has not been fetched; None where only whole files are to be had.
+
+        Args:
+            path: below the root.
+            offset: where it begins, in bytes.
+            size: how long it is.
+        """
+        if self.is_local or self.root.startswith("pipe:") or path in self._fetched:
+            return None
+        import fsspec
+
+        try:
+            files, name = fsspec.core.url_to_fs(f"{self.root}/{path}")
+            content: bytes = files.cat_file(name, start=offset, end=offset + size)
+        except Exception:
+            return None
+        return content if len(content) == size else None  # some servers send the whole file
+
     @property
     def folder(self) -> Path:
         """Where fetched files are kept; made on first use, by the process that owns it."""

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -14,15 +15,23 @@ import numpy.typing as npt
 from PIL import Image
 
 from lightning_taskonomy.data.domains import DOMAINS
-from lightning_taskonomy.data.shards.index import LABELS, PICTURE_DOMAINS, SplitIndex, shard_name
+from lightning_taskonomy.data.shards.index import (
+    LABEL_GROUP,
+    LABELS,
+    PICTURE_DOMAINS,
+    SplitIndex,
+    shard_name,
+)
 from lightning_taskonomy.data.stream.places import Place
 from lightning_taskonomy.errors import InputError
 
 RawLabel = Any
 """A stored label, decoded but not converted: a picture's array, a vector, or point_info's dictionary."""
 
-_KEPT_TABLES = 16
+_KEPT_TABLES = 256
+_OPEN_TABLES = 64
 _OPEN_FILES = 256
+_JPEG = b"\xff\xd8\xff"
 
 
 class BrokenSampleError(Exception):
@@ -44,18 +53,32 @@ def _restored(message: str, reason: str) -> BrokenSampleError:
 
 
 class ShardSet:
-    """The shards of one split below one root.
+    """The shards of one split below one root, or below several.
 
     Args:
-        root: as `Place` takes it.
+        root: as `Place` takes it; braces name several, `sets/{a,b}` or `sets/part-{00..12}`.
         split: `train`, `val` or `test`.
+        domains: those that will be read; by default all.
+        overlapping: whether the overlapping views are wanted.
     """
 
-    def __init__(self, root: str, split: str) -> None:
-        self.place = Place(root)
+    def __init__(
+        self, root: str, split: str, domains: Sequence[str] | None = None, overlapping: bool = False
+    ) -> None:
+        self.places = [Place(one) for one in expanded(root)]
         self.split = split
+        self._wanted = domains, overlapping
+        self._forget()
+
+    def _forget(self) -> None:
         self._files: OrderedDict[Path, int] = OrderedDict()
-        self._tables: OrderedDict[tuple[int, str], list[RawLabel]] = OrderedDict()
+        self._open_tables: OrderedDict[Path, Any] = OrderedDict()
+        self._tables: OrderedDict[tuple[int, int, str], list[RawLabel]] = OrderedDict()
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains that will be read."""
+        return tuple(self.index.present if self._wanted[0] is None else self._wanted[0])
 
     @cached_property
     def index(self) -> SplitIndex:
@@ -65,50 +88,68 @@ class ShardSet:
             InputError: not a packed split.
             FetchError: it cannot be had.
         """
-        if self.place.is_local:
-            return SplitIndex.read(Path(self.place.root) / self.split)
-        head = self.place.file(f"{self.split}/index.json")
-        table = self.place.file(f"{self.split}/index.parquet")
-        return SplitIndex.read_files(Path(self.split), head, table)
+        parts = [self._index(place) for place in self.places]
+        return parts[0] if len(parts) == 1 else SplitIndex.joined(parts)
+
+    def _index(self, place: Place) -> SplitIndex:
+        if place.is_local:
+            return SplitIndex.read(Path(place.root) / self.split, *self._wanted)
+        head = place.file(f"{self.split}/index.json")
+        table = place.file(f"{self.split}/index.parquet")
+        return SplitIndex.read_files(Path(place.root) / self.split, head, table, *self._wanted)
+
+    @cached_property
+    def _first_shard(self) -> list[int]:
+        """Of each place: how many shards there are before its own."""
+        if len(self.places) == 1:
+            return [0]
+        counts = [len(self._index(place).samples) for place in self.places[:-1]]
+        return [0, *np.cumsum(counts).tolist()]
 
     def __getstate__(self) -> dict[str, Any]:
         """Without open files and fetched copies: every worker process has its own."""
-        return {"place": self.place, "split": self.split, "index": self.index}
+        kept = {"places": self.places, "split": self.split, "_wanted": self._wanted}
+        return {**kept, "index": self.index, "_first_shard": self._first_shard}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        self.__init__(state["place"].root, state["split"])  # type: ignore[misc]
-        self.place = state["place"]
-        self.__dict__["index"] = state["index"]
+        self.__dict__.update(state)
+        self._forget()
 
-    def read(self, sample: int, domains: Sequence[str]) -> dict[str, RawLabel]:
+    def read(self, sample: int, domains: Sequence[str], alone: bool = False) -> dict[str, RawLabel]:
         """The labels of a sample, decoded as they are stored.
 
         Args:
             sample: its place in the index.
             domains: those to read; no others are touched.
+            alone: whether no others of its shard will be read soon: of a remote one a part is fetched.
 
         Raises:
             BrokenSampleError: a label is absent or damaged.
             FetchError: a remote shard cannot be had.
         """
-        return {domain: self._read(sample, domain) for domain in domains}
+        return {domain: self._read(sample, domain, alone) for domain in domains}
 
-    def _read(self, sample: int, domain: str) -> RawLabel:
+    def _read(self, sample: int, domain: str, alone: bool) -> RawLabel:
         shard = int(self.index.shard[sample])
+        number = bisect_right(self._first_shard, shard) - 1
+        place = self.places[number]
         suffix = "tar" if domain in PICTURE_DOMAINS else "parquet"
-        name = shard_name(self.split, shard, suffix)
+        name = shard_name(self.split, shard - self._first_shard[number], suffix)
         key = self.index.keys[sample]
         if domain not in self.index.present or not self.index.present[domain][sample]:
             raise BrokenSampleError(name, key, domain, "absent")
         folder = domain if domain in PICTURE_DOMAINS else LABELS
-        path = self.place.file(f"{self.split}/{folder}/{name}", self.index.sha256[shard].get(folder))
+        path = f"{self.split}/{folder}/{name}"
+        sha256 = self.index.sha256[shard].get(folder)
         if domain not in PICTURE_DOMAINS:
-            return self._label(path, shard, sample, domain, name, key)
-        place = int(self.index.offset[domain][sample]), int(self.index.size[domain][sample])
-        # Not seek and read: worker processes made by a fork would move each other's place in the file.
-        content = os.pread(self._open(path), place[1], place[0])
+            return self._label(place.file(path, sha256), shard, sample, domain, name, key)
+        offset, size = int(self.index.offset[domain][sample]), int(self.index.size[domain][sample])
+        content = place.part(path, offset, size) if alone else None
+        if content is None:
+            # Not seek and read: worker processes made by a fork would move each other's place in the file.
+            content = os.pread(self._open(place.file(path, sha256)), size, offset)
         try:
-            return decode_picture(content, self.index.suffixes[domain])
+            return decode_picture(content)
         except (OSError, ValueError, SyntaxError) as error:
             raise BrokenSampleError(name, key, domain, f"damaged picture ({error})") from error
 
@@ -124,17 +165,28 @@ class ShardSet:
             raise InputError(f"{path}: cannot read this shard ({error.strerror})") from error
         return self._files[path]
 
-    def _label(self, path: Path, shard: int, sample: int, domain: str, name: str, key: str) -> RawLabel:
-        if (shard, domain) not in self._tables:
+    def _open_table(self, path: Path) -> Any:  # noqa: ANN401 - Arrow has no types
+        if path not in self._open_tables:
+            import pyarrow as pa
             from pyarrow import parquet
 
+            while len(self._open_tables) >= _OPEN_TABLES:
+                self._open_tables.popitem(last=False)[1].close()
+            try:
+                self._open_tables[path] = parquet.ParquetFile(path)
+            except (OSError, pa.ArrowException) as error:
+                raise InputError(f"{path}: cannot read this shard ({error})") from error
+        return self._open_tables[path]
+
+    def _label(self, path: Path, shard: int, sample: int, domain: str, name: str, key: str) -> RawLabel:
+        first = int(np.searchsorted(self.index.shard, shard))
+        group, row = divmod(sample - first, LABEL_GROUP)
+        if (shard, group, domain) not in self._tables:
             while len(self._tables) >= _KEPT_TABLES:
                 self._tables.popitem(last=False)
-            self._tables[shard, domain] = parquet.read_table(path, columns=[domain])[domain].to_numpy(
-                zero_copy_only=False
-            )
-        first = int(np.searchsorted(self.index.shard, shard))
-        value = self._tables[shard, domain][sample - first]
+            table = self._open_table(path).read_row_group(group, columns=[domain])
+            self._tables[shard, group, domain] = table[domain].to_numpy(zero_copy_only=False)
+        value = self._tables[shard, group, domain][row]
         if DOMAINS[domain].suffix == "json":
             return json.loads(value)
         vector = np.asarray(value, np.float32)
@@ -145,13 +197,29 @@ class ShardSet:
         return vector
 
 
-def decode_picture(content: bytes, suffix: str) -> npt.NDArray[np.generic]:
+def expanded(root: str) -> list[str]:
+    """The places that a pattern with braces names; `pipe:` commands have braces of their own.
+
+    Raises:
+        InputError: not such a pattern.
+    """
+    if root.startswith("pipe:") or "{" not in root:
+        return [root]
+    import braceexpand
+
+    try:
+        return list(braceexpand.braceexpand(root))
+    except ValueError as error:
+        raise InputError(f"shards: {root}: expected a closing brace for each opening one") from error
+
+
+def decode_picture(content: bytes) -> npt.NDArray[np.generic]:
     """A PNG or JPEG as the array it holds: 8 or 16 bits, one channel or three.
 
     Raises:
         OSError, ValueError: not such a picture, or damaged.
     """
-    if suffix == "jpg":
+    if content.startswith(_JPEG):
         import simplejpeg
 
         return np.asarray(simplejpeg.decode_jpeg(content, colorspace="RGB"))

@@ -150,8 +150,8 @@ def test_unpacked_splits_and_other_versions_are_refused(tmp_path: Path) -> None:
         SplitIndex.read(tmp_path)
     packed(make_folder(tmp_path / "in", domains=DOMAINS), tmp_path / "out")
     head = tmp_path / "out" / "train" / "index.json"
-    head.write_text(head.read_text().replace('"version": 1', '"version": 9'))
-    with pytest.raises(InputError, match="expected version 1, found 9; pack again"):
+    head.write_text(head.read_text().replace('"version": 2', '"version": 9'))
+    with pytest.raises(InputError, match="expected version 2, found 9; pack again"):
         SplitIndex.read(tmp_path / "out" / "train")
 
 

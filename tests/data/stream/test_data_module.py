@@ -164,7 +164,7 @@ def _environment() -> dict[str, str]:
 
 def test_only_the_domains_of_the_tasks_are_read(packed: Path) -> None:
     loader = module(packed).loader("train", shuffled=True)
-    assert loader.examples.domains == ("rgb", "normal", "depth_zbuffer", "class_scene")
+    assert loader.examples.shards.domains == ("rgb", "normal", "depth_zbuffer", "class_scene")
     other = TaskonomyDataModule(str(packed), ["class_places"], size=16, batch_size=4, workers=0)
     loader = other.loader("train", shuffled=True)
     list(loader)

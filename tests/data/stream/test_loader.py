@@ -8,7 +8,7 @@ import torch
 
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
-from lightning_taskonomy.data.stream.examples import Examples, Siblings
+from lightning_taskonomy.data.stream.examples import Examples
 from lightning_taskonomy.data.stream.loader import BrokenSamples, PlannedLoader
 from lightning_taskonomy.data.stream.plan import EpochPlan
 from lightning_taskonomy.data.stream.reading import BrokenSampleError, ShardSet
@@ -21,14 +21,14 @@ def read_normals(views: Sequence[ViewLabels], size: int, random: np.random.Gener
     def planes(picture: np.ndarray) -> np.ndarray:
         return (picture[:size, :size].transpose(2, 0, 1) / 127.5 - 1).astype(np.float32)
 
-    inputs = np.stack([planes(view["rgb"]) for view in views])
-    return Example(inputs, planes(views[0]["normal"]), np.ones((size, size), np.float32))
+    inputs = tuple(planes(view["rgb"]) for view in views)
+    return Example(inputs, planes(views[0]["normal"]), np.ones((size, size), np.bool_))
 
 
 def read_pair(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
-    inputs = np.stack([view["rgb"][:size, :size].transpose(2, 0, 1) / 127.5 - 1 for view in views])
+    inputs = tuple(view["rgb"][:size, :size].transpose(2, 0, 1).astype(np.float32) for view in views)
     first, second = (view["point_info"]["point_uuid"] for view in views)
-    return Example(inputs.astype(np.float32), np.array(float(first == second) + random.random(), np.float32))
+    return Example(inputs, np.array(float(first == second) + random.random(), np.float32))
 
 
 NORMALS = Task("normals", "Normals", ("normal",), Pixels(3), "l1", read_normals)
@@ -55,7 +55,7 @@ def loader(
     shuffled: bool = True,
     broken_share: float = 0.0,
 ) -> PlannedLoader:
-    examples = Examples(ShardSet(str(packed), split), tasks, 16, 0, same_each_epoch=not shuffled)
+    examples = Examples.of(str(packed), split, tasks, 16, 0, same_each_epoch=not shuffled)
     samples = tuple(examples.shards.index.samples.tolist())
     plan = EpochPlan(samples, batch, world, 0, shuffled)
     return PlannedLoader(examples, plan, np.arange(sum(samples)), rank, workers, broken_share)
@@ -73,6 +73,7 @@ def test_a_batch_holds_one_tensor_per_part(packed: Path) -> None:
     assert batch["pair"]["input"].shape == (4, 2, 3, 16, 16)
     assert set(batch["pair"]) == {"input", "target"}
     assert batch["normals"]["input"].dtype == torch.float32
+    assert batch["normals"]["mask"].dtype == torch.bool
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -181,7 +182,7 @@ def test_a_label_that_a_task_cannot_use_counts_as_broken(packed: Path) -> None:
         example = read_normals(views, size, random)
         if random.random() < 0.3:
             raise ValueError("no such angle")
-        example.target[0, 0, 0] = np.nan if random.random() < 0.2 else 0
+        np.asarray(example.target)[0, 0, 0] = np.nan if random.random() < 0.2 else 0
         return example
 
     task = Task("fails", "Fails", ("normal",), Pixels(3), "l1", fails)
@@ -203,18 +204,29 @@ def test_share_of_broken_samples_is_judged_over_a_thousand() -> None:
         BrokenSamples(2)
 
 
-def test_siblings_are_the_other_views_of_the_point() -> None:
-    names = [
-        f"ash/point_{point}_view_{view}" for point, count in ((0, 1), (1, 3), (2, 2)) for view in range(count)
-    ]
-    siblings = Siblings.of(names)
-    assert siblings.count.tolist() == [1, 3, 3, 3, 2, 2]
-    assert siblings.others(2, 2) == [3, 1]
-    assert siblings.others(4, 1) == [5]
-
-
 def test_views_of_pairs_look_at_the_same_point(packed: Path) -> None:
     for batch in loader(packed, (PAIR,)):
         assert (batch["pair"]["target"] >= 1).all()
         first, second = batch["pair"]["input"][:, 0], batch["pair"]["input"][:, 1]
         assert (first != second).any(dim=(1, 2, 3)).all()
+
+
+@pytest.mark.parametrize("packed_batches", [False, True])
+def test_batches_that_are_kept_stay_as_they_are(packed: Path, packed_batches: bool) -> None:
+    """Workers write into the same memory again and again; what has been handed out is apart from it."""
+    alone = loader(packed, (NORMALS, PAIR))
+    shared = loader(packed, (NORMALS, PAIR), workers=2)
+    shared.packed = packed_batches
+    for _ in range(2):
+        expected, found = list(alone), list(shared)
+        found = [batch.finished() if packed_batches else batch for batch in found]
+        for one, other in zip(expected, found, strict=True):
+            assert one["key"] == other["key"]
+            for name in ("input", "target", "mask"):
+                torch.testing.assert_close(other["normals"][name], one["normals"][name], rtol=0, atol=0)
+
+
+def test_what_is_random_for_a_task_does_not_depend_on_its_neighbours(packed: Path) -> None:
+    alone, beside = loader(packed, (PAIR,)), loader(packed, (NORMALS, PAIR))
+    for one, other in zip(alone, beside, strict=True):
+        torch.testing.assert_close(one["pair"]["target"], other["pair"]["target"], rtol=0, atol=0)

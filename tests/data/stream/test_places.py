@@ -17,12 +17,16 @@ from tests.data.small_folder import make_folder
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves a folder; cuts the first `cuts` answers short, and falsifies all while `lies` is set."""
+    """Serves a folder, parts of files too if it does `parts`.
+
+    Cuts the first `cuts` answers short, and falsifies all while `lies` is set."""
 
     folder: Path
     cuts = 0
     lies = False
     asked = 0
+    parts = False
+    sent = 0
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -37,7 +41,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         content = path.read_bytes()
         if self.server.lies:
             content = content[:-1] + bytes([content[-1] ^ 1])
-        self.send_response(200)
+        wanted = self.headers.get("Range", "") if self.server.parts else ""
+        if wanted:
+            first, last = wanted.removeprefix("bytes=").split("-")
+            content = content[int(first) : int(last) + 1]
+        self.server.sent += len(content)
+        self.send_response(206 if wanted else 200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.server.cuts > 0:
@@ -147,3 +156,42 @@ def test_old_copies_make_room(server: Server, monkeypatch: pytest.MonkeyPatch) -
         place.file(f"train/rgb/train-00000{shard}.tar")
     assert not first.exists()
     assert place.file("train/rgb/train-000000.tar").exists()
+
+
+@pytest.mark.parametrize("parts", [True, False])
+def test_a_sample_read_alone_costs_no_whole_shard_where_the_server_sends_parts(
+    server: Server, packed: Path, parts: bool
+) -> None:
+    server.parts = parts
+    shards, local = ShardSet(url(server), "train"), ShardSet(str(packed), "train")
+    size = int(shards.index.size["rgb"][7])
+    server.sent = 0
+    found = shards.read(7, ("rgb",), alone=True)["rgb"]
+    np.testing.assert_array_equal(found, local.read(7, ("rgb",))["rgb"])
+    whole = local.index.path(int(local.index.shard[7]), "rgb").stat().st_size
+    assert server.sent == size if parts else server.sent >= whole
+
+
+def test_braces_name_several_sets(packed: Path, tmp_path: Path) -> None:
+    source = make_folder(tmp_path / "in", buildings=("dune", "elm"), domains=("rgb", "normal", "class_scene"))
+    PackPlan(source, tmp_path / "more", dict.fromkeys(("dune", "elm"), "train"), Packing(shard_size=3)).run(1)
+    one, two = (ShardSet(str(root), "train") for root in (packed, tmp_path / "more"))
+    both = ShardSet(f"{{{packed},{tmp_path / 'more'}}}", "train")
+    assert list(both.index.keys) == [*one.index.keys, *two.index.keys]
+    assert both.index.samples.tolist() == one.index.samples.tolist() + two.index.samples.tolist()
+    count = len(one.index.keys)
+    for sample in range(len(both.index.keys)):
+        part, place = (one, sample) if sample < count else (two, sample - count)
+        for domain in ("rgb", "normal", "class_scene"):
+            expected = part.read(place, (domain,))[domain]
+            np.testing.assert_array_equal(both.read(sample, (domain,))[domain], expected)
+
+
+def test_sets_of_other_domains_and_open_braces_are_refused(packed: Path, tmp_path: Path) -> None:
+    source = make_folder(tmp_path / "in", buildings=("dune",), domains=("rgb",))
+    PackPlan(source, tmp_path / "more", {"dune": "train"}, Packing()).run(1)
+    both = ShardSet(f"{{{packed},{tmp_path / 'more'}}}", "train")
+    with pytest.raises(InputError, match=r"expected the domains of .*; not in both: class_scene"):
+        len(both.index.keys)
+    with pytest.raises(InputError, match="expected a closing brace"):
+        ShardSet(f"{packed}/{{a,b", "train")
