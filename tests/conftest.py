@@ -1,6 +1,11 @@
 """What several rooms' tests share."""
 
+import os
 from pathlib import Path
+
+# Small tensors gain nothing from threads, which wait by spinning and take the cores from other processes.
+# Before torch is imported, and for the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 

@@ -12,7 +12,12 @@ from lightning_taskonomy.errors import InputError
 
 PROGRAM = "python -m lightning_taskonomy"
 
+_TRAINING = "lightning_taskonomy.cli.training"
 GROUPS = {
+    "fit": (_TRAINING, "train a task's network, or a baseline"),
+    "validate": (_TRAINING, "judge a trained network on the validation split"),
+    "test": (_TRAINING, "judge it on the test split; writes the loss of every image"),
+    "predict": (_TRAINING, "write its predictions as pictures"),
     "data": ("lightning_taskonomy.cli.data", "rendered rooms, one's own scans: pictures with every label"),
     "taxonomy": ("lightning_taskonomy.cli.taxonomy", "from measured transfers to a taxonomy, with evidence"),
 }
@@ -49,11 +54,11 @@ def _help() -> str:
     lines = [f"  {name:<{width}}  {summary}" for name, (_, summary) in GROUPS.items()]
     return "\n".join(
         [
-            f"usage: {PROGRAM} GROUP COMMAND [OPTIONS]",
+            f"usage: {PROGRAM} COMMAND [OPTIONS]",
             "",
             "Which visual tasks help which, what to label, and what to transfer.",
             "",
-            "groups (each answers --help, and so does each of its commands):",
+            "commands (each answers --help, and so does each command of data and taxonomy):",
             *lines,
         ]
     )

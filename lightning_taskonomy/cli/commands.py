@@ -32,20 +32,25 @@ class _OneLineParser(ArgumentParser):
     """A parser whose complaint is one line, not a usage text and a line."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        line = " ".join(message.split())
-        line = re.sub(r'Parser key "([\w.]+)"', lambda found: _option(found[1]), line)
-        line = re.sub(r"<class '([\w.]+)'>", r"\1", line)
-        # For "number or none", jsonargparse recounts both attempts: keep what it says of the first.
-        line = re.sub(
-            r"Does not validate .*? Errors: - (.*?) - Expected (?:a )?NoneType .*?Given value: ",
-            r"\1. Got value: ",
-            line,
-        )
-        line = re.sub(r"Not of type \w+: ", "", line)
-        line = re.sub(r"(got '.*?')[.;] [Gg]ot value: .*", r"\1", line)
-        line = re.sub(r"typing\.Literal\[(.*?)\]", r"value of \1", line)
-        line = re.sub(r"Expected a (int|float)\b", lambda found: f"Expected a {_NUMBERS[found[1]]}", line)
-        raise InputError(f"{line} (see {self.prog} --help)") from ex
+        raise InputError(f"{one_line(message)} (see {self.prog} --help)") from ex
+
+
+def one_line(message: str) -> str:
+    """What jsonargparse complains about, in a line that a reader of --help understands."""
+    line = " ".join(message.split())
+    line = re.sub(r'Parser key "([\w.]+)"', lambda found: _option(found[1]), line)
+    line = re.sub(r"<class '([\w.]+)'>", r"\1", line)
+    # For "number or none", jsonargparse recounts both attempts: keep what it says of the first.
+    line = re.sub(
+        r"Does not validate .*? Errors: - (.*?) - Expected (?:a )?NoneType .*?Given value: ",
+        r"\1. Got value: ",
+        line,
+    )
+    line = re.sub(r"Not of type \w+: ", "", line)
+    line = re.sub(r" \(see __main__\.py --help\)|\.? Got value: Namespace\(.*", "", line)
+    line = re.sub(r"(got '.*?')[.;] [Gg]ot value: .*", r"\1", line)
+    line = re.sub(r"typing\.Literal\[(.*?)\]", r"value of \1", line)
+    return re.sub(r"Expected a (int|float)\b", lambda found: f"Expected a {_NUMBERS[found[1]]}", line)
 
 
 def run_command(program: str, commands: Mapping[str, str], words: Sequence[str]) -> None:

@@ -1,6 +1,34 @@
-"""What a task is, and the dictionary of them. The ground floor: knows no files and no networks."""
+"""What a task is, and the dictionary of them. The ground floor: knows no files and no networks.
 
-from lightning_taskonomy.tasks.dictionary import dictionary, register, task_named
-from lightning_taskonomy.tasks.task import Example, Pixels, Task, Vector, ViewLabels
+The names below are the public interface; each is imported only when asked for, as most of them need torch.
+"""
 
-__all__ = ["Example", "Pixels", "Task", "Vector", "ViewLabels", "dictionary", "register", "task_named"]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lightning_taskonomy.tasks.entries import dictionary, register, task_named
+    from lightning_taskonomy.tasks.task import Example, Pixels, Stored, Task, Vector, ViewLabels
+
+_HOME = {
+    **dict.fromkeys(("dictionary", "register", "task_named"), "entries"),
+    **dict.fromkeys(("Example", "Pixels", "Stored", "Task", "Vector", "ViewLabels"), "task"),
+}
+
+__all__ = [
+    "Example",
+    "Pixels",
+    "Stored",
+    "Task",
+    "Vector",
+    "ViewLabels",
+    "dictionary",
+    "register",
+    "task_named",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -67,6 +67,21 @@ def soft_bins(colours: Floats) -> Floats:
     return np.concatenate([bins, shares / shares.sum(axis=-1, keepdims=True)], axis=-1, dtype=np.float32)
 
 
+def rarity_weights(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Weights of the bins, larger for rare colours and 1 on average over all pixels (section 2.2).
+
+    The shares are smoothed over neighbouring bins and mixed half and half with even ones.
+
+    Args:
+        shares: of each bin in a data set, (313,), adding up to 1.
+    """
+    apart = np.linalg.norm(BINS[:, None] - BINS[None, :], axis=-1)
+    near = np.exp(-np.square(apart) / (2 * _SPREAD**2))
+    smoothed = shares @ (near / near.sum(axis=1, keepdims=True))
+    weights = 1 / (0.5 * smoothed + 0.5 / len(BINS))
+    return np.asarray(weights / (weights @ shares))
+
+
 def lab(rgb: npt.NDArray[np.generic]) -> Floats:
     """SRGB from 0 to 255 as CIE Lab under D65, (…, 3)."""
     linear = _linear_light()

@@ -4,7 +4,6 @@ All scales and palettes are fixed, so that an output and its target can be compa
 """
 
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +13,8 @@ from torch.nn import functional
 
 from lightning_taskonomy.tasks.colours import rgb_of_lab
 from lightning_taskonomy.tasks.pixel_labels import DEPTH_INVALID_FROM
+from lightning_taskonomy.tasks.task import Kind
 
-Kind = Literal["picture", "normals", "depth", "classes", "segments", "embeddings", "shares", "vector"]
 Drawing = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 

@@ -6,13 +6,18 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from torchmetrics import Metric
 
+from lightning_taskonomy.tasks.losses import PerImageLoss
 from lightning_taskonomy.tasks.scales import Scale
 
 ViewLabels = Mapping[str, Any]
 """Labels of one view by domain, as they are stored: pictures (H, W) or (H, W, 3) of 8 or 16 bits, vectors,
 and `point_info` as a dictionary; `rgb` among them; and `key`, which names the view."""
-Loss = Literal["l1", "l2", "cross_entropy", "soft_cross_entropy", "metric_pairs", "pose"]
+Kind = Literal[
+    "picture", "normals", "depth", "classes", "segments", "embeddings", "shares", "vector", "colours"
+]
+"""How outputs and targets are drawn."""
 Partners = Literal["same_point", "overlapping", "same_or_other_point"]
 
 
@@ -63,9 +68,13 @@ class Vector:
 
     Attributes:
         outputs: how many numbers.
+        hidden: how wide the layers before are.
+        layers: how many there are, the last one included.
     """
 
     outputs: int
+    hidden: int = 2048
+    layers: int = 2
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,11 @@ class Standard:
         return Standard(self.mean * times, self.deviation * times)
 
 
+def whole_size(size: int) -> int:
+    """The size as it is."""
+    return size
+
+
 @dataclass(frozen=True)
 class Task:
     """One entry of the dictionary.
@@ -94,25 +108,38 @@ class Task:
         title: as a reader does.
         domains: labels needed beside `rgb`.
         output: what its network puts out.
-        loss: how that is judged.
+        loss: how that is judged, per image.
         read: makes an example of the stored labels of its views, at a size in pixels; the generator decides
             about noise and crops.
-        views: how many pictures it sees, 1 to 3.
+        views: how many views of a scene it sees, 1 to 3.
         partners: which views stand beside the first: others of its point; one of another point that the first
             sees too; or, with even chances, one of the two kinds of matching.
         standard: of its vectors, as they are in Taskonomy's own data.
+        pictures: how many pictures its network is given, where that is not one a view.
+        input_channels: of each.
+        input_size: pixels per side of each, of a size in pixels.
         source_only: whether it is never solved for its own sake.
-        adversarial: whether a discriminator judges the output as well.
+        norm_share: where a discriminator judges the output as well, the share of `loss` in what is minimised;
+            else None.
+        metric: makes what says how good outputs are, in units a reader knows.
+        drawing: how targets are drawn.
+        output_drawing: how outputs are, if otherwise.
     """
 
     name: str
     title: str
     domains: tuple[str, ...]
     output: Pixels | Vector
-    loss: Loss
+    loss: PerImageLoss
     read: Callable[[Sequence[ViewLabels], int, np.random.Generator], Example]
     views: int = 1
     partners: Partners = "same_point"
     standard: Standard | None = None
+    pictures: int | None = None
+    input_channels: int = 3
+    input_size: Callable[[int], int] = whole_size
     source_only: bool = False
-    adversarial: bool = False
+    norm_share: float | None = None
+    metric: Callable[["Task"], Metric] | None = None
+    drawing: Kind = "vector"
+    output_drawing: Kind | None = None

@@ -12,6 +12,7 @@ from lightning_taskonomy.tasks.task import Example, Stored, ViewLabels
 
 PERMUTATIONS = 100
 _SIDE = 3
+TILES = _SIDE * _SIDE
 _CROP = 0.9
 
 

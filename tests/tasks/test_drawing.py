@@ -10,7 +10,8 @@ from skimage.color import rgb2lab
 from torch import Tensor
 
 from lightning_taskonomy.tasks.colours import BINS
-from lightning_taskonomy.tasks.drawing import Kind, draw, draw_colorization
+from lightning_taskonomy.tasks.drawing import draw, draw_colorization
+from lightning_taskonomy.tasks.task import Kind
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -33,7 +34,7 @@ EXAMPLES: dict[Kind, Tensor] = {
 }
 
 
-@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("kind", sorted(set(get_args(Kind)) - {"colours"}))
 def test_every_kind_is_drawn_from_any_precision(kind: Kind) -> None:
     values = EXAMPLES[kind]
     drawn = draw(kind, values)
@@ -47,7 +48,7 @@ def test_every_kind_is_drawn_from_any_precision(kind: Kind) -> None:
         assert np.array_equal(draw(kind, learned), draw(kind, values.bfloat16().float()))
 
 
-@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("kind", sorted(set(get_args(Kind)) - {"colours"}))
 def test_other_shapes_are_refused(kind: Kind) -> None:
     with pytest.raises(ValueError, match=r"expected .* found shape \(1, 2, 3, 4\)"):
         draw(kind, torch.zeros(1, 2, 3, 4))

@@ -3,6 +3,7 @@
 import itertools
 import logging
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
 from lightning_taskonomy.data.stream.examples import Examples
 from lightning_taskonomy.data.stream.loader import PlannedLoader
 from lightning_taskonomy.data.stream.plan import EpochPlan
+from lightning_taskonomy.data.stream.statistics import measured
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks import task_named
 
@@ -33,6 +35,10 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
         workers: processes per rank that read and decode.
         seed: of order, noise and crops.
         broken_share: share of broken samples up to which they are counted, logged and skipped.
+        statistics: what vectors are standardised by and how rare colours are: as in Taskonomy's own data, or
+            `own`, measured on this set's training split.
+        train_split: the split to learn from; transfers learn from `val`.
+        train_samples: how many of its samples; by default all.
     """
 
     def __init__(
@@ -44,8 +50,13 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
         workers: int = 2,
         seed: int = 0,
         broken_share: float = 0.001,
+        statistics: Literal["taskonomy", "own"] = "taskonomy",
+        train_split: Literal["train", "val", "test"] = "train",
+        train_samples: int | None = None,
     ) -> None:
         super().__init__()
+        if train_samples is not None and train_samples < 1:
+            raise InputError(f"train_samples: expected at least 1, found {train_samples}")
         if not tasks:
             raise InputError("tasks: expected at least one task")
         if workers < 0:
@@ -53,10 +64,36 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
         self.shards, self.size, self.batch_size = str(shards), size, batch_size
         self.tasks = [task_named(name) for name in tasks]
         self.workers, self.seed, self.broken_share = workers, seed, broken_share
+        self.train_split, self.train_samples = train_split, train_samples
+        self._to_measure = statistics == "own"
+        self._learned_from: PlannedLoader | None = None
+        self._resumed_at: dict[str, Any] | None = None
+
+    def setup(self, stage: str) -> None:
+        """Measure what the tasks need to know of the data set."""
+        if self._to_measure:
+            self.tasks = [measured(task, self.shards, self.size, self.seed) for task in self.tasks]
+            self._to_measure = False
 
     def train_dataloader(self) -> PlannedLoader:
         """Shuffled, endless in epochs, equal on all ranks."""
-        return self.loader("train", shuffled=True)
+        loader = self.loader(self.train_split, shuffled=True, most=self.train_samples)
+        if self._resumed_at is not None:
+            loader.load_state_dict(self._resumed_at)
+            self._resumed_at = None
+        self._learned_from = loader
+        return loader
+
+    def state_dict(self) -> dict[str, Any]:
+        """The place in the training data.
+
+        Lightning asks the loader for it too, but does not give it back to one that starts a new epoch.
+        """
+        return {} if self._learned_from is None else {"train": self._learned_from.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a place in the training data."""
+        self._resumed_at = state_dict.get("train")
 
     def val_dataloader(self) -> PlannedLoader:
         """Every sample of the validation split once."""
@@ -71,7 +108,12 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
         return self.loader("test", shuffled=False)
 
     def loader(
-        self, split: str, shuffled: bool, rank: int | None = None, world_size: int | None = None
+        self,
+        split: str,
+        shuffled: bool,
+        rank: int | None = None,
+        world_size: int | None = None,
+        most: int | None = None,
     ) -> PlannedLoader:
         """The loader of a split.
 
@@ -80,6 +122,7 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
             shuffled: for training.
             rank: of this process; by default the trainer's.
             world_size: how many ranks there are; by default the trainer's.
+            most: how many samples; the first ones, buildings being mixed; by default all.
 
         Raises:
             InputError: not a packed split, or no sample has what the tasks need.
@@ -105,6 +148,9 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
                 len(eligible),
                 ", ".join(task.name for task in self.tasks),
             )
+        if most is not None and most < len(places):
+            eligible[places[most] :] = False
+            places = places[:most]
         samples = _per_shard(examples.shards.index.samples.tolist(), eligible)
         plan = EpochPlan(samples, self.batch_size, world, self.seed, shuffled)
         packed = trainer is not None and trainer.strategy.root_device.type != "cpu"

@@ -13,6 +13,7 @@ from lightning_taskonomy.data.stream.loader import BrokenSamples, PlannedLoader
 from lightning_taskonomy.data.stream.plan import EpochPlan
 from lightning_taskonomy.data.stream.reading import BrokenSampleError, ShardSet
 from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.tasks.losses import l1, l2
 from lightning_taskonomy.tasks.task import Example, Pixels, Task, Vector, ViewLabels
 from tests.data.small_folder import make_folder
 
@@ -31,8 +32,8 @@ def read_pair(views: Sequence[ViewLabels], size: int, random: np.random.Generato
     return Example(inputs, np.array(float(first == second) + random.random(), np.float32))
 
 
-NORMALS = Task("normals", "Normals", ("normal",), Pixels(3), "l1", read_normals)
-PAIR = Task("pair", "Pair", ("point_info",), Vector(1), "l2", read_pair, views=2)
+NORMALS = Task("normals", "Normals", ("normal",), Pixels(3), l1, read_normals)
+PAIR = Task("pair", "Pair", ("point_info",), Vector(1), l2, read_pair, views=2)
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +186,7 @@ def test_a_label_that_a_task_cannot_use_counts_as_broken(packed: Path) -> None:
         np.asarray(example.target)[0, 0, 0] = np.nan if random.random() < 0.2 else 0
         return example
 
-    task = Task("fails", "Fails", ("normal",), Pixels(3), "l1", fails)
+    task = Task("fails", "Fails", ("normal",), Pixels(3), l1, fails)
     batches = loader(packed, (task,), broken_share=0.5)
     for batch in batches:
         assert torch.isfinite(batch["fails"]["target"]).all()

@@ -1,7 +1,9 @@
 import importlib
 import pickle
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,38 +23,40 @@ from lightning_taskonomy.tasks import (
     register,
     task_named,
 )
+from lightning_taskonomy.tasks.losses import L2, CrossEntropy, PixelPairs, PoseNorm, SoftCrossEntropy, l1
 from lightning_taskonomy.tasks.task import Stored
 
 SIZE = 32
-Row = tuple[str | None, Pixels | Vector, str]
+L1 = type(l1)
+Row = tuple[str | None, Pixels | Vector, type]
 PAPER: dict[str, Row] = {
     # name: label beside the photo, output, loss
-    "autoencoder": (None, Pixels(3), "l1"),
-    "denoise": (None, Pixels(3), "l1"),
-    "impainting_whole": (None, Pixels(3), "l1"),
-    "colorization": (None, Pixels(313, 4), "soft_cross_entropy"),
-    "jigsaw": (None, Vector(100), "cross_entropy"),
-    "curvature": ("principal_curvature", Pixels(2), "l2"),
-    "edge2d": ("edge_texture", Pixels(1), "l1"),
-    "edge3d": ("edge_occlusion", Pixels(1), "l1"),
-    "keypoint2d": ("keypoints2d", Pixels(1), "l1"),
-    "keypoint3d": ("keypoints3d", Pixels(1), "l1"),
-    "reshade": ("reshading", Pixels(1), "l1"),
-    "rgb2sfnorm": ("normal", Pixels(3), "l1"),
-    "rgb2depth": ("depth_zbuffer", Pixels(1), "l1"),
-    "rgb2mist": ("depth_euclidean", Pixels(1), "l1"),
-    "segment2d": ("segment_unsup2d", Pixels(64), "metric_pairs"),
-    "segment25d": ("segment_unsup25d", Pixels(64), "metric_pairs"),
-    "segmentsemantic_rb": ("segment_semantic", Pixels(17), "cross_entropy"),
-    "class_1000": ("class_object", Vector(1000), "soft_cross_entropy"),
-    "class_selected": ("class_object", Vector(100), "soft_cross_entropy"),
-    "class_places": ("class_scene", Vector(63), "soft_cross_entropy"),
-    "room_layout": ("point_info", Vector(9), "l2"),
-    "vanishing_point_well_defined": ("point_info", Vector(9), "l2"),
-    "fix_pose": ("point_info", Vector(6), "pose"),
-    "non_fixated_pose": ("point_info", Vector(6), "pose"),
-    "ego_motion": ("point_info", Vector(18), "pose"),
-    "point_match": (None, Vector(2), "cross_entropy"),
+    "autoencoder": (None, Pixels(3), L1),
+    "denoise": (None, Pixels(3), L1),
+    "impainting_whole": (None, Pixels(3), L1),
+    "colorization": (None, Pixels(313, 4), SoftCrossEntropy),
+    "jigsaw": (None, Vector(100, layers=3), CrossEntropy),
+    "curvature": ("principal_curvature", Pixels(2), L2),
+    "edge2d": ("edge_texture", Pixels(1), L1),
+    "edge3d": ("edge_occlusion", Pixels(1), L1),
+    "keypoint2d": ("keypoints2d", Pixels(1), L1),
+    "keypoint3d": ("keypoints3d", Pixels(1), L1),
+    "reshade": ("reshading", Pixels(1), L1),
+    "rgb2sfnorm": ("normal", Pixels(3), L1),
+    "rgb2depth": ("depth_zbuffer", Pixels(1), L1),
+    "rgb2mist": ("depth_euclidean", Pixels(1), L1),
+    "segment2d": ("segment_unsup2d", Pixels(64), PixelPairs),
+    "segment25d": ("segment_unsup25d", Pixels(64), PixelPairs),
+    "segmentsemantic_rb": ("segment_semantic", Pixels(17), CrossEntropy),
+    "class_1000": ("class_object", Vector(1000), SoftCrossEntropy),
+    "class_selected": ("class_object", Vector(100), SoftCrossEntropy),
+    "class_places": ("class_scene", Vector(63), SoftCrossEntropy),
+    "room_layout": ("point_info", Vector(9), L2),
+    "vanishing_point_well_defined": ("point_info", Vector(9), L2),
+    "fix_pose": ("point_info", Vector(6), PoseNorm),
+    "non_fixated_pose": ("point_info", Vector(6), PoseNorm),
+    "ego_motion": ("point_info", Vector(18), PoseNorm),
+    "point_match": (None, Vector(2, hidden=256), CrossEntropy),
 }
 MASKED = {"curvature", "edge3d", "keypoint3d", "reshade", "rgb2sfnorm", "rgb2depth", "rgb2mist", "segment25d"}
 ADVERSARIAL = {"autoencoder", "denoise", "impainting_whole", "colorization", "curvature", "edge2d", "edge3d"}
@@ -95,7 +99,7 @@ def numbers(part: Stored | npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 @pytest.fixture
 def _own_tasks_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    room = importlib.import_module("lightning_taskonomy.tasks.dictionary")
+    room = importlib.import_module("lightning_taskonomy.tasks.entries")
     monkeypatch.setattr(room, "_registered", dict(dictionary()))
 
 
@@ -108,11 +112,12 @@ def test_the_26_tasks_are_those_of_the_paper() -> None:
 def test_entries_are_those_of_the_papers_table(name: str) -> None:
     task, (label, output, loss) = task_named(name), PAPER[name]
     assert task.name == name
-    assert (task.output, task.loss) == (output, loss)
+    assert (task.output, type(task.loss)) == (output, loss)
     assert set(task.domains) - {"depth_zbuffer"} == {label} - {None, "depth_zbuffer"}
     assert ("depth_zbuffer" in task.domains) == (name in MASKED)
     assert set(task.domains) <= set(DOMAINS)
-    assert task.adversarial == (name in ADVERSARIAL)
+    shares = {"colorization": 0.99} if name in ADVERSARIAL else {}
+    assert task.norm_share == shares.get(name, 0.996 if name in ADVERSARIAL else None)
     assert task.source_only == (name in SOURCE_ONLY)
 
 
@@ -157,10 +162,10 @@ def test_every_task_gives_what_its_output_promises(name: str, size: int) -> None
         assert np.abs(picture).max() <= 1 + 1e-5
     target = numbers(made.target)
     if isinstance(task.output, Vector):
-        whole = task.loss == "cross_entropy"
+        whole = isinstance(task.loss, CrossEntropy)
         assert target.shape == (() if whole else (task.output.outputs,))
         assert target.dtype == (np.int64 if whole else np.float32)
-    elif task.loss in ("metric_pairs", "cross_entropy"):
+    elif isinstance(task.loss, PixelPairs | CrossEntropy):
         assert target.shape == (size, size)
         assert np.issubdtype(target.dtype, np.integer)
     else:
@@ -207,8 +212,31 @@ def test_other_spellings_name_the_same_task() -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(InputError, match="tasks: unknown task 'depth'; expected some of autoencoder"):
-        task_named("depth")
+    with pytest.raises(InputError, match="tasks: unknown task 'xyz'; expected some of autoencoder"):
+        task_named("xyz")
+    with pytest.raises(InputError, match="unknown task 'rgb2depht'; did you mean rgb2depth"):
+        task_named("rgb2depht")
+
+
+def test_a_task_of_ones_own_is_named_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.path", [*sys.path])
+    file = tmp_path / "lines_of_mine.py"
+    file.write_text(
+        "from dataclasses import replace\n"
+        "from lightning_taskonomy.tasks import task_named\n"
+        "MINE = replace(task_named('rgb2depth'), name='mine')\n"
+    )
+    found = task_named(f"{file}:MINE")
+    assert found.name == "mine"
+    assert task_named("lines_of_mine.MINE") is found
+    with pytest.raises(InputError, match="expected a Task called 'OTHER' in lines_of_mine; it has MINE"):
+        task_named(f"{file}:OTHER")
+    with pytest.raises(InputError, match=r"no file .*absent\.py"):
+        task_named(f"{tmp_path}/absent.py:MINE")
+    file = tmp_path / "wrong_of_mine.py"
+    file.write_text("import no_such_module")
+    with pytest.raises(InputError, match=r"cannot import wrong_of_mine \(ModuleNotFoundError"):
+        task_named(f"{file}:MINE")
 
 
 def own_read(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:

@@ -1,0 +1,171 @@
+"""`fit`, `validate`, `test` and `predict`: Lightning's own command line with this project's defaults."""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from jsonargparse import Namespace
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import Callback, EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from lightning_taskonomy.cli.commands import one_line
+from lightning_taskonomy.data import TaskonomyDataModule
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.tasks import task_named
+from lightning_taskonomy.training.constant_guess import ConstantGuess
+from lightning_taskonomy.training.finite import StopOnNan
+from lightning_taskonomy.training.loss_table import WriteLossTable
+from lightning_taskonomy.training.pictures import LogPictures
+from lightning_taskonomy.training.plain_progress import PrintProgress
+from lightning_taskonomy.training.predictions import WritePredictions
+from lightning_taskonomy.training.task_module import TaskModule
+from lightning_taskonomy.training.task_network import TaskNetwork
+from lightning_taskonomy.training.throughput import LogThroughput
+
+CONTENDERS = (TaskNetwork, ConstantGuess)
+"""The classes that a configuration may name."""
+
+
+def run(program: str, words: Sequence[str]) -> None:
+    """Run one of Lightning's commands.
+
+    Raises:
+        InputError: a bad option, or whatever cannot be trained.
+    """
+    torch.set_float32_matmul_precision("high")
+    _leave_out_what_no_user_can_act_on()
+    try:
+        _CommandLine(
+            TaskModule,
+            TaskonomyDataModule,
+            subclass_mode_model=True,
+            auto_configure_optimizers=False,
+            save_config_kwargs={"overwrite": True},
+            parser_class=_OneLineParser,
+            parser_kwargs={"prog": program.rpartition(" ")[0]},
+            seed_everything_default=0,
+            trainer_defaults={"log_every_n_steps": 10},
+            args=[program.split()[-1], *words],
+        )
+    except MisconfigurationException as error:
+        raise InputError(str(error)) from error
+
+
+def _leave_out_what_no_user_can_act_on() -> None:
+    """Lightning's advertisements, and its use of what torch will drop."""
+    for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.rank_zero"):
+        logging.getLogger(name).addFilter(lambda record: "litlogger" not in record.getMessage())
+    for message in (r".*treespec, LeafSpec.*", r".*does not have many workers.*", r".*logging interval.*"):
+        warnings.filterwarnings("ignore", message)
+
+
+class _OneLineParser(LightningArgumentParser):
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        raise InputError(f"{one_line(message)} (see {self.prog} --help)") from ex
+
+
+class _CommandLine(LightningCLI):
+    """Says task and size once, names folders by task and contender, and resumes what was asked for only."""
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401 - words
+        self.config = parser.parse_args(args)
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--contender",
+            type=str,
+            default="self",
+            help="what the trained network is called: in its folder's name and in loss tables",
+        )
+        parser.add_argument("--runs", type=str, default="runs", help="folder for everything that is written")
+        parser.add_argument(
+            "--patience",
+            type=int | None,
+            default=None,
+            help="validations without a better loss after which training stops; by default it does not",
+        )
+        parser.link_arguments("model.init_args.task", "data.tasks", compute_fn=_alone)
+        parser.link_arguments("model.init_args.size", "data.size")
+
+    def _parse_ckpt_path(self) -> None:
+        """Nothing: what the command line says is not to be replaced by what a checkpoint remembers."""
+
+    def before_instantiate_classes(self) -> None:
+        chosen = self._chosen()
+        if chosen.trainer.default_root_dir is None:
+            chosen.trainer.default_root_dir = str(self._folder())
+        root = Path(chosen.trainer.default_root_dir)
+        # Lightning would load it unasked under SLURM, whatever task it belongs to.
+        for left in sorted(root.glob("hpc_ckpt_*")):
+            raise InputError(f"{left}: left by another run; move it away, or name it with --ckpt_path")
+        if self._is_adversarial() and chosen.trainer.strategy in ("auto", "ddp"):
+            several = str(chosen.trainer.devices) not in ("auto", "1") or chosen.trainer.num_nodes > 1
+            several |= chosen.trainer.devices == "auto" and torch.cuda.device_count() > 1
+            if several:  # until the discriminator joins it is not used
+                chosen.trainer.strategy = "ddp_find_unused_parameters_true"
+        if self.subcommand != "fit" and chosen.ckpt_path is None:
+            best = root / "checkpoints" / "best.ckpt"
+            if not best.exists():
+                raise InputError(f"{best}: nothing trained here yet; fit first, or name a --ckpt_path")
+            chosen.ckpt_path = str(best)
+        chosen.weights_only = True  # never unpickle what may have come from elsewhere
+        if chosen.ckpt_path is not None and not Path(chosen.ckpt_path).exists():
+            raise InputError(f"{chosen.ckpt_path}: no such checkpoint")
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - passed on
+        chosen = self._chosen()
+        root = Path(chosen.trainer.default_root_dir)
+        logger = chosen.trainer.logger
+        if logger is None or logger is True:
+            kwargs["logger"] = TensorBoardLogger(root, name="", version="", default_hp_metric=False)
+        own = list(self.config_init[self.subcommand].trainer.callbacks or ())
+        kinds = {type(callback) for callback in own}
+        if not chosen.trainer.fast_dev_run:
+            own += [callback for callback in self._callbacks(root) if type(callback) not in kinds]
+        return super().instantiate_trainer(**{**kwargs, "callbacks": own})
+
+    def _callbacks(self, root: Path) -> list[Callback]:
+        chosen = self._chosen()
+        callbacks: list[Callback] = [
+            ModelCheckpoint(
+                root / "checkpoints",
+                "best",
+                monitor="val/loss",
+                save_last=True,
+                enable_version_counter=False,
+            ),
+            StopOnNan(),
+            LogThroughput(),
+            PrintProgress(),
+            LogPictures(),
+            WriteLossTable(str(Path(chosen.runs) / "losses"), chosen.contender),
+            WritePredictions(str(root / "predictions")),
+        ]
+        if chosen.trainer.logger is not False:
+            callbacks.append(LearningRateMonitor("step"))
+        if chosen.patience is not None:
+            callbacks.append(EarlyStopping("val/loss", patience=chosen.patience))
+        return callbacks
+
+    def _chosen(self) -> Namespace:
+        chosen: Namespace = self.config[self.subcommand]
+        return chosen
+
+    def _folder(self) -> Path:
+        chosen = self._chosen()
+        return Path(str(chosen.runs), task_named(chosen.model.init_args.task).name, str(chosen.contender))
+
+    def _is_adversarial(self) -> bool:
+        arguments = self._chosen().model.init_args
+        has_term = task_named(arguments.task).norm_share is not None
+        return has_term and arguments.get("adversarial_after") is not None
+
+
+def _alone(task: str) -> list[str]:
+    return [task]

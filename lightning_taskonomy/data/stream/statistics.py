@@ -1,0 +1,69 @@
+"""What a data set says of its tasks: means and deviations of vectors, and how rare colours are.
+
+Measured on the first training samples, one after another, so every rank finds the same numbers.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from lightning_taskonomy.data.stream.examples import Examples
+from lightning_taskonomy.data.stream.reading import BrokenSampleError
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.tasks.colours import BINS, rarity_weights
+from lightning_taskonomy.tasks.losses import SoftCrossEntropy
+from lightning_taskonomy.tasks.task import Example, Standard, Stored, Task
+
+_VECTORS, _PICTURES = 4096, 256
+"""Samples that are looked at, at most."""
+_LEAST_DEVIATION = 1e-3
+"""Radians or metres: what never varies would be divided by nothing."""
+
+
+def measured(task: Task, shards: str, size: int, seed: int) -> Task:
+    """The task with what the training split says of it; as it is, if nothing needs to be known.
+
+    Args:
+        task: of the dictionary.
+        shards: as `TaskonomyDataModule` takes them.
+        size: pixels per side.
+        seed: of noise, crops and partners.
+
+    Raises:
+        InputError: not a packed split, or no sample has what the task needs.
+    """
+    if task.standard is not None:
+        raw = replace(task, standard=None)
+        vectors = np.stack([np.asarray(made.target) for made in _examples(raw, shards, size, seed, _VECTORS)])
+        deviation = np.maximum(vectors.std(axis=0, dtype=np.float64), _LEAST_DEVIATION)
+        mean = vectors.mean(axis=0, dtype=np.float64)
+        return replace(task, standard=Standard(tuple(mean.tolist()), tuple(deviation.tolist())))
+    if task.name == "colorization":
+        shares = np.zeros(len(BINS))
+        for made in _examples(task, shards, size, seed, _PICTURES):
+            shares += _shares(made)
+        return replace(task, loss=SoftCrossEntropy(tuple(rarity_weights(shares / shares.sum()).tolist())))
+    return task
+
+
+def _examples(task: Task, shards: str, size: int, seed: int, most: int) -> list[Example]:
+    examples = Examples.of(shards, "train", [task], size, seed, same_each_epoch=True)
+    made = []
+    for sample in np.flatnonzero(examples.eligible())[:most].tolist():
+        try:
+            made.append(examples.of_sample(0, sample)[task.name])
+        except BrokenSampleError:  # counted and named when it is learned from
+            continue
+    if not made:
+        raise InputError(f"{shards}/train: no sample has what {task.name} needs")
+    return made
+
+
+def _shares(example: Example) -> npt.NDArray[np.float64]:
+    """How much of a picture each colour bin has."""
+    assert isinstance(example.target, Stored)
+    stored = example.target.values
+    few = stored.shape[-1] // 2
+    bins, shares = stored[..., :few].astype(np.int64).ravel(), stored[..., few:].ravel()
+    return np.bincount(bins, shares, minlength=len(BINS)).astype(np.float64)

@@ -1,0 +1,1 @@
+"""Training: the LightningModules and the callbacks. Networks come from `nn`, labels from `data`."""

@@ -1,0 +1,173 @@
+"""The contender that does not look: the constant output that is best for the task's loss (paper, Table 1)."""
+
+from typing import Any
+
+import pytorch_lightning
+import torch
+from torch import Tensor
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.tasks.losses import (
+    L2,
+    CrossEntropy,
+    PerImageLoss,
+    PixelPairs,
+    PoseNorm,
+    SoftCrossEntropy,
+    l1,
+)
+from lightning_taskonomy.training.best_constants import (
+    Fit,
+    GeometricMedianFit,
+    MeanFit,
+    MedianFit,
+    SharesFit,
+)
+from lightning_taskonomy.training.searched_constants import DescentFit, PlacesFit
+from lightning_taskonomy.training.task_module import TaskModule
+
+
+class ConstantGuess(TaskModule):
+    """Gives the same output for every image: the one of least loss on training images.
+
+    Per position and channel, that is the median for `l1`, the mean for `L2`, the logarithm of class shares
+    for cross-entropies; for poses the geometric median; for embeddings the places of pixels, scaled; for any
+    other loss what Adam finds. It takes one epoch of training without gradients, `trainer.max_epochs` 1. The
+    guess is made before validation, or at the epoch's end, and is the same on all ranks.
+
+    Args:
+        task: name in the dictionary; or `FILE.py:NAME`, a task of one's own.
+        size: pixels per side of pictures.
+        images: how many training images at most; no further ones are read.
+
+    Raises:
+        InputError: no such task, or fewer than one image.
+    """
+
+    def __init__(self, task: str, size: int = 256, images: int = 1024) -> None:
+        super().__init__(task, size)
+        if images < 1:
+            raise InputError(f"images: expected at least 1, found {images}")
+        self.images = images
+        self.automatic_optimization = False
+        # A parameter, since DistributedDataParallel refuses a module without any.
+        self.guess = torch.nn.Parameter(torch.zeros(self.output_shape))
+        self._fit: Fit | None = None
+        self._taken = 0
+        self._stale = False
+
+    def setup(self, stage: str) -> None:
+        """Take over what the data set says, and see that no more is read than needed.
+
+        Raises:
+            InputError: more than one epoch is asked for.
+        """
+        super().setup(stage)
+        if stage != "fit":
+            return
+        trainer = self.trainer
+        if trainer.max_epochs != 1:
+            raise InputError(
+                f"trainer.max_epochs: expected 1 for a constant guess, found {trainer.max_epochs}"
+            )
+        self._fit = _fit_for(self.evaluation_loss, self.output_shape, trainer.strategy.root_device)
+        self._taken, self._stale = 0, False
+        batch_size = getattr(getattr(trainer, "datamodule", None), "batch_size", None)
+        limit = trainer.limit_train_batches
+        if batch_size and (isinstance(limit, int) or limit == 1.0):
+            enough = -(-self._share // batch_size)
+            trainer.limit_train_batches = min(limit, enough) if isinstance(limit, int) else enough
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """None: nothing is minimised step by step."""
+        return []
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """The guess, as often as there are pictures, (B, C, H, W) or (B, n)."""
+        return self.guess.detach().expand(len(pictures), *self.guess.shape)
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> None:
+        """Take in the targets of a batch."""
+        assert self._fit is not None
+        # Without a step, checkpoints would not be written.
+        progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
+        progress.increment_ready()
+        progress.increment_completed()
+        parts = self.parts(batch)
+        target, mask = parts["target"], parts.get("mask")
+        left = self._share - self._taken
+        if left <= 0:
+            return
+        with torch.no_grad(), torch.autocast(target.device.type, enabled=False):
+            self._fit.add(target[:left], None if mask is None else mask[:left])
+        self._taken += len(target[:left])
+        self._stale = True
+
+    def on_validation_start(self) -> None:
+        """Make the guess of what has been taken in, so that it is judged and not what was there before."""
+        self._make_guess()
+
+    def on_train_epoch_end(self) -> None:
+        """Make the guess and forget the targets."""
+        self._make_guess()
+        self._fit = None
+
+    @property
+    def _share(self) -> int:
+        """How many images this rank takes in."""
+        return max(self.images // self.trainer.world_size, 1)
+
+    def _make_guess(self) -> None:
+        if self._fit is None or not self._stale:
+            return
+        # Validation begins in a mode in which nothing can be differentiated, as the search by Adam must.
+        with torch.inference_mode(False), torch.no_grad():
+            self.guess.copy_(self._fit.best(_RanksOf(self.trainer)))
+        self._stale = False
+
+
+def _fit_for(loss: PerImageLoss, shape: tuple[int, ...], device: torch.device) -> Fit:
+    """The way to the best constant; the device is for those that are searched for."""
+    if loss is l1:
+        return MedianFit(shape)
+    if isinstance(loss, L2) and loss.robust_beyond is None:
+        return MeanFit(shape)
+    if isinstance(loss, CrossEntropy | SoftCrossEntropy):
+        return SharesFit(loss, shape)
+    if isinstance(loss, PoseNorm):
+        return GeometricMedianFit(loss.poses)
+    if isinstance(loss, PixelPairs):
+        return PlacesFit(loss, shape, device)
+    return DescentFit(loss, shape, device)
+
+
+class _RanksOf:
+    """The ranks of a trainer.
+
+    Args:
+        trainer: in the middle of a run.
+    """
+
+    def __init__(self, trainer: pytorch_lightning.Trainer) -> None:
+        self.strategy, self.rank, self.world = trainer.strategy, trainer.global_rank, trainer.world_size
+
+    def total(self, values: Tensor) -> Tensor:
+        """The sum over ranks of values of one shape."""
+        if self.world == 1:
+            return values
+        sent = values.to(self.strategy.root_device, copy=True)
+        summed = self.strategy.reduce(sent, reduce_op="sum")
+        assert isinstance(summed, Tensor)
+        return summed.to(values.device)
+
+    def joined(self, rows: Tensor) -> Tensor:
+        """The rows of all ranks one after another; each rank may have another number of them."""
+        if self.world == 1:
+            return rows
+        counts = torch.zeros(self.world)
+        counts[self.rank] = len(rows)
+        lengths = [int(count) for count in self.total(counts)]
+        padded = rows.new_zeros(max(lengths), *rows.shape[1:])
+        padded[: len(rows)] = rows
+        gathered = self.strategy.all_gather(padded.to(self.strategy.root_device)).to(rows.device)
+        return torch.cat([own[:length] for own, length in zip(gathered, lengths, strict=True)])

@@ -1,0 +1,95 @@
+"""Predictions in files: a picture of every output, and the numbers where they are few."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from lightning_taskonomy.data.folder.names import ViewName
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.output import make_folder, whole_file, write_text
+from lightning_taskonomy.tasks.task import Pixels, Task
+from lightning_taskonomy.training.drawn import drawn_output
+from lightning_taskonomy.training.task_module import Evaluated, TaskModule
+
+
+class WritePredictions(Callback):
+    """In `predict`, writes the drawn output of each image.
+
+    It is called `<folder>/<building>/point_<P>_view_<V>_<task>.png`.
+    Where the output is a vector, a `.json` beside it has its numbers: those of the network, brought back to
+    radians and metres where the task standardises its vectors; null for what is not finite. Every rank writes
+    its own images, each file whole or not at all. The trainer keeps no outputs in memory meanwhile, and so
+    returns none.
+
+    Args:
+        folder: where to; made if need be.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Make the folder before long work begins.
+
+        Raises:
+            InputError: it cannot be made or written to.
+        """
+        if stage == "predict":
+            make_folder(self.folder)
+            # Pictures of embeddings alone would fill any memory.
+            trainer.predict_loop.return_predictions = False
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Evaluated,
+        batch: dict[str, Any],
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Write the files of a batch.
+
+        Raises:
+            InputError: a key that is not `<building>/point_<P>_view_<V>`, or a file that cannot be written.
+        """
+        assert isinstance(pl_module, TaskModule)
+        parts = pl_module.parts(batch)
+        for number, key in enumerate(outputs["key"]):
+            mask = parts["mask"][number] if "mask" in parts else None
+            self._write(key, pl_module.task, parts["input"][number], outputs["output"][number], mask)
+
+    def _write(self, key: str, task: Task, input: Tensor, output: Tensor, mask: Tensor | None) -> None:
+        path = self._path(key, task)
+        with whole_file(path) as temporary:
+            Image.fromarray(drawn_output(task, input, output, mask)).save(temporary, format="PNG")
+        if not isinstance(task.output, Pixels):
+            numbers = [_rounded(number) for number in _in_units(task, output)]
+            write_text(
+                path.with_suffix(".json"), json.dumps({"key": key, "task": task.name, "output": numbers})
+            )
+
+    def _path(self, key: str, task: Task) -> Path:
+        try:
+            view = ViewName.from_key(key)
+        except ValueError as error:
+            raise InputError(f"image {key}: {error}") from error
+        return self.folder / view.building / f"{view.key.rsplit('/', 1)[1]}_{task.name}.png"
+
+
+def _in_units(task: Task, output: Tensor) -> list[float]:
+    numbers: list[float] = output.double().cpu().tolist()
+    if task.standard is None:
+        return numbers
+    standard = zip(numbers, task.standard.mean, task.standard.deviation, strict=True)
+    return [mean + deviation * number for number, mean, deviation in standard]
+
+
+def _rounded(number: float) -> float | None:
+    """To the digits that single precision holds; JSON has no word for what is not finite."""
+    return float(f"{number:.7g}") if math.isfinite(number) else None

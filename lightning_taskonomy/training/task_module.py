@@ -1,0 +1,153 @@
+"""What every contender for a task shares: how it is evaluated, image by image, and what a checkpoint says."""
+
+from dataclasses import replace
+from typing import Any, TypedDict
+
+import pytorch_lightning
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.tasks import task_named
+from lightning_taskonomy.tasks.losses import PerImageLoss, PixelPairs
+from lightning_taskonomy.tasks.task import Pixels, Standard, Task
+
+Parts = dict[str, Tensor]
+_PIXELS_SEED = 0
+
+
+class Evaluated(TypedDict):
+    """What evaluating a batch gives callbacks.
+
+    Attributes:
+        key: of each image.
+        loss: of each image, (B,).
+        output: of the network, (B, …).
+    """
+
+    key: list[str]
+    loss: Tensor
+    output: Tensor
+
+
+class TaskModule(pytorch_lightning.LightningModule):
+    """A contender for one task: it gives an output for each image, and is judged by the task's loss.
+
+    Args:
+        task: name in the dictionary; or `FILE.py:NAME`, a task of one's own.
+        size: pixels per side of pictures.
+    """
+
+    def __init__(self, task: str, size: int = 256) -> None:
+        super().__init__()
+        self.task = task_named(task)
+        self.size = size
+        self._metrics: torch.nn.ModuleDict = torch.nn.ModuleDict()
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Of one example: (C, H, W) or (n,)."""
+        output = self.task.output
+        if isinstance(output, Pixels):
+            return output.channels, self.size // output.size_divisor, self.size // output.size_divisor
+        return (output.outputs,)
+
+    @property
+    def evaluation_loss(self) -> PerImageLoss:
+        """The task's loss, by the same pixels of an image for every contender."""
+        loss = self.task.loss
+        return loss.pixels_at(_PIXELS_SEED) if isinstance(loss, PixelPairs) else loss
+
+    def setup(self, stage: str) -> None:
+        """Take over what the data set says of the task, such as the means and deviations of its vectors."""
+        for task in getattr(getattr(self.trainer, "datamodule", None), "tasks", ()):
+            if task.name == self.task.name:
+                self.task = task
+        if self.task.metric is not None:
+            for name in ("val", "test"):
+                self._metrics[name] = self.task.metric(self.task).to(self.device)
+
+    def parts(self, batch: dict[str, Any]) -> Parts:
+        """What of a batch belongs to the task: `input`, `target` and perhaps `mask`."""
+        parts: Parts = batch[self.task.name]
+        return parts
+
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> Evaluated:
+        """Judge a batch."""
+        return self._evaluated(batch, "val")
+
+    def test_step(self, batch: dict[str, Any], batch_idx: int) -> Evaluated:
+        """Judge a batch."""
+        return self._evaluated(batch, "test")
+
+    def predict_step(self, batch: dict[str, Any], batch_idx: int) -> Evaluated:
+        """The outputs of a batch, judged."""
+        return self._judged(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log what the metric says of the whole split."""
+        self._log_metric("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log what the metric says of the whole split."""
+        self._log_metric("test")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Note what the weights are for."""
+        standard = self.task.standard
+        checkpoint["contender"] = {
+            **self.description(),
+            "standard": None if standard is None else [list(standard.mean), list(standard.deviation)],
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another task or network.
+
+        Raises:
+            InputError: names what differs.
+        """
+        found = dict(checkpoint.get("contender") or {})
+        standard = found.pop("standard", None)
+        for name, expected in self.description().items():
+            if found.get(name) != expected:
+                raise InputError(
+                    f"checkpoint: expected one with {name} {expected}, found {found.get(name, 'none')}"
+                )
+        if standard is not None:
+            self.task = _with_standard(self.task, standard)
+
+    def description(self) -> dict[str, Any]:
+        """What must be equal for a checkpoint to fit, as plain values."""
+        return {"kind": type(self).__name__, "task": self.task.name, "size": self.size}
+
+    def _judged(self, batch: dict[str, Any]) -> Evaluated:
+        parts = self.parts(batch)
+        output = self(parts["input"])
+        losses = self.evaluation_loss(output, parts["target"], parts.get("mask"))
+        return {"key": batch["key"], "loss": losses, "output": output.float()}
+
+    def _evaluated(self, batch: dict[str, Any], stage: str) -> Evaluated:
+        judged = self._judged(batch)
+        count = len(judged["loss"])
+        self.log(f"{stage}/loss", judged["loss"].mean(), batch_size=count, sync_dist=True, prog_bar=True)
+        if stage in self._metrics:
+            parts = self.parts(batch)
+            self._metric(stage).update(judged["output"], parts["target"], parts.get("mask"))
+        return judged
+
+    def _metric(self, stage: str) -> Metric:
+        metric = self._metrics[stage]
+        assert isinstance(metric, Metric)
+        return metric
+
+    def _log_metric(self, stage: str) -> None:
+        if stage in self._metrics:
+            metric = self._metric(stage)
+            # Ranks have come together in computing it.
+            self.log_dict({f"{stage}/{name}": value for name, value in metric.compute().items()})
+            metric.reset()
+
+
+def _with_standard(task: Task, standard: list[list[float]]) -> Task:
+    return replace(task, standard=Standard(tuple(standard[0]), tuple(standard[1])))

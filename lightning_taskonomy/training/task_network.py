@@ -1,0 +1,197 @@
+"""A task-specific network (Taskonomy, step I): the encoder and decoder of one task, trained on its labels."""
+
+from typing import Any
+
+import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor
+from torch.optim import SGD, Adam
+from torch.optim.lr_scheduler import LRScheduler, MultiStepLR
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.nn import Encoder, PixelDecoder, TaskNet, VectorDecoder
+from lightning_taskonomy.tasks.losses import CrossEntropy, SoftCrossEntropy
+from lightning_taskonomy.tasks.task import Pixels, Task
+from lightning_taskonomy.training.adversarial import AdversarialTerm
+from lightning_taskonomy.training.task_module import TaskModule
+
+DISCRIMINATOR_RATE = 1e-5
+
+
+class TaskNetwork(TaskModule):
+    """The network of any task of the dictionary, or of one's own.
+
+    With its defaults it is the published one; smaller widths and sizes train in minutes without a GPU.
+
+    Args:
+        task: name in the dictionary; or `FILE.py:NAME`, a task of one's own.
+        size: pixels per side of pictures, a multiple of 16.
+        width: channels of the encoder's first layer; the others are multiples.
+        blocks: of the encoder's four stages.
+        decoder_width: channels of the pixel decoder's first layer.
+        hidden: width of the vector decoder's layers; by default the task's own.
+        encoder_trained: false keeps the encoder's weights random, the baseline of Table 1; only the
+            statistics of its normalisation settle.
+        learning_rate: of Adam.
+        drop_after: steps after which the learning rate is a tenth.
+        weight_decay: of Adam.
+        adversarial_after: steps after which a discriminator joins, for the tasks that have one; none
+            leaves it out.
+        discriminator_width: channels of its first layer.
+        channels_last: order of the convolutions' memory that most devices like better.
+        compiled: whether to compile the network; takes minutes at the start.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        size: int = 256,
+        width: int = 64,
+        blocks: tuple[int, int, int, int] = (3, 4, 6, 3),
+        decoder_width: int = 1024,
+        hidden: int | None = None,
+        encoder_trained: bool = True,
+        learning_rate: float = 1e-4,
+        drop_after: int = 80_000,
+        weight_decay: float = 2e-6,
+        adversarial_after: int | None = 25_000,
+        discriminator_width: int = 64,
+        channels_last: bool = True,
+        compiled: bool = False,
+    ) -> None:
+        super().__init__(task, size)
+        if size % 16:
+            raise InputError(f"size: expected a multiple of 16 pixels, found {size}")
+        self.width, self.blocks, self.decoder_width, self.hidden = width, tuple(blocks), decoder_width, hidden
+        self.encoder_trained = encoder_trained
+        self.learning_rate, self.drop_after, self.weight_decay = learning_rate, drop_after, weight_decay
+        self.channels_last = channels_last
+        self.network = _network(self.task, size, width, blocks, decoder_width, hidden)
+        self.network.encoder.requires_grad_(encoder_trained)
+        self.adversarial_after = adversarial_after
+        self.adversarial: AdversarialTerm | None = None
+        if self.task.norm_share is not None and adversarial_after is not None:
+            self.adversarial = _adversarial_term(self.task, discriminator_width)
+            self.automatic_optimization = False
+        self.steps = 0
+        if channels_last:
+            torch.nn.utils.convert_conv2d_weight_memory_format(self, torch.channels_last)
+        if compiled:
+            self.network.compile()
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Outputs, (B, …), of pictures (B, views, C, H, W)."""
+        output: Tensor = self.network(pictures if self.channels_last else pictures.contiguous())
+        return output
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        """One step on the plain loss, or one of the network and one of the discriminator."""
+        parts = self.parts(batch)
+        output = self(parts["input"])
+        loss = self.task.loss(output, parts["target"], parts.get("mask")).mean()
+        self.log("train/loss", loss.detach(), batch_size=len(output), prog_bar=True)
+        if self.adversarial is not None:
+            self._optimise_both(self.adversarial, parts["input"].flatten(1, 2), output, parts["target"], loss)
+            loss = loss.detach()
+        self.steps += 1
+        return loss
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401 - one of the many forms that Lightning takes
+        """Adam with the rate dropped once; plain gradient descent for the discriminator."""
+        trained = [weight for weight in self.network.parameters() if weight.requires_grad]
+        optimizer = Adam(trained, self.learning_rate, weight_decay=self.weight_decay)
+        schedule = MultiStepLR(optimizer, [self.drop_after], 0.1)
+        if self.adversarial is None:
+            return {
+                "optimizer": optimizer,
+                "lr_scheduler": {"scheduler": schedule, "interval": "step", "name": "learning_rate"},
+            }
+        judge = SGD(self.adversarial.parameters(), DISCRIMINATOR_RATE)
+        return [optimizer, judge], [{"scheduler": schedule, "name": "learning_rate"}]
+
+    def description(self) -> dict[str, Any]:
+        """What must be equal for a checkpoint to fit."""
+        return {
+            **super().description(),
+            "width": self.width,
+            "blocks": list(self.blocks),
+            "decoder_width": self.decoder_width,
+            "hidden": self.hidden,
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Note how many batches have been learned from: the trainer counts steps of both optimizers."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["steps"] = self.steps
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another network; go on counting batches."""
+        super().on_load_checkpoint(checkpoint)
+        self.steps = int(checkpoint["steps"])
+
+    def _optimise_both(
+        self, adversarial: AdversarialTerm, condition: Tensor, output: Tensor, target: Tensor, loss: Tensor
+    ) -> None:
+        network_optimizer, judge_optimizer = self._both_optimizers()
+        joined = self.adversarial_after is not None and self.steps >= self.adversarial_after
+        with network_optimizer.toggle_model():
+            whole = adversarial.network_loss(condition, output, loss) if joined else loss
+            self._step(network_optimizer, whole)
+        if joined:
+            with judge_optimizer.toggle_model():
+                judged = adversarial.discriminator_loss(condition, output, target)
+                self._step(judge_optimizer, judged)
+            self.log("train/discriminator_loss", judged.detach(), batch_size=len(output))
+        schedule = self.lr_schedulers()
+        assert isinstance(schedule, LRScheduler)
+        schedule.step()
+
+    def _step(self, optimizer: LightningOptimizer, loss: Tensor) -> None:
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+
+    def _both_optimizers(self) -> tuple[LightningOptimizer, LightningOptimizer]:
+        optimizers = self.optimizers()
+        assert isinstance(optimizers, list)
+        network, judge = optimizers
+        assert isinstance(network, LightningOptimizer)
+        assert isinstance(judge, LightningOptimizer)
+        return network, judge
+
+
+def _network(
+    task: Task,
+    size: int,
+    width: int,
+    blocks: tuple[int, int, int, int],
+    decoder_width: int,
+    hidden: int | None,
+) -> TaskNet:
+    encoder = Encoder(task.input_channels, width, tuple(blocks))
+    pictures = task.pictures or task.views
+    side = Encoder.representation_side(task.input_size(size))
+    channels = encoder.channels * pictures
+    if isinstance(task.output, Pixels):
+        bounded = not isinstance(task.loss, CrossEntropy | SoftCrossEntropy)  # else they are logits
+        return TaskNet(
+            encoder,
+            PixelDecoder(task.output.channels, channels, decoder_width, bounded, task.output.size_divisor),
+        )
+    vector = task.output
+    return TaskNet(
+        encoder,
+        VectorDecoder(vector.outputs, channels * side**2, hidden or vector.hidden, vector.layers),
+    )
+
+
+def _adversarial_term(task: Task, width: int) -> AdversarialTerm:
+    assert isinstance(task.output, Pixels)
+    assert task.norm_share is not None
+    return AdversarialTerm(
+        task.input_channels * (task.pictures or task.views),
+        task.output.channels,
+        task.norm_share,
+        isinstance(task.loss, SoftCrossEntropy),
+        width,
+    )
