@@ -55,6 +55,11 @@ def run(program: str, words: Sequence[str]) -> None:
         )
     except MisconfigurationException as error:
         raise InputError(str(error)) from error
+    except ValueError as error:
+        # jsonargparse wraps what a class says of its own arguments.
+        if isinstance(error.__cause__, InputError):
+            raise error.__cause__ from None
+        raise
 
 
 def _leave_out_what_no_user_can_act_on() -> None:

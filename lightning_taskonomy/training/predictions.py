@@ -12,15 +12,19 @@ from torch import Tensor
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import make_folder, whole_file, write_text
+from lightning_taskonomy.tasks.drawing import Drawing
 from lightning_taskonomy.tasks.task import Pixels, Task
-from lightning_taskonomy.training.drawn import drawn_output
+from lightning_taskonomy.training.drawn import contact_sheet, drawn_input, drawn_output, drawn_target
 from lightning_taskonomy.training.task_module import Evaluated, TaskModule
+
+_SHEET_ROWS, _SHEET_PIXELS = 6, 192
 
 
 class WritePredictions(Callback):
-    """In `predict`, writes the drawn output of each image.
+    """In `predict`, writes the drawn output of each image, and a sheet of the first ones.
 
-    It is called `<folder>/<building>/point_<P>_view_<V>_<task>.png`.
+    A picture is called `<folder>/<building>/point_<P>_view_<V>_<task>.png`; the sheet, `<folder>/sheet.png`,
+    has a row for each image: input, target, prediction.
     Where the output is a vector, a `.json` beside it has its numbers: those of the network, brought back to
     radians and metres where the task standardises its vectors; null for what is not finite. Every rank writes
     its own images, each file whole or not at all. The trainer keeps no outputs in memory meanwhile, and so
@@ -32,6 +36,7 @@ class WritePredictions(Callback):
 
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
+        self._rows: list[list[Drawing]] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Make the folder before long work begins.
@@ -62,17 +67,34 @@ class WritePredictions(Callback):
         parts = pl_module.parts(batch)
         for number, key in enumerate(outputs["key"]):
             mask = parts["mask"][number] if "mask" in parts else None
-            self._write(key, pl_module.task, parts["input"][number], outputs["output"][number], mask)
+            task, input = pl_module.task, parts["input"][number]
+            picture = self._write(key, task, input, outputs["output"][number], mask)
+            if len(self._rows) < _SHEET_ROWS:
+                target = drawn_target(task, input, parts["target"][number], mask)
+                self._rows.append([_enlarged(part) for part in (drawn_input(task, input), target, picture)])
 
-    def _write(self, key: str, task: Task, input: Tensor, output: Tensor, mask: Tensor | None) -> None:
+    def on_predict_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the sheet.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        if trainer.is_global_zero and self._rows:
+            with whole_file(self.folder / "sheet.png") as temporary:
+                Image.fromarray(contact_sheet(self._rows)).save(temporary, format="PNG")
+        self._rows = []
+
+    def _write(self, key: str, task: Task, input: Tensor, output: Tensor, mask: Tensor | None) -> Drawing:
         path = self._path(key, task)
+        picture = drawn_output(task, input, output, mask)
         with whole_file(path) as temporary:
-            Image.fromarray(drawn_output(task, input, output, mask)).save(temporary, format="PNG")
+            Image.fromarray(picture).save(temporary, format="PNG")
         if not isinstance(task.output, Pixels):
             numbers = [_rounded(number) for number in _in_units(task, output)]
             write_text(
                 path.with_suffix(".json"), json.dumps({"key": key, "task": task.name, "output": numbers})
             )
+        return picture
 
     def _path(self, key: str, task: Task) -> Path:
         try:
@@ -80,6 +102,12 @@ class WritePredictions(Callback):
         except ValueError as error:
             raise InputError(f"image {key}: {error}") from error
         return self.folder / view.building / f"{view.key.rsplit('/', 1)[1]}_{task.name}.png"
+
+
+def _enlarged(drawing: Drawing) -> Drawing:
+    """A small picture at a size that a person can judge."""
+    times = max(1, _SHEET_PIXELS // min(drawing.shape[:2]))
+    return drawing.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def _in_units(task: Task, output: Tensor) -> list[float]:

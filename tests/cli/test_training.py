@@ -1,0 +1,175 @@
+"""`fit`, `test` and `predict` as a user runs them, in a folder of their own."""
+
+import sys
+from math import cos, sin, tan
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from pyarrow import parquet
+
+from lightning_taskonomy.cli import main
+from lightning_taskonomy.data.shards.pack import Packing, PackPlan
+from lightning_taskonomy.tasks import dictionary, task_named
+from tests.data.small_folder import make_folder
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+SIZE = 32
+TINY = {
+    "model": {
+        "class_path": "TaskNetwork",
+        "init_args": {
+            "size": SIZE,
+            "width": 4,
+            "blocks": [1, 1, 1, 1],
+            "decoder_width": 32,
+            "hidden": 16,
+            "adversarial_after": 2,
+            "discriminator_width": 4,
+        },
+    },
+    "data": {"batch_size": 4, "workers": 0, "statistics": "own"},
+    "trainer": {"max_epochs": 1, "enable_progress_bar": False, "accelerator": "cpu"},
+}
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*GPU available but not used.*"),
+    pytest.mark.filterwarnings("ignore:.*exists and is not empty.*"),
+    pytest.mark.filterwarnings("ignore:.*LeafSpec.*"),
+    pytest.mark.filterwarnings("ignore:.*treespec.*"),
+    pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),
+    pytest.mark.filterwarnings("ignore:.*logging interval.*"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("training")
+    source = make_folder(root / "in", points=4, views=3, size=SIZE)
+    split_of = {"ash": "train", "birch": "val", "cedar": "test"}
+    PackPlan(source, root / "out", split_of, Packing()).run(1)
+    return root / "out"
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+
+
+def command(word: str, config: str, packed: Path, *more: str) -> int:
+    words = [word, "--config", str(CONFIGS / config), "--config", "tiny.yaml", "--data.shards", str(packed)]
+    return main([*words, *more])
+
+
+def test_every_task_of_the_dictionary_has_a_configuration() -> None:
+    named = [
+        yaml.safe_load(path.read_text())["model"]["init_args"]["task"]
+        for path in sorted((CONFIGS / "task").glob("*.yaml"))
+    ]
+    assert sorted(named) == sorted(list(dictionary())[:26])
+
+
+def test_fit_test_and_predict_leave_what_they_say(packed: Path) -> None:
+    assert command("fit", "task/normal.yaml", packed, "--trainer.max_epochs", "2") == 0
+    root = Path("runs/rgb2sfnorm/self")
+    assert (root / "checkpoints" / "best.ckpt").exists()
+    assert (root / "checkpoints" / "last.ckpt").exists()
+    assert yaml.safe_load((root / "config.yaml").read_text())["model"]["init_args"]["size"] == SIZE
+    assert list(root.glob("events.out.tfevents*"))
+    assert command("validate", "task/normal.yaml", packed) == 0
+    assert command("test", "task/normal.yaml", packed) == 0
+    table = parquet.read_table("runs/losses/rgb2sfnorm.parquet")
+    assert table.column_names == ["image", "self"]
+    keys = [f"cedar/point_{point}_view_{view}" for point in range(4) for view in range(3)]
+    assert table["image"].to_pylist() == keys
+    assert command("predict", "task/normal.yaml", packed) == 0
+    assert len(list((root / "predictions" / "cedar").glob("*.png"))) == 12
+    assert (root / "predictions" / "sheet.png").exists()
+
+
+def test_a_run_goes_on_from_its_last_checkpoint(packed: Path) -> None:
+    assert command("fit", "task/class_scene.yaml", packed) == 0
+    last = "runs/class_places/self/checkpoints/last.ckpt"
+    assert (
+        command("fit", "task/class_scene.yaml", packed, "--ckpt_path", last, "--trainer.max_epochs", "2") == 0
+    )
+
+
+def test_baselines_are_contenders_of_the_same_table(packed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    average = ("--model", "ConstantGuess", "--contender", "average")
+    random = ("--model.init_args.encoder_trained", "false", "--contender", "random")
+    for more in ((), average, random):
+        assert command("fit", "task/depth_zbuffer.yaml", packed, *more) == 0
+        assert command("test", "task/depth_zbuffer.yaml", packed, *more) == 0
+    table = parquet.read_table("runs/losses/rgb2depth.parquet")
+    assert sorted(table.column_names) == ["average", "image", "random", "self"]
+    capsys.readouterr()
+    assert main(["taxonomy", "sanity", "--losses", "runs/losses", "--out", "runs/sanity"]) == 0
+    own, average_losses = (table[name].to_numpy() for name in ("self", "average"))
+    wins = ((own < average_losses) + 0.5 * (own == average_losses)).mean()
+    assert f"{100 * wins:.1f}" in capsys.readouterr().out
+
+
+def test_the_worked_example_of_ones_own_task_trains(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.path", [*sys.path])
+    own = f"{CONFIGS / 'own_task' / 'horizon.py'}:HORIZON"
+    words = ["fit", "--config", "tiny.yaml", "--model.init_args.task", own, "--data.shards", str(packed)]
+    assert main(words) == 0
+    assert Path("runs/horizon/self/checkpoints/best.ckpt").exists()
+    # Its label against the geometry of a camera that looks down by a known angle, without roll.
+    down, view = 0.3, 1.2
+    record = {
+        "vanishing_points_gaussian_sphere": {"z": [0.0, cos(down), sin(down)]},
+        "field_of_view_rads": view,
+    }
+    example = task_named(own).read(
+        [{"rgb": np.zeros((16, 16, 3), np.uint8), "point_info": record}], 16, np.random.default_rng(0)
+    )
+    np.testing.assert_allclose(np.asarray(example.target), [tan(down) / tan(view / 2), 0.0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model.init_args.task", "rgb2depht"], "tasks: unknown task 'rgb2depht'; did you mean rgb2depth"),
+        (["--data.batch_size", "64"], "batch_size: 64 on 1 ranks needs 64 samples for one step"),
+        (["--data.batch_sise", "3"], "unrecognized arguments: --data.batch_sise"),
+        (["--model.init_args.size", "50"], "size: expected a multiple of 16 pixels, found 50"),
+        (["--model.init_args.learning_rate", "1e30"], "expected a finite training loss, found"),
+        (["--ckpt_path", "nowhere.ckpt"], "nowhere.ckpt: no such checkpoint"),
+        (["--data.train_samples", "0"], "train_samples: expected at least 1, found 0"),
+        (["--data.shards", "nowhere"], "nowhere/train: not a packed split"),
+    ],
+)
+def test_mistakes_are_one_line_and_status_2(
+    packed: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("fit", "task/fixated_pose.yaml", packed, "--trainer.max_epochs", "5", *words) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    assert message in line
+
+
+def test_a_gpu_where_there_is_none_is_one_line(packed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    assert command("fit", "task/normal.yaml", packed, "--trainer.accelerator", "gpu") == 2
+    assert "No supported gpu backend found" in capsys.readouterr().err
+
+
+def test_what_another_run_left_for_slurm_is_never_loaded_unasked(
+    packed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = Path("runs/rgb2sfnorm/self")
+    root.mkdir(parents=True)
+    (root / "hpc_ckpt_1.ckpt").touch()
+    assert command("fit", "task/normal.yaml", packed) == 2
+    assert "hpc_ckpt_1.ckpt: left by another run" in capsys.readouterr().err
+
+
+def test_testing_before_fitting_is_refused(packed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("test", "task/normal.yaml", packed) == 2
+    assert "best.ckpt: nothing trained here yet" in capsys.readouterr().err
