@@ -7,16 +7,23 @@ BIN := .venv/bin
 TORCH := $(if $(shell command -v nvidia-smi),torch>=2.6,torch==2.13.0)
 CONSTRAINTS := $(if $(shell command -v nvidia-smi),.venv/constraints-gpu.txt,constraints.txt)
 
+# A few that small networks learn within seconds.
+QUICKSTART_TASKS := autoencoding edge_texture keypoints2d
+
 .PHONY: quickstart test environment clean
 
 quickstart: environment
-	$(BIN)/python -m lightning_taskonomy data rooms --out quickstart/rooms --buildings 4 --points 6
+	$(BIN)/python -m lightning_taskonomy data rooms --out quickstart/rooms --buildings 5 --points 8
 	$(BIN)/python -m lightning_taskonomy data check quickstart/rooms
 	$(BIN)/python -m lightning_taskonomy data pack --source quickstart/rooms --out quickstart/shards --jpeg 95
 	$(BIN)/python -m lightning_taskonomy data preview quickstart/rooms --out quickstart/rooms.png
+	for task in $(QUICKSTART_TASKS); do for command in fit predict; do \
+		$(BIN)/python -m lightning_taskonomy $$command --config configs/task/$$task.yaml --config configs/small.yaml \
+			--runs quickstart/runs --trainer.max_epochs 40 --trainer.enable_model_summary false || exit 1; \
+	done; done
 	$(BIN)/python -m lightning_taskonomy taxonomy solve --transfers data/transfers.csv --budget 3 --out quickstart/taxonomy
 	$(BIN)/python -m lightning_taskonomy taxonomy evaluate --transfers data/transfers.csv --orders 1,3 --out quickstart/evaluation
-	@echo "Look at quickstart/rooms.png, quickstart/taxonomy/taxonomy.png and quickstart/evaluation/heat_maps.png"
+	@echo "Look at quickstart/rooms.png, quickstart/runs/*/self/predictions/sheet.png, quickstart/taxonomy/taxonomy.png and quickstart/evaluation/heat_maps.png"
 
 test: environment
 	$(BIN)/ruff format --check .
