@@ -128,7 +128,9 @@ class _CommandLine(LightningCLI):
         root = Path(chosen.trainer.default_root_dir)
         logger = chosen.trainer.logger
         if logger is None or logger is True:
-            kwargs["logger"] = TensorBoardLogger(root, name="", version="", default_hp_metric=False)
+            # What testing logs begins at step 0 again, and would hide the curves of training.
+            version = "" if self.subcommand == "fit" else self.subcommand
+            kwargs["logger"] = TensorBoardLogger(root, name="", version=version, default_hp_metric=False)
         own = list(self.config_init[self.subcommand].trainer.callbacks or ())
         kinds = {type(callback) for callback in own}
         if not chosen.trainer.fast_dev_run:

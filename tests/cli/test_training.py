@@ -33,16 +33,6 @@ TINY = {
     "data": {"batch_size": 4, "workers": 0, "statistics": "own"},
     "trainer": {"max_epochs": 1, "enable_progress_bar": False, "accelerator": "cpu"},
 }
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*GPU available but not used.*"),
-    pytest.mark.filterwarnings("ignore:.*exists and is not empty.*"),
-    pytest.mark.filterwarnings("ignore:.*LeafSpec.*"),
-    pytest.mark.filterwarnings("ignore:.*treespec.*"),
-    pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),
-    pytest.mark.filterwarnings("ignore:.*logging interval.*"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-]
 
 
 @pytest.fixture(scope="module")

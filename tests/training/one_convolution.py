@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytorch_lightning
 import torch
 from torch import Tensor, nn
@@ -17,17 +16,6 @@ from tests.data.small_folder import make_folder
 
 SIZE, BATCH, BATCHES = 24, 4, 3
 """Of every split: three batches of four."""
-# Lightning says so once about machines and folders like these; not under test here.
-QUIET = [
-    pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),
-    pytest.mark.filterwarnings("ignore:.*GPU available but not used.*"),
-    pytest.mark.filterwarnings("ignore:.*exists and is not empty.*"),
-    pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:.*isinstance.treespec.*"),
-    pytest.mark.filterwarnings("ignore:.*logging interval.*"),
-    pytest.mark.filterwarnings("ignore:.*ModelCheckpoint.*"),
-    pytest.mark.filterwarnings("ignore:.*in eval mode at the start of training.*"),
-]
 
 
 class OneConvolution(TaskModule):

@@ -42,15 +42,6 @@ from lightning_taskonomy.training.constant_guess import ConstantGuess
 from lightning_taskonomy.training.searched_constants import DescentFit, PlacesFit
 from tests.data.small_folder import make_folder
 
-# Lightning says so once about machines and folders like these; not under test here.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),
-    pytest.mark.filterwarnings("ignore:.*GPU available but not used.*"),
-    pytest.mark.filterwarnings("ignore:.*exists and is not empty.*"),
-    pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:.*isinstance.treespec.*"),
-    pytest.mark.filterwarnings("ignore:.*callbacks used to create the checkpoint.*"),
-]
 DOMAINS = ("rgb", "normal", "depth_zbuffer", "class_scene", "point_info", "segment_semantic")
 SIZE = 16
 CPU = torch.device("cpu")

@@ -17,9 +17,8 @@ from lightning_taskonomy.tasks.colours import read_colorization
 from lightning_taskonomy.tasks.task import Pixels, Stored, Task
 from lightning_taskonomy.tasks.tiles import permutations
 from lightning_taskonomy.training.drawn import contact_sheet, drawn_input, drawn_output, drawn_target
-from tests.training.one_convolution import QUIET, SIZE, OneConvolution, data, pack_every_label
+from tests.training.one_convolution import SIZE, OneConvolution, data, pack_every_label
 
-pytestmark = QUIET
 TASKS = tuple(dictionary())
 each_task = pytest.mark.parametrize("name", TASKS)
 Picture = npt.NDArray[np.uint8]

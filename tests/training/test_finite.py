@@ -11,9 +11,8 @@ from torch import Tensor
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.training import finite
 from lightning_taskonomy.training.finite import StopOnNan
-from tests.training.one_convolution import BATCHES, QUIET, OneConvolution, data, pack_every_label, trainer
+from tests.training.one_convolution import BATCHES, OneConvolution, data, pack_every_label, trainer
 
-pytestmark = QUIET
 TASK = "rgb2depth"
 
 

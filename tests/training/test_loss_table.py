@@ -19,13 +19,6 @@ from lightning_taskonomy.taxonomy.losses import LossTable
 from lightning_taskonomy.training.loss_table import WriteLossTable
 from lightning_taskonomy.training.task_module import TaskModule
 
-# Lightning says so once about machines and loaders like these; not under test here.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),
-    pytest.mark.filterwarnings("ignore:.*GPU available but not used.*"),
-    pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:.*isinstance.treespec.*"),
-]
 TASK = "vanishing_point_well_defined"
 KEYS = [f"ash/point_{number}_view_0" for number in (10, 2, 7, 0, 31, 5, 4)]
 

@@ -15,7 +15,6 @@ from lightning_taskonomy.tasks.drawing import draw
 from lightning_taskonomy.training.pictures import LogPictures
 from tests.training.one_convolution import (
     BATCHES,
-    QUIET,
     SIZE,
     OneConvolution,
     data,
@@ -23,7 +22,6 @@ from tests.training.one_convolution import (
     trainer,
 )
 
-pytestmark = QUIET
 ROW = SIZE + 6
 
 

@@ -7,9 +7,8 @@ import pytorch_lightning
 
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.training.plain_progress import PrintProgress
-from tests.training.one_convolution import QUIET, OneConvolution, data, pack_every_label, trainer
+from tests.training.one_convolution import OneConvolution, data, pack_every_label, trainer
 
-pytestmark = QUIET
 TASK = "rgb2depth"
 
 

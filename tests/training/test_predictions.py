@@ -11,9 +11,8 @@ from torch import Tensor
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.training.predictions import WritePredictions
 from lightning_taskonomy.training.task_module import Evaluated
-from tests.training.one_convolution import QUIET, SIZE, OneConvolution, data, pack_every_label, trainer
+from tests.training.one_convolution import SIZE, OneConvolution, data, pack_every_label, trainer
 
-pytestmark = QUIET
 VIEWS = {f"point_{point}_view_{view}" for point in range(4) for view in range(3)}
 
 

@@ -26,15 +26,6 @@ SMALL: dict[str, Any] = {
     "hidden": 16,
     "discriminator_width": 4,
 }
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),
-    pytest.mark.filterwarnings("ignore:.*GPU available but not used.*"),
-    pytest.mark.filterwarnings("ignore:.*exists and is not empty.*"),
-    pytest.mark.filterwarnings("ignore:.*LeafSpec.*"),
-    pytest.mark.filterwarnings("ignore:.*logging interval.*"),
-    pytest.mark.filterwarnings("ignore:.*lr_scheduler.step.*"),
-    pytest.mark.filterwarnings("ignore:.*callbacks used to create the checkpoint.*"),
-]
 
 
 @pytest.fixture(scope="module")

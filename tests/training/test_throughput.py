@@ -14,14 +14,12 @@ from lightning_taskonomy.training.throughput import ImageClock, LogThroughput
 from tests.training.one_convolution import (
     BATCH,
     BATCHES,
-    QUIET,
     OneConvolution,
     data,
     pack_every_label,
     trainer,
 )
 
-pytestmark = QUIET
 TASK = "reshade"
 
 

@@ -16,16 +16,6 @@ from lightning_taskonomy.errors import InputError
 from tests.data.small_folder import label_file, make_folder
 
 DOMAINS = ("rgb", "normal", "depth_zbuffer", "class_scene")
-# Lightning says so once about machines and folders like these; not under test here.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),
-    pytest.mark.filterwarnings("ignore:.*GPU available but not used.*"),
-    pytest.mark.filterwarnings("ignore:.*exists and is not empty.*"),
-    pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:.*isinstance.treespec.*"),
-    pytest.mark.filterwarnings("ignore:.*logging interval.*"),
-    pytest.mark.filterwarnings("ignore:.*ModelCheckpoint.*"),
-]
 
 
 @pytest.fixture(scope="module")
