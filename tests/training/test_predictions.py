@@ -72,7 +72,8 @@ def test_every_image_gets_a_picture(packed: Path, tmp_path: Path) -> None:
 def test_vectors_have_their_numbers_beside(packed: Path, tmp_path: Path, task: str, count: int) -> None:
     module = predict(packed, tmp_path, task)
     folder = tmp_path / "out" / "deep"
-    assert files(folder) == {f"{key}_{task}.{kind}" for key in module.outputs for kind in ("png", "json")}
+    expected_files = {f"{key}_{task}.{kind}" for key in module.outputs for kind in ("png", "json")}
+    assert files(folder) == expected_files | {"sheet.png"}
     for key, output in module.outputs.items():
         read = json.loads((folder / f"{key}_{task}.json").read_text())
         assert (read["key"], read["task"], len(read["output"])) == (key, task, count)
