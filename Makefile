@@ -7,8 +7,8 @@ BIN := .venv/bin
 TORCH := $(if $(shell command -v nvidia-smi),torch>=2.6,torch==2.13.0)
 CONSTRAINTS := $(if $(shell command -v nvidia-smi),.venv/constraints-gpu.txt,constraints.txt)
 
-# A few that small networks learn within seconds.
-QUICKSTART_TASKS := autoencoding edge_texture keypoints2d
+# A few that small networks learn from few pictures.
+QUICKSTART_TASKS := autoencoding edge_texture normal
 
 .PHONY: quickstart test environment clean
 
@@ -19,7 +19,8 @@ quickstart: environment
 	$(BIN)/python -m lightning_taskonomy data preview quickstart/rooms --out quickstart/rooms.png
 	for task in $(QUICKSTART_TASKS); do for command in fit predict; do \
 		$(BIN)/python -m lightning_taskonomy $$command --config configs/task/$$task.yaml --config configs/small.yaml \
-			--runs quickstart/runs --trainer.max_epochs 40 --trainer.enable_model_summary false || exit 1; \
+			--runs quickstart/runs --trainer.max_epochs 250 --trainer.check_val_every_n_epoch 25 \
+			--model.drop_after 800 --trainer.enable_model_summary false || exit 1; \
 	done; done
 	$(BIN)/python -m lightning_taskonomy taxonomy solve --transfers data/transfers.csv --budget 3 --out quickstart/taxonomy
 	$(BIN)/python -m lightning_taskonomy taxonomy evaluate --transfers data/transfers.csv --orders 1,3 --out quickstart/evaluation
