@@ -120,7 +120,7 @@ def variants() -> Iterator[tuple[str, dict[str, Any], int, int, Precision]]:
     elif "full" in wanted:
         yield "full size", {}, 4, 4, "32-true"
     if "small" in wanted:
-        yield "small variant", SMALL, 16, 60, "32-true"
+        yield "small variant", SMALL, 16, 200, "32-true"
 
 
 def main() -> None:

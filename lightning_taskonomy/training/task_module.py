@@ -144,8 +144,8 @@ class TaskModule(pytorch_lightning.LightningModule):
     def _log_metric(self, stage: str) -> None:
         if stage in self._metrics:
             metric = self._metric(stage)
-            # Ranks have come together in computing it.
-            self.log_dict({f"{stage}/{name}": value for name, value in metric.compute().items()})
+            numbers = {f"{stage}/{name}": value for name, value in metric.compute().items()}
+            self.log_dict(numbers, sync_dist=True)  # equal on all ranks already; Lightning cannot know
             metric.reset()
 
 

@@ -1,5 +1,6 @@
 """`fit`, `test` and `predict` as a user runs them, in a folder of their own."""
 
+import subprocess
 import sys
 from math import cos, sin, tan
 from pathlib import Path
@@ -120,6 +121,18 @@ def test_the_worked_example_of_ones_own_task_trains(packed: Path, monkeypatch: p
         [{"rgb": np.zeros((16, 16, 3), np.uint8), "point_info": record}], 16, np.random.default_rng(0)
     )
     np.testing.assert_allclose(np.asarray(example.target), [tan(down) / tan(view / 2), 0.0], rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_two_ranks_train_with_a_discriminator_and_write_one_table(packed: Path) -> None:
+    words = ["--config", str(CONFIGS / "task" / "depth_zbuffer.yaml"), "--config", "tiny.yaml"]
+    words += ["--data.shards", str(packed), "--trainer.devices", "2", "--data.batch_size", "2"]
+    for subcommand in ("fit", "test"):
+        program = [sys.executable, "-m", "lightning_taskonomy", subcommand, *words]
+        run = subprocess.run(program, capture_output=True, text=True, timeout=300, check=False)
+        assert run.returncode == 0, run.stderr
+    images = parquet.read_table("runs/losses/rgb2depth.parquet")["image"].to_pylist()
+    assert images == [f"cedar/point_{point}_view_{view}" for point in range(4) for view in range(3)]
 
 
 @pytest.mark.parametrize(
