@@ -131,7 +131,7 @@ class TaskNetwork(TaskModule):
         self.steps = int(checkpoint["steps"])
 
     def _loss_is_wanted(self, batch_idx: int) -> bool:
-        """Whether a logger takes it, or an epoch begins or ends: taking note of each costs a small network 3 %."""
+        """Whether a logger takes it, or an epoch begins or ends: noting each costs small networks 3 %."""
         every = max(1, self.trainer.log_every_n_steps)  # type: ignore[attr-defined]
         return (self.steps + 1) % every == 0 or batch_idx == 0 or self.trainer.is_last_batch
 
