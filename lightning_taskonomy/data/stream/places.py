@@ -6,6 +6,7 @@ once. The folder goes when the process that made it ends.
 """
 
 import hashlib
+import logging
 import os
 import shlex
 import shutil
@@ -17,6 +18,8 @@ from collections import OrderedDict
 from pathlib import Path
 
 from lightning_taskonomy.errors import InputError
+
+log = logging.getLogger(__name__)
 
 _ATTEMPTS = 5
 _FIRST_PAUSE_S = 0.2
@@ -85,7 +88,9 @@ class Place:
         try:
             files, name = fsspec.core.url_to_fs(f"{self.root}/{path}")
             content: bytes = files.cat_file(name, start=offset, end=offset + size)
-        except Exception:
+        except Exception as error:  # each protocol raises errors of its own
+            # The whole file is fetched instead, with its attempts and its clear error.
+            log.debug("%s: no part of %s (%s)", self.root, path, error)
             return None
         return content if len(content) == size else None  # some servers send the whole file
 
