@@ -87,7 +87,7 @@ _TASKS = (
          l1, read_inpainting, source_only=True, norm_share=_GAN, metric=of.pixels, drawing="picture"),
     Task("colorization", "Colorization", (), Pixels(len(colours.BINS), colours.SIZE_DIVISOR),
          SoftCrossEntropy(), colours.read_colorization, input_channels=1, source_only=True, norm_share=0.99,
-         drawing="colours"),
+         metric=of.colours, drawing="colours"),
     Task("jigsaw", "Jigsaw", (), Vector(PERMUTATIONS, layers=3),
          CrossEntropy(), read_jigsaw, pictures=TILES, input_size=tile_size, source_only=True,
          metric=of.classes),

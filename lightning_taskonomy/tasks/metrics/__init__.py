@@ -6,6 +6,7 @@ pixel counts, and computes a dictionary of numbers. A number of nothing (no coun
 
 from lightning_taskonomy.tasks.metrics.angular import AngularError
 from lightning_taskonomy.tasks.metrics.classes import LabelAccuracy, MeanIoU
+from lightning_taskonomy.tasks.metrics.colours import ColourError
 from lightning_taskonomy.tasks.metrics.depth import DepthError
 from lightning_taskonomy.tasks.metrics.edges import EdgeF
 from lightning_taskonomy.tasks.metrics.pixels import PixelError
@@ -14,6 +15,7 @@ from lightning_taskonomy.tasks.metrics.segments import PairAccuracy
 
 __all__ = [
     "AngularError",
+    "ColourError",
     "DepthError",
     "EdgeF",
     "LabelAccuracy",

@@ -4,6 +4,7 @@ from torchmetrics import Metric
 
 from lightning_taskonomy.tasks.metrics.angular import AngularError
 from lightning_taskonomy.tasks.metrics.classes import LabelAccuracy, MeanIoU
+from lightning_taskonomy.tasks.metrics.colours import ColourError
 from lightning_taskonomy.tasks.metrics.depth import DepthError
 from lightning_taskonomy.tasks.metrics.edges import EdgeF
 from lightning_taskonomy.tasks.metrics.pixels import PixelError
@@ -20,6 +21,11 @@ def pixels(task: Task) -> Metric:
 def directions(task: Task) -> Metric:
     """Errors of directions, in degrees."""
     return AngularError()
+
+
+def colours(task: Task) -> Metric:
+    """Errors of colours, in CIE Lab."""
+    return ColourError()
 
 
 def depths(task: Task) -> Metric:
