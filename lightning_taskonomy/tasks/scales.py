@@ -5,6 +5,7 @@ numbers; a scale then makes the target of them. Scales are objects, so that they
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,12 +37,12 @@ class Linear:
 
     def __call__(self, stored: torch.Tensor) -> torch.Tensor:
         """Scale stored numbers (…, H, W, C) to (…, C, H, W)."""
-        values = stored.to(torch.float32)
-        if values is stored:
-            values = values.clone()
-        values.sub_(_per_channel(self.zero, values)).div_(_per_channel(self.unit, values))
-        if self.low is not None or self.high is not None:
-            values.clamp_(self.low, self.high)
+        zero, unit = _per_channel(self.zero, stored), _per_channel(self.unit, stored)
+        values = torch.empty(stored.shape, dtype=torch.float32, device=stored.device)
+        for made, given in _few_at_a_time(values, stored):
+            made.copy_(given).sub_(zero).div_(unit)
+            if self.low is not None or self.high is not None:
+                made.clamp_(self.low, self.high)
         return channels_first(values)
 
 
@@ -57,7 +58,10 @@ class Logarithmic:
 
     def __call__(self, stored: torch.Tensor) -> torch.Tensor:
         """Scale stored numbers (…, H, W, C) to (…, C, H, W)."""
-        return channels_first(stored.to(torch.float32).log1p().div_(math.log(self.full)))
+        values = torch.empty(stored.shape, dtype=torch.float32, device=stored.device)
+        for made, given in _few_at_a_time(values, stored):
+            made.copy_(given).log1p_().div_(math.log(self.full))
+        return channels_first(values)
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,13 @@ class ShareOfClasses:
 def channels_first(values: torch.Tensor) -> torch.Tensor:
     """(…, H, W, C) as (…, C, H, W), without moving anything: networks like this order of memory."""
     return values.movedim(-1, -3)
+
+
+def _few_at_a_time(values: torch.Tensor, stored: torch.Tensor) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
+    """Parts on which one can compute step after step: one example each on a CPU, whose caches hold it."""
+    if stored.device.type != "cpu" or stored.ndim < 4:
+        return [(values, stored)]
+    return zip(values, stored, strict=True)
 
 
 def _per_channel(number: float | tuple[float, ...], like: torch.Tensor) -> torch.Tensor | float:

@@ -7,11 +7,13 @@ writes resumes every rank; nothing else is needed to go on in the middle of an e
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch.utils.data import DataLoader, Dataset
 
 from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
@@ -80,6 +82,17 @@ class _Batches(Dataset[Read]):
         writer = self.slots.writer(slot)
         batch, broken = self.examples.batch(epoch, samples, writer.allocate)
         return None if batch is None else writer.left(batch), broken
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """While workers decode, further threads would wait for one another and take the cores from them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Order:
@@ -156,9 +169,12 @@ class PlannedLoader:
         """The batch in memory of its own: its slot will be written to again."""
         if isinstance(batch, LeftBatch) and self._slots is not None:
             taken = self._slots.taken(batch)
-            return taken.copied() if self.packed else taken.finished()
+            batch = taken.copied() if self.packed else taken
         assert isinstance(batch, PackedBatch)
-        return batch if self.packed else batch.finished()
+        if self.packed:
+            return batch
+        with _one_thread():
+            return batch.finished()
 
     def _started(self, epoch: int, wanted: Sequence[Integers]) -> "DataLoader[Read]":
         """The loader of batches; its slots are as large as the first sample that can be read says."""
