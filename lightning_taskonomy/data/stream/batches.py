@@ -22,8 +22,9 @@ _TORCH_TYPE = {
     for name in ("bool", "uint8", "uint16", "int16", "int32", "int64", "float32", "float64")
 }
 Batch = dict[str, Any]
-"""`key`: of each sample; per task by name a dictionary: `input` (B, views, C, H, W), `target` (B, …) and,
-where there is one, `mask` (B, H, W), true where the loss counts."""
+"""`key`: of each sample; per task by name a dictionary: `input` (B, views, C, H, W), `target` (B, …),
+`views` (B, views), the places in the index that they come from, and, where there is one, `mask` (B, H, W),
+true where the loss counts."""
 
 
 @dataclass(frozen=True)
@@ -79,26 +80,41 @@ class Stacking:
         self._tensors: list[torch.Tensor] = []
         self._place_of: dict[tuple[int, ...], int] = {}
 
-    def batch(self, keys: Sequence[str], examples: Mapping[str, Sequence[Example]]) -> PackedBatch:
+    def batch(
+        self,
+        keys: Sequence[str],
+        examples: Mapping[str, Sequence[Example]],
+        places: Mapping[str, Sequence[Sequence[int]]],
+    ) -> PackedBatch:
         """The batch.
 
         Args:
             keys: of the samples.
             examples: by task, one per sample.
+            places: of each example's views, in the index.
         """
-        parts = {task: self._parts(its) for task, its in examples.items()}
+        parts = {task: self._parts(its, places[task]) for task, its in examples.items()}
         return PackedBatch(keys, self._tensors, parts)
 
-    def _parts(self, examples: Sequence[Example]) -> Mapping[str, tuple[int, Scale | None]]:
+    def _parts(
+        self, examples: Sequence[Example], places: Sequence[Sequence[int]]
+    ) -> Mapping[str, tuple[int, Scale | None]]:
         views = len(examples[0].inputs)
         parts = {
             "input": self._part([view for example in examples for view in example.inputs], (views,)),
             "target": self._part([example.target for example in examples]),
+            "views": self._added(np.array(places, np.int64)),
         }
         masks = [example.mask for example in examples if example.mask is not None]
         if masks:
             parts["mask"] = self._part(masks)
         return parts
+
+    def _added(self, array: npt.NDArray[Any]) -> tuple[int, Scale | None]:
+        whole = self._allocate(array.shape, _TORCH_TYPE[array.dtype.name])
+        np.copyto(whole.numpy(), array)
+        self._tensors.append(whole)
+        return len(self._tensors) - 1, None
 
     def _part(
         self, given: Sequence[Stored | npt.NDArray[Any]], views: tuple[int, ...] = ()

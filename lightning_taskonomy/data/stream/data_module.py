@@ -12,6 +12,7 @@ import pytorch_lightning
 from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
 from lightning_taskonomy.data.stream.examples import Examples
 from lightning_taskonomy.data.stream.loader import PlannedLoader
+from lightning_taskonomy.data.stream.partners import WHOLE_SPLIT, Span
 from lightning_taskonomy.data.stream.plan import EpochPlan
 from lightning_taskonomy.data.stream.statistics import measured
 from lightning_taskonomy.errors import InputError
@@ -38,7 +39,8 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
         statistics: what vectors are standardised by and how rare colours are: as in Taskonomy's own data, or
             `own`, measured on this set's training split.
         train_split: the split to learn from; transfers learn from `val`.
-        train_samples: how many of its samples; by default all.
+        train_samples: how many of its samples, the first ones, buildings being mixed; partners too are taken
+            from these. By default all.
     """
 
     def __init__(
@@ -77,7 +79,7 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
 
     def train_dataloader(self) -> PlannedLoader:
         """Shuffled, endless in epochs, equal on all ranks."""
-        loader = self.loader(self.train_split, shuffled=True, most=self.train_samples)
+        loader = self.loader(self.train_split, shuffled=True, within=Span(0, self.train_samples))
         if self._resumed_at is not None:
             loader.load_state_dict(self._resumed_at)
             self._resumed_at = None
@@ -113,7 +115,7 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
         shuffled: bool,
         rank: int | None = None,
         world_size: int | None = None,
-        most: int | None = None,
+        within: Span = WHOLE_SPLIT,
     ) -> PlannedLoader:
         """The loader of a split.
 
@@ -122,7 +124,7 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
             shuffled: for training.
             rank: of this process; by default the trainer's.
             world_size: how many ranks there are; by default the trainer's.
-            most: how many samples; the first ones, buildings being mixed; by default all.
+            within: the samples of which views are taken; by default all.
 
         Raises:
             InputError: not a packed split, or no sample has what the tasks need.
@@ -132,7 +134,7 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
         rank = rank if rank is not None else trainer.global_rank if trainer is not None else 0
         world = world_size if world_size is not None else trainer.world_size if trainer is not None else 1
         examples = Examples.of(
-            self.shards, split, self.tasks, self.size, self.seed, same_each_epoch=not shuffled
+            self.shards, split, self.tasks, self.size, self.seed, same_each_epoch=not shuffled, within=within
         )
         eligible = examples.eligible()
         places = np.flatnonzero(eligible)
@@ -140,17 +142,15 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
             raise InputError(
                 f"{self.shards}/{split}: no sample has all of {', '.join(examples.shards.domains)}"
             )
-        if len(places) < len(eligible):
+        asked = len(range(len(eligible))[slice(*within)])
+        if len(places) < asked:
             log.warning(
                 "%s: %d of %d samples lack a label or a view that %s needs: left out",
                 split,
-                len(eligible) - len(places),
-                len(eligible),
+                asked - len(places),
+                asked,
                 ", ".join(task.name for task in self.tasks),
             )
-        if most is not None and most < len(places):
-            eligible[places[most] :] = False
-            places = places[:most]
         samples = _per_shard(examples.shards.index.samples.tolist(), eligible)
         plan = EpochPlan(samples, self.batch_size, world, self.seed, shuffled)
         packed = trainer is not None and trainer.strategy.root_device.type != "cpu"

@@ -2,14 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from lightning_taskonomy.data.stream.batches import Allocate, PackedBatch, Stacking
-from lightning_taskonomy.data.stream.partners import Partners, needed_domains, overlap_is_needed, task_seed
+from lightning_taskonomy.data.stream.partners import (
+    WHOLE_SPLIT,
+    Partners,
+    Span,
+    needed_domains,
+    overlap_is_needed,
+    task_seed,
+)
 from lightning_taskonomy.data.stream.reading import BrokenSampleError, ShardSet
 from lightning_taskonomy.tasks.task import Example, Standard, Stored, Task
 
@@ -18,6 +25,18 @@ Integers = npt.NDArray[np.int64]
 
 def _ordinary_memory(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
     return torch.empty(shape, dtype=dtype)
+
+
+class Placed(NamedTuple):
+    """An example and where its views come from.
+
+    Attributes:
+        example: what a network learns from.
+        views: places in the index, as many as the task has views.
+    """
+
+    example: Example
+    views: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -30,6 +49,7 @@ class Examples:
         size: pixels per side.
         seed: of everything random in an example (noise, crops, partners).
         same_each_epoch: whether that is the same in every epoch, as for evaluation.
+        within: the samples of which views are taken.
     """
 
     shards: ShardSet
@@ -37,14 +57,22 @@ class Examples:
     size: int
     seed: int
     same_each_epoch: bool
+    within: Span = WHOLE_SPLIT
     _partners: Partners = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_partners", Partners(self.shards.index))
+        object.__setattr__(self, "_partners", Partners(self.shards.index, self.within))
 
     @classmethod
     def of(
-        cls, root: str, split: str, tasks: Sequence[Task], size: int, seed: int, same_each_epoch: bool
+        cls,
+        root: str,
+        split: str,
+        tasks: Sequence[Task],
+        size: int,
+        seed: int,
+        same_each_epoch: bool,
+        within: Span = WHOLE_SPLIT,
     ) -> "Examples":
         """The examples of a split, of which only what the tasks need is read.
 
@@ -53,7 +81,7 @@ class Examples:
         """
         domains = tuple(dict.fromkeys(name for task in tasks for name in needed_domains(task)))
         shards = ShardSet(root, split, domains, overlap_is_needed(tasks))
-        return cls(shards, tasks, size, seed, same_each_epoch)
+        return cls(shards, tasks, size, seed, same_each_epoch, within)
 
     def eligible(self) -> npt.NDArray[np.bool_]:
         """Samples that have every label and partner that the tasks need, (N,)."""
@@ -73,7 +101,7 @@ class Examples:
             allocate: gives the memory of its tensors.
         """
         keys: list[str] = []
-        examples: dict[str, list[Example]] = {task.name: [] for task in self.tasks}
+        examples: dict[str, list[Placed]] = {task.name: [] for task in self.tasks}
         broken: list[BrokenSampleError] = []
         for sample in samples.tolist():
             try:
@@ -84,16 +112,20 @@ class Examples:
             keys.append(self.shards.index.keys[sample])
             for task in self.tasks:
                 examples[task.name].append(made[task.name])
-        return Stacking(allocate).batch(keys, examples) if keys else None, broken
+        if not keys:
+            return None, broken
+        made_of = {name: [placed.example for placed in its] for name, its in examples.items()}
+        places = {name: [placed.views for placed in its] for name, its in examples.items()}
+        return Stacking(allocate).batch(keys, made_of, places), broken
 
-    def of_sample(self, epoch: int, sample: int) -> dict[str, Example]:
+    def of_sample(self, epoch: int, sample: int) -> dict[str, Placed]:
         """The example of each task.
 
         Raises:
             BrokenSampleError: a label is damaged, or cannot be what it should.
         """
         read: dict[int, dict[str, Any]] = {}
-        made = {}
+        made: dict[str, Placed] = {}
         for task in self.tasks:
             random = np.random.default_rng(
                 [self.seed, 0 if self.same_each_epoch else epoch, sample, task_seed(task)]
@@ -101,13 +133,14 @@ class Examples:
             places = self._partners.views(task, sample, random)
             views = [self._view(read, place, task, sample) for place in places]
             try:
-                made[task.name] = _standardised(task.read(views, self.size, random), task.standard)
+                example = _standardised(task.read(views, self.size, random), task.standard)
             except (ValueError, KeyError, TypeError, IndexError) as error:
                 raise self._broken(sample, task, f"cannot be decoded ({error})") from error
-            target = made[task.name].target
+            target = example.target
             values = target.values if isinstance(target, Stored) else target
             if values.dtype.kind == "f" and not np.isfinite(values).all():
                 raise self._broken(sample, task, "not finite")
+            made[task.name] = Placed(example, places)
         return made
 
     def _view(

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,21 @@ from lightning_taskonomy.tasks.task import Task
 
 Flags = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
+
+
+class Span(NamedTuple):
+    """Samples of a split that stand together in its index.
+
+    Attributes:
+        first: of them.
+        end: the one after the last; None for all that follow.
+    """
+
+    first: int = 0
+    end: int | None = None
+
+
+WHOLE_SPLIT = Span()
 
 
 def needed_domains(task: Task) -> tuple[str, ...]:
@@ -24,10 +40,12 @@ class Partners:
 
     Args:
         index: of the split, in which the views of a point stand together.
+        within: the samples that examples are made of; others are nobody's partners either, so that a small
+            set is closed under its pairs.
     """
 
-    def __init__(self, index: SplitIndex) -> None:
-        self.index = index
+    def __init__(self, index: SplitIndex, within: Span = WHOLE_SPLIT) -> None:
+        self.index, self.within = index, within
         self._held: dict[tuple[str, ...], Flags] = {}
 
     def eligible(self, task: Task) -> Flags:
@@ -83,7 +101,8 @@ class Partners:
     def _holding(self, task: Task) -> Flags:
         domains = needed_domains(task)
         if domains not in self._held:
-            held = np.ones(len(self.index.keys), np.bool_)
+            held = np.zeros(len(self.index.keys), np.bool_)
+            held[slice(*self.within)] = True
             for domain in domains:
                 held &= self.index.present.get(domain, np.zeros(len(held), np.bool_))
             self._held[domains] = held

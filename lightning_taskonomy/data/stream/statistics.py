@@ -52,7 +52,7 @@ def _examples(task: Task, shards: str, size: int, seed: int, most: int) -> list[
     made = []
     for sample in np.flatnonzero(examples.eligible())[:most].tolist():
         try:
-            made.append(examples.of_sample(0, sample)[task.name])
+            made.append(examples.of_sample(0, sample)[task.name].example)
         except BrokenSampleError:  # counted and named when it is learned from
             continue
     if not made:

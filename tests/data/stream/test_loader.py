@@ -72,7 +72,8 @@ def test_a_batch_holds_one_tensor_per_part(packed: Path) -> None:
     assert batch["normals"]["target"].shape == (4, 3, 16, 16)
     assert batch["normals"]["mask"].shape == (4, 16, 16)
     assert batch["pair"]["input"].shape == (4, 2, 3, 16, 16)
-    assert set(batch["pair"]) == {"input", "target"}
+    assert set(batch["pair"]) == {"input", "target", "views"}
+    assert batch["pair"]["views"].shape == (4, 2)
     assert batch["normals"]["input"].dtype == torch.float32
     assert batch["normals"]["mask"].dtype == torch.bool
 

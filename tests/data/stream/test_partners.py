@@ -11,7 +11,7 @@ import pytest
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.data.shards.index import SplitIndex
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
-from lightning_taskonomy.data.stream.partners import Partners
+from lightning_taskonomy.data.stream.partners import Partners, Span
 from lightning_taskonomy.tasks import task_named
 from tests.data.small_folder import label_file, make_folder
 
@@ -116,3 +116,18 @@ def test_single_views_need_no_partner(index: SplitIndex) -> None:
     task = task_named("vanishing_point")
     assert partners.eligible(task).sum() == 29
     assert partners.views(task, 4, np.random.default_rng(0)) == [4]
+
+
+@pytest.mark.parametrize("task", ["fix_pose", "ego_motion", "point_match", "non_fixated_pose"])
+def test_a_small_set_is_closed_under_its_pairs(index: SplitIndex, task: str) -> None:
+    end = len(index.keys) // 2 + 1
+    partners = Partners(index, Span(1, end))
+    eligible = np.flatnonzero(partners.eligible(task_named(task)))
+    seen = {
+        place
+        for sample in eligible.tolist()
+        for seed in range(8)
+        for place in partners.views(task_named(task), sample, np.random.default_rng(seed))
+    }
+    assert seen
+    assert seen <= set(range(1, end))
