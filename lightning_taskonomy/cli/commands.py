@@ -28,10 +28,11 @@ _TYPE_WORDS: dict[Any, str] = {Path: "path", float: "number", int: "whole number
 _NUMBERS = {"int": "whole number", "float": "number"}
 
 
-class _OneLineParser(ArgumentParser):
+class OneLineParser(ArgumentParser):
     """A parser whose complaint is one line, not a usage text and a line."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Refuse the words, in one line."""
         raise InputError(f"{one_line(message)} (see {self.prog} --help)") from ex
 
 
@@ -74,6 +75,9 @@ def run_command(program: str, commands: Mapping[str, str], words: Sequence[str])
         found = f"{words[0]}: no such command" if words else "a command is missing"
         raise InputError(f"{found}; {program} has {', '.join(commands)}")
     command = _imported(commands, words[0])
+    if list(_parameters(command)) == ["program", "words"]:  # it reads its own: nested options, for example
+        command(f"{program} {words[0]}", words[1:])
+        return
     chosen = _parser(f"{program} {words[0]}", command).parse_args(list(words[1:]))
     command(**{name: _given(chosen, parameter) for name, parameter in _parameters(command).items()})
 
@@ -97,7 +101,7 @@ def _parameters(command: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
 def _parser(program: str, command: Command) -> ArgumentParser:
     text = parse_from_object(command)  # type: ignore[no-untyped-call, unused-ignore]
     description = "\n\n".join(filter(None, (text.short_description, text.long_description)))
-    parser = _OneLineParser(
+    parser = OneLineParser(
         prog=program, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", action="config", help="a YAML file with any of the options below")

@@ -6,7 +6,17 @@ from lightning_taskonomy.cli.commands import run_command
 
 COMMANDS = {
     name: f"lightning_taskonomy.cli.taxonomy_{name}"
-    for name in ("tournament", "solve", "evaluate", "significance", "novel", "tree", "sensitivity", "sanity")
+    for name in (
+        "tournament",
+        "solve",
+        "evaluate",
+        "significance",
+        "novel",
+        "tree",
+        "sensitivity",
+        "sanity",
+        "run",
+    )
 }
 
 

@@ -10,7 +10,6 @@ from lightning_taskonomy.cli.taxonomy_tournament import loss_tables
 from lightning_taskonomy.output import output_folder
 from lightning_taskonomy.taxonomy.affinity_matrix import AffinityMatrix
 from lightning_taskonomy.taxonomy.evaluation import Evaluation
-from lightning_taskonomy.taxonomy.tree import order_of_tasks
 
 
 def evaluate(
@@ -49,17 +48,11 @@ def evaluate(
                 file=sys.stderr,
             )
 
-        from lightning_taskonomy.taxonomy.figures.affinity import draw_affinity  # matplotlib takes its time
-        from lightning_taskonomy.taxonomy.figures.grid import draw_grid
-        from lightning_taskonomy.taxonomy.figures.heat_maps import draw_heat_maps
-        from lightning_taskonomy.taxonomy.figures.style import save_figure
+        from lightning_taskonomy.taxonomy.figures.evaluation import (  # matplotlib takes its time
+            save_evaluation_figures,
+        )
 
-        tasks = order_of_tasks(table)
-        save_figure(draw_grid(evaluation, tasks, "gain"), out / "grid_gain")
-        save_figure(draw_grid(evaluation, tasks, "quality"), out / "grid_quality")
-        targets = [task for task in tasks if task in problem.wanted_targets]
-        save_figure(draw_heat_maps(evaluation, targets), out / "heat_maps")
-        save_figure(draw_affinity(matrix), out / "affinity")
+        save_evaluation_figures(evaluation, matrix, out)
         evaluation.save_tables(out)
         for (max_order, budget), taxonomy in evaluation.taxonomies.items():
             means = (("gain", taxonomy.mean_gain), ("quality", taxonomy.mean_quality))

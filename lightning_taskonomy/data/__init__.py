@@ -7,11 +7,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lightning_taskonomy.data.representations.store import RepresentationStore
     from lightning_taskonomy.data.stream.data_module import TaskonomyDataModule
 
-_HOME = {"TaskonomyDataModule": "stream.data_module"}
+_HOME = {"RepresentationStore": "representations.store", "TaskonomyDataModule": "stream.data_module"}
 
-__all__ = ["TaskonomyDataModule"]
+__all__ = ["RepresentationStore", "TaskonomyDataModule"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for

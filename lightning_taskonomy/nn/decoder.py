@@ -23,6 +23,8 @@ PIXEL_LAYERS = {
     "conv13": 32,
     "deconv14": 64,
 }
+# At the smallest side: those that a decoder of another depth leaves out or has twice.
+INNER_LAYERS = ("conv3", "conv4", "conv6")
 # The last layer before the output, by how far the output falls short of 16 times the representation's side.
 LAST_LAYER = {1: "deconv14", 2: "conv13", 4: "conv11", 8: "conv9", 16: "conv7"}
 
@@ -40,7 +42,13 @@ class PixelDecoder(nn.Module):
     """
 
     def __init__(
-        self, channels: int, inputs: int = 8, width: int = 1024, tanh: bool = True, size_divisor: int = 1
+        self,
+        channels: int,
+        inputs: int = 8,
+        width: int = 1024,
+        tanh: bool = True,
+        size_divisor: int = 1,
+        depth: int = 1,
     ) -> None:
         """Builds the network with fresh weights.
 
@@ -50,6 +58,7 @@ class PixelDecoder(nn.Module):
             width: Channels of the first layer; the others keep their share of it, and at least 4.
             tanh: Bound the output to (-1, 1); not for logits.
             size_divisor: 1, 2, 4, 8 or 16: how far the output falls short of 16 times the input's side.
+            depth: How often each of the inner layers (`conv3`, `conv4`, `conv6`) stands there.
 
         Raises:
             InputError: The divisor is none of these.
@@ -59,8 +68,10 @@ class PixelDecoder(nn.Module):
             raise InputError(f"size_divisor: expected one of {sorted(LAST_LAYER)}, found {size_divisor}")
         for name, divisor in PIXEL_LAYERS.items():
             outputs = max(SMALLEST_WIDTH, width // divisor)
-            self.add_module(name, (_doubling if name.startswith("deconv") else _convolution)(inputs, outputs))
-            inputs = outputs
+            for time in range(depth if name in INNER_LAYERS else 1):
+                layer = (_doubling if name.startswith("deconv") else _convolution)(inputs, outputs)
+                self.add_module(name if time == 0 else f"{name}_{time + 1}", layer)
+                inputs = outputs
             if name == LAST_LAYER[size_divisor]:
                 break
         last = nn.Conv2d(inputs, channels, 3, padding=1)

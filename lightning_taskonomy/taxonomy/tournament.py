@@ -66,17 +66,39 @@ class Tournament:
                     raise _incomplete(table, keys, losses)
                 dropped += int((~complete).sum())
                 losses = losses[complete]
-            _count_half_wins(losses, halves)
+            count_half_wins(losses, halves)
             sums += losses.sum(axis=0)
             images += len(losses)
         _refuse_repeated(table, np.concatenate(hashes) if hashes else np.zeros(0, np.int64))
         if images == 0:
             left = f"; all {dropped} images are incomplete" if dropped else ""
             raise InputError(f"{table.origin}: the table has no complete row{left}")
+        return cls.from_counts(table.target, table.contenders, halves, sums, images, dropped)
+
+    @classmethod
+    def from_counts(
+        cls,
+        target: str,
+        contenders: Sequence[str],
+        halves: NDArray[np.int64],
+        sums: Floats,
+        images: int,
+        dropped: int = 0,
+    ) -> "Tournament":
+        """The tournament of what has been counted, in one place or in several and added up.
+
+        Args:
+            target: the task predicted.
+            contenders: their names, (n,).
+            halves: what `count_half_wins` adds to, (n, n).
+            sums: of each contender's losses, (n,).
+            images: how many were compared, at least 1.
+            dropped: how many were left out.
+        """
         upper = np.triu(halves, 1)
         win_rates = (upper + np.tril(2 * images - upper.T, -1)) / (2 * images)
         np.fill_diagonal(win_rates, 0.5)
-        return cls(table.target, table.contenders, win_rates, sums / images, images, dropped)
+        return cls(target, tuple(contenders), win_rates, sums / images, images, dropped)
 
     def affinities(self) -> Floats:
         """The share of each contender in the principal eigenvector (AHP), (n,)."""
@@ -101,7 +123,7 @@ class Tournament:
         return [float(rate) for rate in self.win_rates[:, self.contenders.index(contender)]]
 
 
-def _count_half_wins(losses: Floats, halves: NDArray[np.int64]) -> None:
+def count_half_wins(losses: Floats, halves: NDArray[np.int64]) -> None:
     """Add to `halves`, above its diagonal, 2 for every image that i wins against j and 1 for every tie.
 
     Losses, (images, n), are replaced by something as exact and shorter: by ranks where there are many

@@ -1,6 +1,7 @@
 """A callback that writes down the test loss of every image: what the tournament reads."""
 
 from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,15 +14,17 @@ from pytorch_lightning.callbacks import Callback
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import make_folder, whole_file
 from lightning_taskonomy.taxonomy.losses import IMAGE
-from lightning_taskonomy.training.task_module import Evaluated, TaskModule
+from lightning_taskonomy.training.readouts import Readouts
+from lightning_taskonomy.training.task_module import TaskModule
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
 class WriteLossTable(Callback):
-    """Writes the loss of every image of `test` as one contender's column of `<folder>/<task>.parquet`.
+    """Writes the loss of every image of `test` as a contender's column of `<folder>/<task>.parquet`.
 
+    Readouts that are judged together have a column each, of their own name; one that has diverged has none.
     The table is made, or the column is added to the one there, by image; a column of the same name is
     replaced. Rows are sorted by image. The file is written whole or not at all, by the first rank. Two runs
     that end at the same moment must not write the same table: the column of one would be lost.
@@ -71,10 +74,9 @@ class WriteLossTable(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Collect keys and losses of a batch."""
-        evaluated: Evaluated = outputs
-        self._keys.extend(evaluated["key"])
+        self._keys.extend(outputs["key"])
         # Left where they are: fetching them would make a GPU wait at every batch.
-        self._losses.append(evaluated["loss"].detach())
+        self._losses.append(losses_of(outputs))
 
     def on_test_epoch_end(
         self, trainer: pytorch_lightning.Trainer, pl_module: pytorch_lightning.LightningModule
@@ -85,8 +87,9 @@ class WriteLossTable(Callback):
             InputError: an image occurs twice; the table there has other images; or it cannot be written.
         """
         target = _task(pl_module)
-        losses = torch.cat(self._losses).double().cpu().numpy() if self._losses else np.zeros(0)
-        own = _table(self._keys, self.contender, losses)
+        contenders = self._contenders(pl_module)
+        losses = torch.cat(self._losses) if self._losses else torch.zeros(0, len(contenders))
+        own = _table(self._keys, contenders, losses.cpu().double().numpy())
         trainer.strategy.barrier("loss table: start")
         if trainer.world_size > 1:
             _write(own, self._part(target, trainer.global_rank))
@@ -95,7 +98,7 @@ class WriteLossTable(Callback):
         if trainer.is_global_zero:
             # The other ranks wait: they are told first, and only then is the error raised.
             try:
-                self._join(target, own, trainer.world_size)
+                self._join(target, own, trainer.world_size, pl_module)
             except InputError as found:
                 error = found
         failed = trainer.strategy.reduce(
@@ -106,11 +109,16 @@ class WriteLossTable(Callback):
         if float(failed):
             raise InputError(f"{self.folder / target}.parquet: not written; the first rank says why")
 
+    def _contenders(self, module: pytorch_lightning.LightningModule) -> list[str]:
+        return module.sound if isinstance(module, Readouts) else [self.contender]
+
     def _part(self, target: str, rank: int) -> Path:
         # Not named like a table, so that no reader of the folder takes it for one.
         return self.folder / f".{target}-{quote(self.contender, safe='+')}-{rank}.part"
 
-    def _join(self, target: str, own: "pa.Table", world_size: int) -> None:
+    def _join(
+        self, target: str, own: "pa.Table", world_size: int, module: pytorch_lightning.LightningModule
+    ) -> None:
         import pyarrow as pa
 
         path = self.folder / f"{target}.parquet"
@@ -128,11 +136,22 @@ class WriteLossTable(Callback):
                 f"{path}: expected every image once, found {len(repeated)} more than once, "
                 f"such as {repeated[0]}"
             )
-        _write(_joined(path, _read(path), own) if path.exists() else own, path)
+        diverged: set[str] = set()
+        if isinstance(module, Readouts):
+            own = own.select([name for name in own.column_names if name == IMAGE or _is_finite(own[name])])
+            diverged = {name for name in module.transfers if name not in own.column_names}
+        _write(_joined(path, _read(path), own, diverged) if path.exists() else own, path)
 
 
-def _joined(path: Path, there: "pa.Table", own: "pa.Table") -> "pa.Table":
-    """The table there with the contender's column, at its own place if it has one, else at the end."""
+def _is_finite(column: "pa.ChunkedArray") -> bool:
+    return bool(np.isfinite(column.to_numpy()).all())
+
+
+def _joined(path: Path, there: "pa.Table", own: "pa.Table", diverged: Collection[str]) -> "pa.Table":
+    """The table there with the contenders' columns, each at its own place if it has one, else at the end.
+
+    A column that one of them has from an earlier run goes where it has diverged in this one.
+    """
     there = there.sort_by(IMAGE)
     if there[IMAGE].to_pylist() != own[IMAGE].to_pylist():
         before, now = Counter(there[IMAGE].to_pylist()), Counter(own[IMAGE].to_pylist())
@@ -140,10 +159,23 @@ def _joined(path: Path, there: "pa.Table", own: "pa.Table") -> "pa.Table":
             f"{path}: expected the same images for every contender, found "
             f"{(now - before).total()} not in the table and {(before - now).total()} only there"
         )
-    name = own.column_names[1]
-    if name in there.column_names:
-        return there.set_column(there.column_names.index(name), name, own[name])
-    return there.append_column(name, own[name])
+    there = there.drop_columns([name for name in there.column_names if name in diverged])
+    for name in own.column_names[1:]:
+        if name in there.column_names:
+            there = there.set_column(there.column_names.index(name), name, own[name])
+        else:
+            there = there.append_column(name, own[name])
+    return there
+
+
+def losses_of(outputs: Mapping[str, Any]) -> torch.Tensor:
+    """Losses of each image and contender, (B, contenders), of what evaluating a batch has given.
+
+    Args:
+        outputs: `Evaluated`, or `EvaluatedTogether`.
+    """
+    losses: torch.Tensor = outputs["losses"] if "losses" in outputs else outputs["loss"].unsqueeze(1)
+    return losses.detach()
 
 
 def _task(module: pytorch_lightning.LightningModule) -> str:
@@ -152,10 +184,11 @@ def _task(module: pytorch_lightning.LightningModule) -> str:
     return module.task.name
 
 
-def _table(keys: list[str], contender: str, losses: np.ndarray[Any, Any]) -> "pa.Table":
+def _table(keys: list[str], contenders: Sequence[str], losses: np.ndarray[Any, Any]) -> "pa.Table":
     import pyarrow as pa
 
-    return pa.table({IMAGE: pa.array(keys, pa.string()), contender: pa.array(losses, pa.float64())})
+    columns = {name: pa.array(losses[:, n], pa.float64()) for n, name in enumerate(contenders)}
+    return pa.table({IMAGE: pa.array(keys, pa.string()), **columns})
 
 
 def _read(path: Path) -> "pa.Table":

@@ -73,6 +73,10 @@ class TaskModule(pytorch_lightning.LightningModule):
         parts: Parts = batch[self.task.name]
         return parts
 
+    def network_input(self, batch: dict[str, Any]) -> Tensor:
+        """What of a batch the network is given."""
+        return self.parts(batch)["input"]
+
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> Evaluated:
         """Judge a batch."""
         return self._evaluated(batch, "val")
@@ -123,7 +127,7 @@ class TaskModule(pytorch_lightning.LightningModule):
 
     def _judged(self, batch: dict[str, Any]) -> Evaluated:
         parts = self.parts(batch)
-        output = self(parts["input"])
+        output = self(self.network_input(batch))
         losses = self.evaluation_loss(output, parts["target"], parts.get("mask"))
         return {"key": batch["key"], "loss": losses, "output": output.float()}
 

@@ -166,6 +166,11 @@ class TaskNetwork(TaskModule):
         return network, judge
 
 
+def is_bounded(task: Task) -> bool:
+    """Whether outputs per pixel lie within (-1, 1); else they are logits."""
+    return not isinstance(task.loss, CrossEntropy | SoftCrossEntropy)
+
+
 def _network(
     task: Task,
     size: int,
@@ -179,10 +184,11 @@ def _network(
     side = Encoder.representation_side(task.input_size(size))
     channels = encoder.channels * pictures
     if isinstance(task.output, Pixels):
-        bounded = not isinstance(task.loss, CrossEntropy | SoftCrossEntropy)  # else they are logits
         return TaskNet(
             encoder,
-            PixelDecoder(task.output.channels, channels, decoder_width, bounded, task.output.size_divisor),
+            PixelDecoder(
+                task.output.channels, channels, decoder_width, is_bounded(task), task.output.size_divisor
+            ),
         )
     vector = task.output
     return TaskNet(

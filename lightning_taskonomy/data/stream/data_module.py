@@ -41,6 +41,8 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
         train_split: the split to learn from; transfers learn from `val`.
         train_samples: how many of its samples, the first ones, buildings being mixed; partners too are taken
             from these. By default all.
+        val_samples: how many to validate on; where `val` is learned from, those that follow the learned ones.
+        test_samples: how many to test on.
     """
 
     def __init__(
@@ -55,10 +57,14 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
         statistics: Literal["taskonomy", "own"] = "taskonomy",
         train_split: Literal["train", "val", "test"] = "train",
         train_samples: int | None = None,
+        val_samples: int | None = None,
+        test_samples: int | None = None,
     ) -> None:
         super().__init__()
-        if train_samples is not None and train_samples < 1:
-            raise InputError(f"train_samples: expected at least 1, found {train_samples}")
+        numbers = {"train_samples": train_samples, "val_samples": val_samples, "test_samples": test_samples}
+        for name, number in numbers.items():
+            if number is not None and number < 1:
+                raise InputError(f"{name}: expected at least 1, found {number}")
         if not tasks:
             raise InputError("tasks: expected at least one task")
         if workers < 0:
@@ -66,10 +72,12 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
         self.shards, self.size, self.batch_size = str(shards), size, batch_size
         self.tasks = [task_named(name) for name in tasks]
         self.workers, self.seed, self.broken_share = workers, seed, broken_share
-        self.train_split, self.train_samples = train_split, train_samples
+        self.train_split = train_split
+        self.train_samples, self.val_samples, self.test_samples = train_samples, val_samples, test_samples
         self._to_measure = statistics == "own"
         self._learned_from: PlannedLoader | None = None
         self._resumed_at: dict[str, Any] | None = None
+        self._loaders: list[PlannedLoader] = []
 
     def setup(self, stage: str) -> None:
         """Measure what the tasks need to know of the data set."""
@@ -98,16 +106,22 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
         self._resumed_at = state_dict.get("train")
 
     def val_dataloader(self) -> PlannedLoader:
-        """Every sample of the validation split once."""
-        return self.loader("val", shuffled=False)
+        """Every validated sample once."""
+        return self.loader("val", shuffled=False, within=self.validated)
 
     def test_dataloader(self) -> PlannedLoader:
-        """Every sample of the test split once."""
-        return self.loader("test", shuffled=False)
+        """Every tested sample once."""
+        return self.loader("test", shuffled=False, within=Span(0, self.test_samples))
 
     def predict_dataloader(self) -> PlannedLoader:
-        """The test split."""
-        return self.loader("test", shuffled=False)
+        """As for testing."""
+        return self.test_dataloader()
+
+    @property
+    def validated(self) -> Span:
+        """The samples of `val` that are validated on."""
+        learned = self.train_samples or 0 if self.train_split == "val" else 0
+        return Span(learned, None if self.val_samples is None else learned + self.val_samples)
 
     def loader(
         self,
@@ -143,6 +157,10 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
                 f"{self.shards}/{split}: no sample has all of {', '.join(examples.shards.domains)}"
             )
         asked = len(range(len(eligible))[slice(*within)])
+        if asked == 0:
+            raise InputError(
+                f"{self.shards}/{split}: it has {len(eligible)} samples, none from {within.first} on"
+            )
         if len(places) < asked:
             log.warning(
                 "%s: %d of %d samples lack a label or a view that %s needs: left out",
@@ -154,7 +172,15 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
         samples = _per_shard(examples.shards.index.samples.tolist(), eligible)
         plan = EpochPlan(samples, self.batch_size, world, self.seed, shuffled)
         packed = trainer is not None and trainer.strategy.root_device.type != "cpu"
-        return PlannedLoader(examples, plan, places, rank, self.workers, self.broken_share, packed)
+        loader = PlannedLoader(examples, plan, places, rank, self.workers, self.broken_share, packed)
+        self._loaders.append(loader)
+        return loader
+
+    def teardown(self, stage: str) -> None:
+        """End the worker processes."""
+        for loader in self._loaders:
+            loader.close()
+        self._loaders.clear()
 
     def on_after_batch_transfer(self, batch: Batch | PackedBatch, dataloader_idx: int) -> Batch:
         """Scale the numbers of a batch that has arrived on a GPU as they are stored."""

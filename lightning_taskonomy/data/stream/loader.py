@@ -158,12 +158,18 @@ class PlannedLoader:
             self._loader = self._started(epoch, wanted)
         slots = len(self._slots) if self._slots is not None else 1
         self._order.wanted = [(epoch, samples, number % slots) for number, samples in enumerate(wanted)]
-        for samples, (batch, broken) in zip(wanted, self._loader, strict=True):
-            self.broken.count(len(samples), broken)
-            self._done += 1
-            if batch is None:
-                raise InputError(f"a whole batch of {len(samples)} samples is broken; the last: {broken[-1]}")
-            yield self._handed_out(batch)
+        try:
+            for samples, (batch, broken) in zip(wanted, self._loader, strict=True):
+                self.broken.count(len(samples), broken)
+                self._done += 1
+                if batch is None:
+                    raise InputError(
+                        f"a whole batch of {len(samples)} samples is broken; the last: {broken[-1]}"
+                    )
+                yield self._handed_out(batch)
+        except InputError:
+            self.close()
+            raise
 
     def _handed_out(self, batch: LeftBatch | PackedBatch) -> Batch | PackedBatch:
         """The batch in memory of its own: its slot will be written to again."""
@@ -192,6 +198,13 @@ class PlannedLoader:
             persistent_workers=self.workers > 0,
             prefetch_factor=_AHEAD if self.workers > 0 else None,
         )
+
+    def close(self) -> None:
+        """End the worker processes; a further epoch starts others.
+
+        Left to the garbage collector they take ten seconds: it closes their queues before they are told.
+        """
+        self._loader, self._slots = None, None
 
     def state_dict(self) -> dict[str, Any]:
         """The position: what has been handed out in the running epoch."""

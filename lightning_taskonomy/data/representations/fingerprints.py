@@ -1,0 +1,80 @@
+"""Fingerprints: whether an encoder's weights, and the pictures that it was given, are still the same."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lightning_taskonomy.data.shards.index import LABELS, PICTURE_DOMAINS
+from lightning_taskonomy.data.stream.partners import Span
+from lightning_taskonomy.data.stream.reading import ShardSet
+from lightning_taskonomy.errors import InputError
+
+
+def of_weights(state_dict: Mapping[str, Tensor]) -> str:
+    """Fingerprint of weights, wherever and in whatever order of memory they lie.
+
+    Args:
+        state_dict: of the encoder.
+
+    Returns:
+        SHA-256 over names, types, shapes and values, in the order of names.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(state_dict):
+        tensor = state_dict[name].detach().cpu().contiguous()
+        _add(digest, name, str(tensor.dtype), list(tensor.shape))
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def of_data(shards: str, split: str, domains: Sequence[str], span: Span, size: int) -> str:
+    """Fingerprint of the pictures and labels of some samples, wherever their folder lies.
+
+    Only the split's index is read: it has the SHA-256 of every file.
+
+    Args:
+        shards: the packed folder, as the DataModule takes it.
+        split: `train`, `val` or `test`.
+        domains: those that are read.
+        span: the samples.
+        size: pixels per side.
+
+    Raises:
+        InputError: not a packed split, or it does not have those samples.
+    """
+    index = ShardSet(shards, split, tuple(domains)).index
+    places = covered(span, len(index.keys), f"{shards}/{split}")
+    folders = sorted({name if name in PICTURE_DOMAINS else LABELS for name in domains})
+    touched = np.unique(index.shard[places.start : places.stop]).tolist()
+    digest = hashlib.sha256()
+    _add(digest, split, sorted(domains), [places.start, places.stop], size)
+    for shard in touched:
+        _add(digest, int(index.samples[shard]), *(index.sha256[shard].get(folder) for folder in folders))
+    digest.update("\n".join(index.keys[places.start : places.stop]).encode())
+    return digest.hexdigest()
+
+
+def covered(span: Span, samples: int, split: str) -> range:
+    """The places of a span in a split of so many samples.
+
+    Args:
+        span: of samples; its end may be left open.
+        samples: how many the split has.
+        split: what a message calls it.
+
+    Raises:
+        InputError: the span is empty, or there are not that many samples.
+    """
+    end = samples if span.end is None else span.end
+    if not 0 <= span.first < end <= samples:
+        raise InputError(f"{split}: expected a span of its {samples} samples, found {span.first} to {end}")
+    return range(span.first, end)
+
+
+def _add(digest: "hashlib._Hash", *values: object) -> None:
+    """Add values so that no others give the same bytes."""
+    digest.update(json.dumps(values).encode() + b"\n")

@@ -1,0 +1,86 @@
+"""What jobs cost: floating-point operations, counted without computing, and how fast they go here."""
+
+import time
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from lightning_taskonomy.nn import Encoder
+from lightning_taskonomy.pipeline.networks import task_network
+from lightning_taskonomy.pipeline.records import Record
+from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
+from lightning_taskonomy.training.readout_network import REPRESENTATION_CHANNELS, readout_network
+
+TRAINED = 3.0
+"""Operations of a training step in forward passes: the backward pass takes two more."""
+_PROBED_SECONDS = 1.0
+
+
+def operations(network: nn.Module, *shape: int) -> float:
+    """Operations of a forward pass for one example, counted on the meta device; the network goes there.
+
+    Args:
+        network: to be counted.
+        shape: of its input, without the batch.
+    """
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.to("meta").eval()(torch.empty(1, *shape, device="meta"))
+    return float(counter.get_total_flops())
+
+
+def network_operations(settings: PipelineSettings, name: str) -> float:
+    """Of a forward pass of one example through a task's network."""
+    task = settings.by_name[name]
+    side = task.input_size(settings.size)
+    pictures = task.pictures or task.views
+    return operations(task_network(settings, name).network, pictures, task.input_channels, side, side)
+
+
+def encoder_operations(settings: PipelineSettings, source: str) -> float:
+    """Of a forward pass of one picture through an encoder."""
+    channels = 3 if source == RANDOM else settings.by_name[source].input_channels
+    encoder = Encoder(channels, settings.network.width, settings.network.blocks)
+    return operations(encoder, channels, settings.size, settings.size)
+
+
+def readout_operations(settings: PipelineSettings, target: str, order: int) -> float:
+    """Of a forward pass of one example through a readout."""
+    task = settings.by_name[target]
+    readout = readout_network(task, order, settings.readout_size, settings.seed)
+    side = Encoder.representation_side(settings.size)
+    return operations(readout, order * task.views * REPRESENTATION_CHANNELS, side, side)
+
+
+def measured_rate(settings: PipelineSettings, finished: Iterable[Record] = ()) -> float:
+    """Operations per second on this machine: of the jobs that have finished, else of a few training steps.
+
+    Args:
+        settings: of the run.
+        finished: records of jobs.
+    """
+    records = [record for record in finished if record.operations > 0 and record.seconds > 0]
+    if records:
+        return sum(record.operations for record in records) / sum(record.seconds for record in records)
+    on_gpu = torch.cuda.is_available() and settings.machine.accelerator != "cpu"
+    device = torch.device("cuda" if on_gpu else "cpu")
+    of = settings.network
+    encoder = Encoder(3, of.width, of.blocks).to(device)
+    batch = torch.zeros(
+        min(of.batch_size, 4 if device.type == "cpu" else 32), 3, settings.size, settings.size
+    )
+    batch = batch.to(device)
+
+    def step() -> None:
+        encoder(batch).sum().backward()
+        if on_gpu:
+            torch.cuda.synchronize()
+
+    step()
+    start, steps = time.perf_counter(), 0
+    while time.perf_counter() - start < _PROBED_SECONDS:
+        step()
+        steps += 1
+    seconds = time.perf_counter() - start
+    return TRAINED * encoder_operations(settings, RANDOM) * len(batch) * steps / seconds

@@ -1,0 +1,34 @@
+"""Experiments on the transfers: other amounts of data, other readouts, and how far affinities move."""
+
+from pathlib import Path
+
+from lightning_taskonomy.pipeline.loss_tables import hold_tournaments, losses_of_transfers, with_special
+from lightning_taskonomy.pipeline.networks import train_from_scratch
+from lightning_taskonomy.pipeline.records import fingerprint_of_file
+from lightning_taskonomy.pipeline.settings import PipelineSettings
+from lightning_taskonomy.pipeline.stores import stores_folder
+from lightning_taskonomy.pipeline.transfers import TransferFiles, first_order, trained_transfers
+from lightning_taskonomy.taxonomy import Transfers
+from lightning_taskonomy.taxonomy.sensitivity import Sensitivity
+
+
+def folder_of(settings: PipelineSettings, name: str) -> Path:
+    """Of an experiment."""
+    return settings.root / "experiments" / name
+
+
+def run_experiment(settings: PipelineSettings, name: str) -> str:
+    """Train the first-order transfers under other settings and compare the affinities with the run's own."""
+    root, changed = folder_of(settings, name), settings.under(settings.experiments[name])
+    tables = []
+    for target in settings.target_names:
+        files = TransferFiles(changed, target, root, stores_folder(settings))
+        trained_transfers(files, first_order(changed))
+        scratch = train_from_scratch(changed, target, root / "baselines" / target)
+        full = settings.root / "networks" / target / "losses" / f"{target}.parquet"
+        whole = with_special(losses_of_transfers(files, first_order(changed)), [full, scratch])
+        tables.append(whole.write_parquet(root / "losses"))
+    transfers = hold_tournaments(tables, root / "transfers.csv")
+    first = Transfers.read_csv(settings.root / "transfers.csv")
+    Sensitivity.of({"run": first, name: transfers}, [settings.budget], max_order=1).save_tables(root)
+    return fingerprint_of_file(root / "correlations.csv")

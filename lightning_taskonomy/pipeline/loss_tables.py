@@ -1,0 +1,109 @@
+"""Jobs that turn what contenders have left into loss tables, rankings and the table of transfers."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.pipeline.higher_order import HigherOrderPlan
+from lightning_taskonomy.pipeline.networks import AVERAGE
+from lightning_taskonomy.pipeline.records import fingerprint_of_file
+from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
+from lightning_taskonomy.pipeline.transfers import TransferFiles, first_order
+from lightning_taskonomy.taxonomy.losses import IMAGE, LossTable
+from lightning_taskonomy.taxonomy.tournament import Tournament
+from lightning_taskonomy.taxonomy.transfers import SCRATCH, Transfers
+
+log = logging.getLogger(__name__)
+
+
+def plan_file(settings: PipelineSettings, target: str) -> Path:
+    """The plan of a target's transfers of higher order."""
+    return settings.root / "higher_order" / f"{target}.csv"
+
+
+def rank_sources(settings: PipelineSettings, target: str, estimated_seconds: float | None) -> str:
+    """Rank a target's sources by the tournament among its first-order transfers; plan the higher orders."""
+    files = TransferFiles.of(settings, target)
+    table = losses_of_transfers(
+        files, [name for name in first_order(settings) if name not in (RANDOM, target)]
+    )
+    tournament = Tournament.from_losses(table)
+    order = np.argsort(-tournament.affinities(), kind="stable")
+    ranked = [tournament.contenders[place] for place in order]
+    plan = HigherOrderPlan.of(target, ranked, settings.transfer, estimated_seconds)
+    path = plan_file(settings, target)
+    plan.write(path)
+    return "+".join(plan.transfers)
+
+
+def write_loss_table(settings: PipelineSettings, target: str) -> str:
+    """The loss table of a target: the special contenders, and every transfer that has not diverged."""
+    plan = HigherOrderPlan.read(plan_file(settings, target), target)
+    files = TransferFiles.of(settings, target)
+    special = (
+        settings.root / "networks" / target / "losses",
+        settings.root / "baselines" / target / AVERAGE / "losses",
+        settings.root / "baselines" / target / SCRATCH / "losses",
+    )
+    transfers = losses_of_transfers(files, [*first_order(settings), *plan.transfers])
+    table = with_special(transfers, [folder / f"{target}.parquet" for folder in special])
+    return fingerprint_of_file(table.write_parquet(settings.root / "losses"))
+
+
+def hold_tournaments(tables: Sequence[Path], out: Path) -> Transfers:
+    """The table of transfers from loss tables."""
+    rows = [
+        transfer
+        for path in tables
+        for transfer in Tournament.from_losses(LossTable.read_parquet(path)).transfers()
+    ]
+    transfers = Transfers(tuple(rows), origin=str(out))
+    transfers.write_csv(out)
+    return transfers
+
+
+def losses_of_transfers(files: TransferFiles, transfers: Sequence[str]) -> LossTable:
+    """The losses of some transfers side by side; those that have diverged are named and left out."""
+    columns, names, images = [], [], None
+    for name in transfers:
+        read = files.read(name)
+        if read.diverged_at is not None:
+            log.warning("%s from %s: diverged at step %d: left out", files.target, name, read.diverged_at)
+            continue
+        if images is not None and read.images != images:
+            raise InputError(f"{files.path(name)}: expected the images of the other transfers")
+        images = read.images
+        names.append(name)
+        columns.append(read.losses)
+    if images is None:
+        raise InputError(f"target {files.target}: every transfer has diverged; lower the learning rate")
+    return LossTable.from_arrays(files.target, images, names, np.stack(columns, axis=1))
+
+
+def with_special(transfers: LossTable, paths: Sequence[Path]) -> LossTable:
+    """A table with the special contenders of some files before its own.
+
+    Raises:
+        InputError: a file cannot be read, or has other images.
+    """
+    blocks = list(transfers.blocks())
+    images = [key for keys, _ in blocks for key in keys]
+    contenders, columns = [], []
+    for path in paths:
+        try:
+            with parquet.ParquetFile(path) as file:
+                table = file.read()
+            if table[IMAGE].to_pylist() != images:
+                raise InputError(f"{path}: expected the images of the transfers to {transfers.target}")
+        except (OSError, pa.ArrowException, KeyError) as error:
+            raise InputError(f"{path}: expected the losses of a contender ({error})") from error
+        for name in table.column_names[1:]:
+            contenders.append(name)
+            columns.append(table[name].to_numpy())
+    whole = np.column_stack([*columns, np.concatenate([losses for _, losses in blocks])])
+    return LossTable.from_arrays(transfers.target, images, [*contenders, *transfers.contenders], whole)

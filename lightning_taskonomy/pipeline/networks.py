@@ -1,0 +1,207 @@
+"""Jobs of step I and the baselines: task networks, the best constants, networks from scratch."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from lightning_taskonomy.data import TaskonomyDataModule
+from lightning_taskonomy.data.representations.fingerprints import of_weights
+from lightning_taskonomy.data.stream.reading import ShardSet
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.nn import Encoder
+from lightning_taskonomy.output import whole_file
+from lightning_taskonomy.pipeline.records import fingerprint_of_file
+from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
+from lightning_taskonomy.pipeline.trainer_runs import fit_and_test
+from lightning_taskonomy.taxonomy.transfers import SCRATCH, SELF
+from lightning_taskonomy.training.constant_guess import ConstantGuess
+from lightning_taskonomy.training.finite import StopOnNan
+from lightning_taskonomy.training.task_network import TaskNetwork
+
+AVERAGE = "average"
+_SETTLING_BATCHES = 50
+
+
+def task_network(settings: PipelineSettings, task: str) -> TaskNetwork:
+    """The network of a task with fresh weights."""
+    of = settings.network
+    torch.manual_seed(settings.seed)
+    return TaskNetwork(
+        settings.spelled[task],
+        settings.size,
+        of.width,
+        of.blocks,
+        of.decoder_width,
+        of.hidden,
+        learning_rate=of.learning_rate,
+        drop_after=of.drop_after,
+        weight_decay=of.weight_decay,
+        adversarial_after=of.adversarial_after,
+    )
+
+
+def own_weights_file(settings: PipelineSettings, task: str) -> Path:
+    """Where the network of a task that is trained here is."""
+    return settings.root / "networks" / task / "weights.safetensors"
+
+
+def train_network(settings: PipelineSettings, task: str) -> str:
+    """Train a task's network on the training split (step I), and judge it as the contender `self`."""
+    folder = settings.root / "networks" / task
+    data = _data(
+        settings, task, batch_size=settings.network.batch_size, train_samples=settings.network.samples
+    )
+    module = task_network(settings, task)
+    tested = task in settings.target_names
+    fit_and_test(
+        settings,
+        module,
+        data,
+        folder,
+        epochs=settings.network.epochs,
+        contender=SELF,
+        callbacks=[StopOnNan()],
+        best=True,
+        tested=tested,
+    )
+    write_weights(own_weights_file(settings, task), module.network.state_dict(), task, settings.size)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return of_weights(module.network.state_dict())
+
+
+def train_baselines(settings: PipelineSettings, target: str) -> str:
+    """The best constant guess, and a network trained from scratch on the transfers' small set."""
+    root = settings.root / "baselines" / target
+    data = _data(settings, target, batch_size=settings.network.batch_size)
+    guess = ConstantGuess(settings.spelled[target], settings.size)
+    fit_and_test(settings, guess, data, root / AVERAGE, epochs=1, contender=AVERAGE)
+    shutil.rmtree(root / AVERAGE / "checkpoints", ignore_errors=True)
+    return fingerprint_of_file(train_from_scratch(settings, target, root / SCRATCH))
+
+
+def train_from_scratch(settings: PipelineSettings, target: str, folder: Path) -> Path:
+    """A whole network trained on what transfers learn from: what gain is measured against.
+
+    Returns:
+        Its loss table.
+    """
+    losses = fit_and_test(
+        settings,
+        task_network(settings, target),
+        small_set(settings, target),
+        folder,
+        epochs=settings.transfer.whole_epochs,
+        contender=SCRATCH,
+        callbacks=[StopOnNan()],
+        **watching(settings),
+    )
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return losses / f"{target}.parquet"
+
+
+def small_set(settings: PipelineSettings, target: str) -> TaskonomyDataModule:
+    """What transfers of a target learn from, and what they are judged on."""
+    of = settings.transfer
+    return _data(
+        settings,
+        target,
+        batch_size=of.batch_size,
+        train_split="val",
+        train_samples=of.samples,
+        val_samples=max(of.watched, 1),
+    )
+
+
+def watching(settings: PipelineSettings) -> dict[str, Any]:
+    """The trainer's options for validating on the samples that are watched, if there are any."""
+    if settings.transfer.watched == 0 or samples_of(settings, "val") <= settings.transfer.samples:
+        return {"limit_val_batches": 0}
+    return {"check_val_every_n_epoch": settings.transfer.validate_every}
+
+
+def samples_of(settings: PipelineSettings, split: str) -> int:
+    """How many samples a split has."""
+    return len(ShardSet(settings.shards, split, ("rgb",)).index.keys)
+
+
+def _data(settings: PipelineSettings, task: str, **options: object) -> TaskonomyDataModule:
+    return TaskonomyDataModule(
+        settings.shards,
+        [settings.spelled[task]],
+        settings.size,
+        workers=settings.machine.workers,
+        seed=settings.seed,
+        statistics=settings.statistics,
+        test_samples=settings.test_samples,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def trained_encoder(settings: PipelineSettings, source: str) -> Encoder:
+    """The encoder of a source with its weights.
+
+    Raises:
+        InputError: its weights are absent, or those of another network.
+    """
+    given = settings.weights.get(source)
+    path = own_weights_file(settings, source) if given is None else Path(given)
+    weights = {
+        name.removeprefix("encoder."): values
+        for name, values in read_weights(path).items()
+        if name.startswith("encoder.")
+    }
+    encoder = task_network(settings, source).network.encoder
+    try:
+        encoder.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: not the weights of this run's encoder of {source} ({reason})") from error
+    return encoder
+
+
+def random_encoder(settings: PipelineSettings) -> Encoder:
+    """An encoder without training: only its normalisation has seen pictures, so that its scale is sound."""
+    of = settings.network
+    torch.manual_seed(settings.seed)
+    encoder = Encoder(width=of.width, blocks=of.blocks)
+    data = TaskonomyDataModule(
+        settings.shards, ["autoencoder"], settings.size, of.batch_size, workers=0, seed=settings.seed
+    )
+    loader = data.loader("train", shuffled=True)
+    encoder.train()
+    with torch.no_grad():
+        for _, batch in zip(range(_SETTLING_BATCHES), loader, strict=False):
+            encoder(batch["autoencoder"]["input"][:, 0])
+    return encoder.eval()
+
+
+def encoder_of(settings: PipelineSettings, source: str) -> Encoder:
+    """The encoder of a source, or the random one."""
+    return random_encoder(settings) if source == RANDOM else trained_encoder(settings, source)
+
+
+def write_weights(path: Path, weights: dict[str, Tensor], task: str, size: int) -> None:
+    """Write weights as safetensors, with what they are for."""
+    content = {name: values.contiguous().cpu() for name, values in weights.items()}
+    about = {"about": json.dumps({"task": task, "size": size})}
+    with whole_file(path) as temporary:
+        save_file(content, temporary, metadata=about)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Weights of a safetensors file.
+
+    Raises:
+        InputError: no such file, or not one.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: cannot read these weights ({error})") from error

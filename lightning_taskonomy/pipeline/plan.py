@@ -1,0 +1,283 @@
+"""The plan of a run: its jobs, what each needs, what its result depends on, and what it costs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from lightning_taskonomy.data.representations.fingerprints import of_data
+from lightning_taskonomy.data.stream.partners import Span, needed_domains
+from lightning_taskonomy.pipeline import cost, experiments, loss_tables, networks, stores, transfers
+from lightning_taskonomy.pipeline.higher_order import HigherOrderPlan
+from lightning_taskonomy.pipeline.records import Record, Records, fingerprint, fingerprint_of_file
+from lightning_taskonomy.pipeline.results import write_results
+from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
+from lightning_taskonomy.pipeline.transfers import TransferFiles, first_order
+from lightning_taskonomy.tasks.task import Task
+from lightning_taskonomy.taxonomy.transfers import SCRATCH
+
+
+@dataclass(frozen=True)
+class Job:
+    """One step of a run, done whole or again.
+
+    Attributes:
+        name: `<kind>/<task>`.
+        needs: names of the jobs that must have finished.
+        about: what its result depends on beside those, as plain values.
+        work: does it; gives the fingerprint of the result.
+        outputs: files without which it has not been done.
+        operations: floating-point operations, estimated.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    about: Callable[[], Mapping[str, Any]]
+    work: Callable[[], str]
+    outputs: tuple[Path, ...]
+    operations: float = 0.0
+
+    @property
+    def kind(self) -> str:
+        """What it does, whatever the task."""
+        return self.name.split("/")[0]
+
+
+class Plan:
+    """The jobs of a run, each after those that it needs.
+
+    Args:
+        settings: of the run.
+    """
+
+    def __init__(self, settings: PipelineSettings) -> None:
+        self.settings, self.records = settings, Records(settings.root)
+
+    @cached_property
+    def jobs(self) -> dict[str, Job]:
+        """All jobs by name, in an order in which they can be done."""
+        settings = self.settings
+        targets, sources = settings.target_names, [*settings.source_names, RANDOM]
+        trained = [name for name in settings.by_name if name in targets or name not in settings.weights]
+        jobs = [
+            *map(self._network, trained),
+            *map(self._baselines, targets),
+            *map(self._store, sources),
+            *map(self._first_order, targets),
+            *map(self._ranking, targets),
+            *map(self._higher_order, targets),
+            *map(self._losses, targets),
+            self._results(),
+            *(self._experiment(name) for name in settings.experiments),
+        ]
+        return {job.name: job for job in jobs}
+
+    def inputs(self, job: Job) -> str | None:
+        """Fingerprint of all that a job's result depends on; None while a job that it needs is not done."""
+        results = {}
+        for name in job.needs:
+            record = self.current(self.jobs[name])
+            if record is None:
+                return None
+            results[name] = record.result
+        return fingerprint({"about": job.about(), "needs": results})
+
+    def current(self, job: Job) -> Record | None:
+        """The record of a job that has been done and whose inputs are unchanged; else None."""
+        if job.name not in self._current:
+            record = self.records.read(job.name)
+            holds = record is not None and all(path.exists() for path in job.outputs)
+            if not holds or record is None or record.inputs != self.inputs(job):
+                return None
+            self._current[job.name] = record
+        return self._current[job.name]
+
+    def finished(self, job: Job, record: Record) -> None:
+        """Note that a job has been done."""
+        self.records.write(job.name, record)
+        self._current[job.name] = record
+
+    @cached_property
+    def _current(self) -> dict[str, Record]:
+        return {}
+
+    def _network(self, task: str) -> Job:
+        settings, of = self.settings, self.settings.network
+        judged = task in settings.target_names
+        pictures = of.samples or networks.samples_of(settings, "train")
+
+        def about() -> Mapping[str, Any]:
+            splits = ("train", "val", "test") if judged else ("train", "val")
+            return {**self._about_task(task, splits), "network": asdict(of)}
+
+        return Job(
+            f"network/{task}",
+            (),
+            about,
+            partial(networks.train_network, settings, task),
+            (networks.own_weights_file(settings, task),),
+            cost.TRAINED * cost.network_operations(settings, task) * pictures * of.epochs,
+        )
+
+    def _baselines(self, target: str) -> Job:
+        settings, of = self.settings, self.settings.transfer
+
+        def about() -> Mapping[str, Any]:
+            training = [min(of.samples, networks.samples_of(settings, "val")), of.whole_epochs, of.batch_size]
+            return {
+                **self._about_task(target, ("train", "val", "test")),
+                "network": asdict(settings.network),
+                "small": training,
+            }
+
+        folder = settings.root / "baselines" / target
+        table = Path("losses") / f"{target}.parquet"
+        return Job(
+            f"baselines/{target}",
+            (),
+            about,
+            partial(networks.train_baselines, settings, target),
+            tuple(folder / name / table for name in (networks.AVERAGE, SCRATCH)),
+            cost.TRAINED * cost.network_operations(settings, target) * self._learned,
+        )
+
+    def _store(self, source: str) -> Job:
+        settings = self.settings
+        given = source in settings.weights
+        needs = () if given or source == RANDOM else (f"network/{source}",)
+
+        def about() -> Mapping[str, Any]:
+            spans = stores.spans(settings)
+            return {
+                "pictures": {
+                    split: of_data(settings.shards, split, ("rgb",), span, settings.size)
+                    for split, span in spans.items()
+                },
+                "weights": fingerprint_of_file(Path(settings.weights[source])) if given else None,
+                "random": [asdict(settings.network), settings.seed] if source == RANDOM else None,
+            }
+
+        pictures = sum(span.end or 0 for span in stores.spans(settings).values())
+        folder = stores.stores_folder(settings) / source
+        return Job(
+            f"store/{source}",
+            needs,
+            about,
+            partial(stores.make_stores, settings, source),
+            tuple(folder / split / "index.json" for split in ("val", "test")),
+            cost.encoder_operations(settings, source) * pictures,
+        )
+
+    def _first_order(self, target: str) -> Job:
+        settings = self.settings
+        files, names = TransferFiles.of(settings, target), first_order(settings)
+        return Job(
+            f"first_order/{target}",
+            tuple(f"store/{name}" for name in names),
+            lambda: {"transfers": names, **files.common_inputs},
+            partial(transfers.trained_transfers, files, names),
+            tuple(map(files.path, names)),
+            cost.TRAINED * cost.readout_operations(settings, target, 1) * len(names) * self._learned,
+        )
+
+    def _ranking(self, target: str) -> Job:
+        settings = self.settings
+        first = f"first_order/{target}"
+
+        def rank() -> str:
+            record = self.records.read(first)
+            seconds = None if record is None else record.seconds / len(first_order(settings))
+            return loss_tables.rank_sources(settings, target, seconds)
+
+        return Job(
+            f"ranking/{target}",
+            (first,),
+            lambda: {"transfer": asdict(settings.transfer)},
+            rank,
+            (loss_tables.plan_file(settings, target),),
+        )
+
+    def _higher_order(self, target: str) -> Job:
+        settings = self.settings
+        files = TransferFiles.of(settings, target)
+        ranked = [name for name in settings.source_names if name != target]
+        orders = [
+            name.count("+") + 1
+            for name in HigherOrderPlan.of(target, ranked, settings.transfer, None).transfers
+        ]
+        forward = {order: cost.readout_operations(settings, target, order) for order in set(orders)}
+
+        def train() -> str:
+            plan = HigherOrderPlan.read(loss_tables.plan_file(settings, target), target)
+            return transfers.trained_transfers(files, plan.transfers)
+
+        return Job(
+            f"higher_order/{target}",
+            (f"ranking/{target}", *(f"store/{name}" for name in settings.source_names)),
+            lambda: files.common_inputs,
+            train,
+            (),
+            cost.TRAINED * sum(forward[order] for order in orders) * self._learned,
+        )
+
+    def _losses(self, target: str) -> Job:
+        settings = self.settings
+        needs = (f"{kind}/{target}" for kind in ("network", "baselines", "first_order", "higher_order"))
+        return Job(
+            f"losses/{target}",
+            tuple(needs),
+            dict,
+            partial(loss_tables.write_loss_table, settings, target),
+            (settings.root / "losses" / f"{target}.parquet",),
+        )
+
+    def _results(self) -> Job:
+        settings = self.settings
+        return Job(
+            "results",
+            tuple(f"losses/{target}" for target in settings.target_names),
+            lambda: {"program": asdict(settings.program), "sources": settings.source_names},
+            partial(write_results, settings),
+            (settings.root / "taxonomy" / "taxonomy.json", settings.root / "summary.md"),
+        )
+
+    def _experiment(self, name: str) -> Job:
+        settings = self.settings
+        of = settings.experiments[name]
+        return Job(
+            f"experiment/{name}",
+            ("results", *(f"store/{source}" for source in first_order(settings))),
+            lambda: {"experiment": asdict(of), "transfer": asdict(settings.transfer)},
+            partial(experiments.run_experiment, settings, name),
+            (experiments.folder_of(settings, name) / "correlations.csv",),
+        )
+
+    @cached_property
+    def _learned(self) -> float:
+        """Examples that a readout learns from, over all epochs."""
+        of = self.settings.transfer
+        return min(of.samples, networks.samples_of(self.settings, "val")) * of.whole_epochs
+
+    def _about_task(self, name: str, splits: tuple[str, ...]) -> dict[str, Any]:
+        """The task and its data."""
+        settings, task = self.settings, self.settings.by_name[name]
+        return {
+            "task": name,
+            "defined": self._definition(name),
+            "size": settings.size,
+            "seed": settings.seed,
+            "statistics": settings.statistics,
+            "data": {split: self._data(task, split) for split in splits},
+        }
+
+    def _data(self, task: Task, split: str) -> str:
+        end = self.settings.test_samples if split == "test" else None
+        there = networks.samples_of(self.settings, split)
+        span = Span(0, there if end is None else min(end, there))
+        return of_data(self.settings.shards, split, needed_domains(task), span, self.settings.size)
+
+    def _definition(self, name: str) -> str | None:
+        """Fingerprint of the file that defines a task of one's own."""
+        path = Path(self.settings.spelled[name].rpartition(":")[0])
+        return fingerprint_of_file(path) if path.suffix == ".py" else None

@@ -1,0 +1,124 @@
+"""The last job: the taxonomy, the evidence for it, and a page of plain words that says what was found."""
+
+import logging
+import math
+from dataclasses import replace
+from pathlib import Path
+
+from lightning_taskonomy.output import write_csv, write_text
+from lightning_taskonomy.pipeline.loss_tables import hold_tournaments
+from lightning_taskonomy.pipeline.records import fingerprint_of_file
+from lightning_taskonomy.pipeline.settings import PipelineSettings
+from lightning_taskonomy.taxonomy import LossTable, Taxonomy, TaxonomyProblem, Transfers
+from lightning_taskonomy.taxonomy.affinity_matrix import AffinityMatrix
+from lightning_taskonomy.taxonomy.evaluation import Evaluation
+from lightning_taskonomy.taxonomy.figures.evaluation import save_evaluation_figures
+from lightning_taskonomy.taxonomy.figures.significance import draw_significance
+from lightning_taskonomy.taxonomy.figures.style import save_figure
+from lightning_taskonomy.taxonomy.program import InfeasibleBudgetError
+from lightning_taskonomy.taxonomy.significance import Measure, Significance
+
+log = logging.getLogger(__name__)
+_SUMMARISED: tuple[Measure, ...] = ("gain", "quality")
+GAIN_COLUMNS = ("target", "sources", "order", "affinity", "gain", "quality")
+
+
+def write_results(settings: PipelineSettings) -> str:
+    """From loss tables to the taxonomy, gains, evaluation, significance and `summary.md`."""
+    root = settings.root
+    tables = [root / "losses" / f"{target}.parquet" for target in settings.target_names]
+    transfers = hold_tournaments(tables, root / "transfers.csv")
+    problem = problem_of(settings, transfers)
+    taxonomy = _solved(problem)
+    taxonomy.save(root / "taxonomy")
+    rows = [(t.target, t.label, t.order, t.affinity, t.gain, t.quality) for t in taxonomy.transfers]
+    write_csv(root / "taxonomy" / "gains.csv", GAIN_COLUMNS, rows)
+    budgets = settings.program.budgets or list(range(1, len(settings.source_names) + 1))
+    evaluation = Evaluation.of(problem, budgets, settings.program.max_orders)
+    matrix = AffinityMatrix.from_transfers(transfers, [LossTable.read_parquet(path) for path in tables])
+    evaluation.save_tables(root / "evaluation")
+    save_evaluation_figures(evaluation, matrix, root / "evaluation")
+    feasible = [budget for budget in budgets if (problem.max_order, budget) in evaluation.taxonomies]
+    significance = Significance.of(problem, feasible, settings.program.draws, settings.seed)
+    significance.save_table(root / "evaluation" / "significance.csv")
+    save_figure(draw_significance(significance), root / "evaluation" / "significance")
+    write_text(root / "summary.md", summary(taxonomy, significance))
+    return fingerprint_of_file(root / "taxonomy" / "taxonomy.json")
+
+
+def problem_of(settings: PipelineSettings, transfers: Transfers) -> TaxonomyProblem:
+    """The boolean program of a run."""
+    program = settings.program
+    return TaxonomyProblem(
+        transfers,
+        settings.budget,
+        max(program.max_orders),
+        importance=settings.by_dictionary_name(program.importance),
+        cost=settings.by_dictionary_name(program.cost),
+        target_only=tuple(name for name in settings.target_names if name not in settings.source_names),
+    )
+
+
+def _solved(problem: TaxonomyProblem) -> Taxonomy:
+    """The taxonomy of the wanted budget, or of the least one that serves every target."""
+    try:
+        return problem.solve()
+    except InfeasibleBudgetError as error:
+        log.warning("%s; the taxonomy is that of %g", error, error.least_budget)
+        return replace(problem, budget=error.least_budget).solve()
+
+
+def summary(taxonomy: Taxonomy, significance: Significance) -> str:
+    """What was found, as Markdown."""
+    lines = [
+        "# Taxonomy",
+        "",
+        f"Label and train fully ({taxonomy.spent:g} of {taxonomy.budget:g} units of labels): "
+        f"**{', '.join(taxonomy.sources)}**. Transfer the rest as below.",
+        "",
+        "| target | from | gain | quality |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {t.target} | {'its own network' if t.is_self else t.label} | {_share(t.gain)} | "
+            f"{_share(t.quality)} |"
+            for t in taxonomy.transfers
+        ),
+        f"| mean | | {_share(taxonomy.mean_gain)} | {_share(taxonomy.mean_quality)} |",
+        "",
+        "Gain: share of test images on which it beats a network trained from scratch on the transfers' small "
+        "set. Quality: share on which it beats the fully supervised network; 0.5 is parity.",
+        "",
+        "## Against random taxonomies",
+        "",
+        "Random sets of sources that spend the same budget, with the best transfers that they allow.",
+        "",
+        "| budget | gain | random median | quality | random median |",
+        "| --- | --- | --- | --- | --- |",
+        *_random_rows(significance),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _random_rows(significance: Significance) -> list[str]:
+    rows = []
+    for place, budget in enumerate(significance.budgets):
+        cells = [
+            _share(float(value))
+            for measure in _SUMMARISED
+            for value in (
+                significance.computed[measure][place],
+                significance.percentiles(measure, [50])[0, place],
+            )
+        ]
+        rows.append(f"| {budget:g} | {' | '.join(cells)} |")
+    return rows
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def summary_file(settings: PipelineSettings) -> Path:
+    """The page of plain words."""
+    return settings.root / "summary.md"

@@ -1,0 +1,266 @@
+"""What a run of the whole pipeline is told: read from YAML, defaults as in the paper."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.nn.readout import Variant
+from lightning_taskonomy.tasks import task_named
+from lightning_taskonomy.tasks.task import Task
+from lightning_taskonomy.training.readout_network import ReadoutSize, epochs_for
+
+RANDOM = "random"
+"""The source that is an encoder without training."""
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """The task-specific networks (step I).
+
+    Attributes:
+        width: channels of the encoder's first layer.
+        blocks: of the encoder's four stages.
+        decoder_width: channels of the pixel decoder's first layer; readouts' decoders have the same.
+        hidden: width of the vector decoder's layers; by default each task's own.
+        learning_rate: of Adam; readouts have the same.
+        drop_after: steps after which the learning rate is a tenth.
+        weight_decay: of Adam.
+        adversarial_after: steps after which discriminators join; none leaves them out.
+        batch_size: samples per step.
+        epochs: over the training split.
+        samples: how many training samples; by default all.
+    """
+
+    width: int = 64
+    blocks: tuple[int, int, int, int] = (3, 4, 6, 3)
+    decoder_width: int = 1024
+    hidden: int | None = None
+    learning_rate: float = 1e-4
+    drop_after: int = 80_000
+    weight_decay: float = 2e-6
+    adversarial_after: int | None = 25_000
+    batch_size: int = 32
+    epochs: int = 30
+    samples: int | None = None
+
+
+@dataclass(frozen=True)
+class TransferSettings:
+    """The transfers (step II).
+
+    Attributes:
+        samples: of the validation split that readouts learn from.
+        watched: of the samples after those, how many are validated on meanwhile; 0 for none.
+        validate_every: epochs from one validation to the next.
+        epochs: by default as many as the paper trains on so many samples.
+        batch_size: samples per step.
+        variant: of readout and decoder.
+        drop_after: steps after which the learning rate is a tenth.
+        weight_decay: of Adam.
+        max_order: largest number of sources of a transfer.
+        best: how many of a target's best sources are combined in all ways.
+        combined_up_to: the order up to which they are; above, the best sources are taken, one set per order.
+        together: how many readouts are trained together; by default as many as fit into memory.
+        racing: stop readouts that are certain to lose.
+        keep_weights: write the readouts' weights too, not only their losses.
+    """
+
+    samples: int = 16_000
+    watched: int = 1_000
+    validate_every: int = 1
+    epochs: int | None = None
+    batch_size: int = 32
+    variant: Variant = "standard"
+    drop_after: int = 5_000
+    weight_decay: float = 1e-5
+    max_order: int = 5
+    best: int = 5
+    combined_up_to: int = 5
+    together: int | None = None
+    racing: bool = False
+    keep_weights: bool = True
+
+    @property
+    def whole_epochs(self) -> int:
+        """Over the samples."""
+        return self.epochs if self.epochs is not None else epochs_for(self.samples)
+
+
+@dataclass(frozen=True)
+class ProgramSettings:
+    """The boolean program (step IV) and the evidence.
+
+    Attributes:
+        budget: of the taxonomy that is written; by default a third of the tasks, rounded up.
+        budgets: of the evaluation; by default from 1 to the number of tasks.
+        max_orders: of the evaluation.
+        importance: weight of a target in the objective; 1 where not given.
+        cost: label cost of a task; 1 where not given.
+        draws: random taxonomies per budget for the significance.
+    """
+
+    budget: int | None = None
+    budgets: list[int] | None = None
+    max_orders: tuple[int, ...] = (1, 4)
+    importance: dict[str, float] = field(default_factory=dict)
+    cost: dict[str, float] = field(default_factory=dict)
+    draws: int = 1000
+
+
+@dataclass(frozen=True)
+class MachineSettings:
+    """What the jobs run on.
+
+    Attributes:
+        accelerator: cpu, gpu or auto, as Lightning's trainer takes it.
+        devices: how many.
+        precision: as Lightning's trainer takes it.
+        workers: processes that read and decode.
+        checkpoint_seconds: from one checkpoint of a running job to the next.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    workers: int = 2
+    checkpoint_seconds: int = 60
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Transfers once more under other settings, to see how far the affinities move.
+
+    Attributes:
+        samples: of the transfers, or as in the main run.
+        variant: of readout and decoder, or as in the main run.
+        transitive: instead, read each target through the readout of another one, s → t1 → t2.
+    """
+
+    samples: int | None = None
+    variant: Variant | None = None
+    transitive: bool = False
+
+
+@dataclass(frozen=True)
+class PipelineSettings:
+    """A run from packed images to a taxonomy.
+
+    Attributes:
+        shards: the packed images, as the DataModule takes them.
+        out: folder for everything that is written.
+        tasks: the dictionary of this run: names, or `FILE.py:NAME` for tasks of one's own.
+        targets: tasks to be solved; by default all that are not source-only.
+        sources: tasks that may be trained fully; by default all.
+        size: pixels per side of pictures.
+        seed: of everything random.
+        statistics: what vectors are standardised by: `taskonomy` or `own`, as the DataModule takes it.
+        test_samples: how many samples of the test split contenders are judged on; by default all.
+        weights: of encoders that are not trained here: files (safetensors) by task.
+        network: the task-specific networks.
+        transfer: the transfers.
+        program: the boolean program and the evidence.
+        machine: what the jobs run on.
+        experiments: by name, transfers once more under other settings.
+    """
+
+    shards: str
+    out: str
+    tasks: list[str]
+    targets: list[str] | None = None
+    sources: list[str] | None = None
+    size: int = 256
+    seed: int = 0
+    statistics: Literal["taskonomy", "own"] = "taskonomy"
+    test_samples: int | None = None
+    weights: dict[str, str] = field(default_factory=dict)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    transfer: TransferSettings = field(default_factory=TransferSettings)
+    program: ProgramSettings = field(default_factory=ProgramSettings)
+    machine: MachineSettings = field(default_factory=MachineSettings)
+    experiments: dict[str, Experiment] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """See that the names fit together before anything is done.
+
+        Raises:
+            InputError: names the key and what was expected.
+        """
+        if len(self.tasks) < 2:
+            raise InputError(f"tasks: expected at least two, found {len(self.tasks)}")
+        if self.size % 16:
+            raise InputError(f"size: expected a multiple of 16 pixels, found {self.size}")
+        for key, chosen in (
+            ("targets", self.targets or ()),
+            ("sources", self.sources or ()),
+            ("weights", self.weights),
+            ("program.importance", self.program.importance),
+            ("program.cost", self.program.cost),
+        ):
+            self._require_tasks(key, chosen)
+        if not self.target_names or not self.source_names:
+            raise InputError("tasks: expected at least one target and one source")
+        for key in ("samples", "best", "batch_size", "max_order", "validate_every"):
+            number = getattr(self.transfer, key)
+            if number < 1:
+                raise InputError(f"transfer.{key}: expected at least 1, found {number}")
+
+    def _require_tasks(self, key: str, chosen: Iterable[str]) -> None:
+        for name in self._named(chosen):
+            if name not in self.by_name:
+                raise InputError(f"{key}: {name} is not among tasks ({', '.join(self.by_name)})")
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Task]:
+        """All tasks by their names in the dictionary."""
+        return {task.name: task for task in map(task_named, self.tasks)}
+
+    @cached_property
+    def spelled(self) -> Mapping[str, str]:
+        """How the configuration names each task."""
+        return {task_named(name).name: name for name in self.tasks}
+
+    def by_dictionary_name(self, numbers: Mapping[str, float]) -> dict[str, float]:
+        """Numbers by task, however the configuration names the tasks."""
+        return {task_named(name).name: number for name, number in numbers.items()}
+
+    @property
+    def target_names(self) -> list[str]:
+        """The tasks to be solved."""
+        if self.targets is not None:
+            return self._named(self.targets)
+        return [name for name, task in self.by_name.items() if not task.source_only]
+
+    @property
+    def source_names(self) -> list[str]:
+        """The tasks whose encoders are read."""
+        return self._named(self.sources) if self.sources is not None else list(self.by_name)
+
+    @property
+    def budget(self) -> int:
+        """Of the taxonomy that is written."""
+        if self.program.budget is not None:
+            return self.program.budget
+        return -(-len(self.source_names) // 3)
+
+    @property
+    def readout_size(self) -> ReadoutSize:
+        """Of all readouts."""
+        return ReadoutSize(self.size, self.transfer.variant, self.network.decoder_width, self.network.hidden)
+
+    @property
+    def root(self) -> Path:
+        """Folder for everything that is written."""
+        return Path(self.out)
+
+    def under(self, experiment: Experiment) -> "PipelineSettings":
+        """The settings of an experiment: first order only."""
+        changed = {f.name: getattr(experiment, f.name) for f in fields(experiment)}
+        given = {name: changed[name] for name in ("samples", "variant") if changed[name] is not None}
+        return replace(self, transfer=replace(self.transfer, **given, max_order=1), experiments={})
+
+    @staticmethod
+    def _named(names: Iterable[str]) -> list[str]:
+        return [task_named(name).name for name in names]

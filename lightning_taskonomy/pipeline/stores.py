@@ -1,0 +1,52 @@
+"""Jobs that run each source's encoder once over what transfers learn from and are judged on."""
+
+import sys
+from pathlib import Path
+
+from lightning_taskonomy.data.stream.partners import Span
+from lightning_taskonomy.pipeline.networks import encoder_of, samples_of
+from lightning_taskonomy.pipeline.records import fingerprint
+from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
+from lightning_taskonomy.training.represent import represent
+
+
+def stores_folder(settings: PipelineSettings) -> Path:
+    """Holds `<source>/<split>/`."""
+    return settings.root / "representations"
+
+
+def make_stores(settings: PipelineSettings, source: str) -> str:
+    """The representations of a source for both splits; gives their fingerprint."""
+    encoder = encoder_of(settings, source)
+    stores = {}
+    for split, span in spans(settings).items():
+        store = represent(
+            encoder,
+            None if source == RANDOM else settings.by_name[source],
+            settings.shards,
+            split,
+            span,
+            settings.size,
+            stores_folder(settings) / source / split,
+            source_name=source,
+            batch_size=settings.network.batch_size,
+            workers=settings.machine.workers,
+            trainer_options={
+                "accelerator": settings.machine.accelerator,
+                "precision": settings.machine.precision,
+                "enable_progress_bar": sys.stdout.isatty(),
+            },
+        )
+        stores[split] = {"weights": store.weights, "data": store.data}
+    return fingerprint(stores)
+
+
+def spans(settings: PipelineSettings) -> dict[str, Span]:
+    """The samples of each split that transfers need, as many as there are."""
+    most = [settings.transfer.samples, *(e.samples or 0 for e in settings.experiments.values())]
+    wanted = {"val": max(most) + settings.transfer.watched, "test": settings.test_samples}
+    spans = {}
+    for split, number in wanted.items():
+        there = samples_of(settings, split)
+        spans[split] = Span(0, there if number is None else min(number, there))
+    return spans

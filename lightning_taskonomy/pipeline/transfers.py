@@ -1,0 +1,241 @@
+"""Jobs of step II: every transfer leaves a file of losses, and is not trained again while that holds."""
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+from pytorch_lightning import Callback
+
+from lightning_taskonomy.data import RepresentationStore
+from lightning_taskonomy.data.representations.fingerprints import of_data
+from lightning_taskonomy.data.stream.partners import Span, needed_domains
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.output import whole_file
+from lightning_taskonomy.pipeline.networks import samples_of, small_set, watching, write_weights
+from lightning_taskonomy.pipeline.records import fingerprint, fingerprint_of_file
+from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
+from lightning_taskonomy.pipeline.stores import stores_folder
+from lightning_taskonomy.pipeline.trainer_runs import fit_and_test
+from lightning_taskonomy.taxonomy.losses import IMAGE
+from lightning_taskonomy.training.live_tournament import LiveTournament
+from lightning_taskonomy.training.racing import Racing
+from lightning_taskonomy.training.readout_memory import readouts_that_fit
+from lightning_taskonomy.training.readout_network import sources_of
+from lightning_taskonomy.training.readouts import Readouts
+
+log = logging.getLogger(__name__)
+_LONGEST_NAME = 100
+_ABOUT = b"transfer"
+
+
+@dataclass(frozen=True)
+class TransferFiles:
+    """The files of the transfers to one target.
+
+    Attributes:
+        settings: of the run, or of an experiment.
+        target: the task.
+        root: folder of the run, or of an experiment.
+        stores: folder of the representations.
+    """
+
+    settings: PipelineSettings
+    target: str
+    root: Path
+    stores: Path
+
+    @classmethod
+    def of(cls, settings: PipelineSettings, target: str) -> "TransferFiles":
+        """Of the run itself."""
+        return cls(settings, target, settings.root, stores_folder(settings))
+
+    @property
+    def folder(self) -> Path:
+        """Of this target."""
+        return self.root / "transfers" / self.target
+
+    def path(self, transfer: str) -> Path:
+        """Of a transfer's losses; names of many sources would be too long for a file system."""
+        name = transfer
+        if len(name) > _LONGEST_NAME:
+            digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+            name = f"order{len(sources_of(transfer))}-{digest}"
+        return self.folder / f"{name}.parquet"
+
+    def inputs(self, transfer: str) -> str:
+        """Fingerprint of everything that the transfer's losses depend on."""
+        weights = [
+            RepresentationStore(self.stores / source / "val").weights for source in sources_of(transfer)
+        ]
+        return fingerprint({"transfer": transfer, "weights": weights, **self.common_inputs})
+
+    @cached_property
+    def common_inputs(self) -> Mapping[str, Any]:
+        """Plain values: what all transfers to the target depend on."""
+        settings, of = self.settings, self.settings.transfer
+        domains = needed_domains(settings.by_name[self.target])
+        judged = samples_of(settings, "test")
+        ends = {
+            "val": min(of.samples, samples_of(settings, "val")),
+            "test": judged if settings.test_samples is None else min(settings.test_samples, judged),
+        }
+        return {
+            "target": self.target,
+            "labels": {
+                split: of_data(settings.shards, split, domains, Span(0, end), settings.size)
+                for split, end in ends.items()
+            },
+            "readout": settings.readout_size._asdict(),
+            "training": [of.whole_epochs, of.batch_size, of.drop_after, of.weight_decay],
+            "racing": [of.watched, of.validate_every] if of.racing else None,
+            "learning_rate": settings.network.learning_rate,
+            "statistics": settings.statistics,
+            "seed": settings.seed,
+        }
+
+    def is_current(self, transfer: str) -> bool:
+        """Whether its losses are there and hold."""
+        about = self._about(transfer)
+        return about is not None and about["inputs"] == self.inputs(transfer)
+
+    def read(self, transfer: str) -> "TransferLosses":
+        """The losses of a transfer.
+
+        Raises:
+            InputError: there are none, or the file is damaged.
+        """
+        path = self.path(transfer)
+        try:
+            with parquet.ParquetFile(path) as file:
+                table = file.read()
+            about = json.loads(table.schema.metadata[_ABOUT])
+            images, losses = table[IMAGE].to_pylist(), table["loss"].to_numpy()
+        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path}: expected the losses of a transfer ({error})") from error
+        return TransferLosses(transfer, images, losses, about["diverged_at"])
+
+    def write(
+        self, transfer: str, images: Sequence[str], losses: "pa.Array", diverged_at: int | None
+    ) -> None:
+        """Write the losses of a transfer, or that it has diverged."""
+        about = {"name": transfer, "inputs": self.inputs(transfer), "diverged_at": diverged_at}
+        table = pa.table({IMAGE: pa.array(images, pa.string()), "loss": losses})
+        table = table.replace_schema_metadata({_ABOUT: json.dumps(about)})
+        with whole_file(self.path(transfer)) as temporary:
+            parquet.write_table(table, temporary)
+
+    def _about(self, transfer: str) -> Mapping[str, Any] | None:
+        try:
+            metadata = parquet.read_schema(self.path(transfer)).metadata
+            about: Mapping[str, Any] = json.loads(metadata[_ABOUT])
+        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
+            return None  # absent or damaged: to be trained
+        return about if about.get("name") == transfer else None
+
+
+@dataclass(frozen=True)
+class TransferLosses:
+    """What a transfer has left.
+
+    Attributes:
+        name: sources joined by +.
+        images: keys, in order.
+        losses: of each, (images,); of no use where it has diverged.
+        diverged_at: the step at which its loss was no number any more; None where it never was.
+    """
+
+    name: str
+    images: list[str]
+    losses: np.ndarray[Any, np.dtype[np.float64]]
+    diverged_at: int | None
+
+
+def trained_transfers(files: TransferFiles, transfers: Sequence[str]) -> str:
+    """Have the losses of some transfers to a target: train those that are not there, as many at once as fit.
+
+    Returns:
+        Fingerprint of all losses.
+    """
+    missing = [name for name in transfers if not files.is_current(name)]
+    for group in _groups(files, missing):
+        _train_together(files, group)
+    return fingerprint({name: fingerprint_of_file(files.path(name)) for name in transfers})
+
+
+def _groups(files: TransferFiles, missing: list[str]) -> list[list[str]]:
+    if not missing:
+        return []
+    settings, of = files.settings, files.settings.transfer
+    task = settings.by_name[files.target]
+    if of.together is not None:
+        return [missing[first : first + of.together] for first in range(0, len(missing), of.together)]
+    return readouts_that_fit(task, missing, settings.readout_size, of.batch_size, None)
+
+
+def _train_together(files: TransferFiles, transfers: list[str]) -> None:
+    settings, of = files.settings, files.settings.transfer
+    size = settings.readout_size
+    module = Readouts(
+        settings.spelled[files.target],
+        transfers,
+        str(files.stores),
+        size.size,
+        size.variant,
+        size.decoder_width,
+        size.hidden,
+        settings.network.learning_rate,
+        of.drop_after,
+        of.weight_decay,
+        settings.seed,
+    )
+    inputs = {name: files.inputs(name) for name in transfers}
+    folder = files.folder / f"running-{fingerprint(inputs)[:16]}"
+    watched = watching(settings)
+    tournament = LiveTournament()
+    callbacks: list[Callback] = [tournament]
+    if of.racing and "limit_val_batches" not in watched:
+        callbacks.append(Racing(tournament))
+    losses = fit_and_test(
+        settings,
+        module,
+        small_set(settings, files.target),
+        folder,
+        epochs=of.whole_epochs,
+        contender="transfers",
+        callbacks=callbacks,
+        **watched,
+    )
+    with parquet.ParquetFile(losses / f"{files.target}.parquet") as file:
+        table = file.read()
+    networks = module.networks
+    for name in transfers:
+        diverged = module.diverged.get(name)
+        column = table[name] if diverged is None else pa.nulls(len(table), pa.float64())
+        if of.keep_weights and diverged is None:
+            weights = files.path(name).with_suffix(".safetensors")
+            write_weights(weights, networks[name].state_dict(), files.target, settings.size)
+        files.write(name, table[IMAGE].to_pylist(), column, diverged)
+    _keep_curves(folder, files.folder / "curves")
+    shutil.rmtree(folder)
+
+
+def _keep_curves(folder: Path, to: Path) -> None:
+    """Move TensorBoard's files out of a folder that goes."""
+    to = to / folder.name
+    to.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob("events.out.*"):
+        shutil.move(path, to / path.name)
+
+
+def first_order(settings: PipelineSettings) -> list[str]:
+    """The transfers of order 1, the same for all targets: every source, and the random encoder."""
+    return [*settings.source_names, RANDOM]

@@ -1,0 +1,39 @@
+"""The win rates among the contenders of one tournament."""
+
+from matplotlib.figure import Figure
+
+from lightning_taskonomy.taxonomy.figures.style import WIN_RATE_SPAN, WIN_RATES, new_figure, styled
+from lightning_taskonomy.taxonomy.figures.titles import title_of
+from lightning_taskonomy.taxonomy.tournament import Tournament
+
+_CELL, _LEFT, _TOP, _BOTTOM, _RIGHT, _MOST = 0.22, 2.3, 0.8, 0.45, 0.9, 40
+
+
+@styled
+def draw_win_rates(tournament: Tournament) -> Figure:
+    """How often the row's contender has the lower loss than the column's; the best are at the top.
+
+    Columns are numbered as the rows are. Of very many contenders the best 40 are shown.
+    """
+    order = tournament.win_rates.mean(axis=1).argsort()[::-1][:_MOST]
+    side = max(len(order) * _CELL, 1.6)
+    width, height = _LEFT + side + _RIGHT, _TOP + side + _BOTTOM
+    figure = new_figure(width, height)
+    axes = figure.add_axes((_LEFT / width, _BOTTOM / height, side / width, side / height))
+    image = axes.imshow(
+        tournament.win_rates[order][:, order], cmap=WIN_RATES, norm=WIN_RATE_SPAN, interpolation="nearest"
+    )
+    names = [" + ".join(title_of(source) for source in tournament.contenders[n].split("+")) for n in order]
+    axes.set_yticks(range(len(order)), [f"{name}  {n + 1}" for n, name in enumerate(names)])
+    step = max(1, len(order) // 10)
+    axes.set_xticks(range(0, len(order), step), [str(n + 1) for n in range(0, len(order), step)])
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    left = _LEFT + side + 0.2
+    bar = figure.add_axes((left / width, _BOTTOM / height, 0.14 / width, side / height))
+    figure.colorbar(image, cax=bar, ticks=[0, 0.5, 1]).outline.set_visible(False)
+    bar.set_title("wins", size=8, loc="left")
+    title = f"{title_of(tournament.target)}: who has the lower loss? ({tournament.images:,} images)"
+    figure.text(0.15 / width, 1 - 0.4 / height, title, size=11, weight="bold")
+    return figure

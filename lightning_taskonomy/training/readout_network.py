@@ -1,0 +1,105 @@
+"""What one transfer is made of: its name, its readout with the target's decoder, its random numbers."""
+
+import zlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim import Adam
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.nn import Encoder, PixelDecoder, Readout, VectorDecoder
+from lightning_taskonomy.nn.readout import VARIANTS, StepDropout, Variant
+from lightning_taskonomy.tasks.losses import PerImageLoss, PixelPairs
+from lightning_taskonomy.tasks.task import Pixels, Task
+from lightning_taskonomy.training.task_network import is_bounded
+
+REPRESENTATION_CHANNELS = 8
+
+
+class ReadoutSize(NamedTuple):
+    """What the readouts of a target have in common.
+
+    Attributes:
+        size: pixels per side of the target's pictures.
+        variant: of readout and decoder.
+        decoder_width: of the pixel decoder's first layer, for the standard variant.
+        hidden: width of the vector decoder's layers; None for the task's own.
+    """
+
+    size: int = 256
+    variant: Variant = "standard"
+    decoder_width: int = 1024
+    hidden: int | None = None
+
+
+def sources_of(transfer: str) -> tuple[str, ...]:
+    """The sources that the name of a transfer joins by +.
+
+    Raises:
+        InputError: one is empty, or stands twice.
+    """
+    sources = tuple(transfer.split("+"))
+    if "" in sources or len(set(sources)) < len(sources):
+        raise InputError(f"transfer {transfer!r}: expected different sources joined by +")
+    return sources
+
+
+def readout_network(task: Task, order: int, of: ReadoutSize, seed: int) -> Readout:
+    """The readout of a transfer with fresh weights.
+
+    Readouts of one target and seed begin with the same weights wherever their shapes agree: what differs
+    between contenders is what their sources know, not luck.
+
+    Args:
+        task: the target.
+        order: how many sources.
+        of: its size.
+        seed: of the weights.
+    """
+    shape = VARIANTS[of.variant]
+    channels = Readout.outputs(shape)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(seed, zlib.crc32(task.name.encode())))
+        if isinstance(task.output, Pixels):
+            width = round(of.decoder_width * shape.width)
+            output = task.output
+            decoder: nn.Module = PixelDecoder(
+                output.channels, channels, width, is_bounded(task), output.size_divisor, shape.depth
+            )
+        else:
+            values = channels * Encoder.representation_side(of.size) ** 2
+            hidden = round((of.hidden or task.output.hidden) * shape.width)
+            vector = VectorDecoder(
+                task.output.outputs, values, hidden, min(3, task.output.layers + (shape.depth == 2))
+            )
+            vector.dropout = StepDropout(vector.dropout.p)  # type: ignore[assignment]
+            decoder = vector
+        return Readout(order * task.views, decoder, shape, REPRESENTATION_CHANNELS)
+
+
+def adam_of_readouts(module: nn.Module, learning_rate: float, weight_decay: float) -> Adam:
+    """The optimizer of one readout or many: it treats each number by itself, all in one pass."""
+    devices = {parameter.device.type for parameter in module.parameters()}
+    fused = devices <= {"cpu", "cuda"}
+    return Adam(module.parameters(), learning_rate, weight_decay=weight_decay, fused=fused)
+
+
+def seed_of(*numbers: int) -> int:
+    """A seed that depends on all of some numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
+def loss_of_step(task: Task, seed: int) -> PerImageLoss:
+    """The task's loss for a step of training: whatever it draws follows from the seed."""
+    return task.loss.pixels_at(seed) if isinstance(task.loss, PixelPairs) else task.loss
+
+
+def seed_dropout(networks: Sequence[nn.Module], seed: int) -> None:
+    """Give all of them the same choice for a step of training."""
+    for network in networks:
+        for module in network.modules():
+            if isinstance(module, StepDropout):
+                module.seed = seed
