@@ -7,24 +7,21 @@ BIN := .venv/bin
 TORCH := $(if $(shell command -v nvidia-smi),torch>=2.6,torch==2.13.0)
 CONSTRAINTS := $(if $(shell command -v nvidia-smi),.venv/constraints-gpu.txt,constraints.txt)
 
-# A few that small networks learn from few pictures.
-QUICKSTART_TASKS := autoencoding edge_texture normal
-
 .PHONY: quickstart test environment clean
 
 quickstart: environment
-	$(BIN)/python -m lightning_taskonomy data rooms --out quickstart/rooms --buildings 5 --points 8
+	$(BIN)/python -m lightning_taskonomy data rooms --out quickstart/rooms --buildings 12 --points 8 --size 128
 	$(BIN)/python -m lightning_taskonomy data check quickstart/rooms
 	$(BIN)/python -m lightning_taskonomy data pack --source quickstart/rooms --out quickstart/shards --jpeg 95
 	$(BIN)/python -m lightning_taskonomy data preview quickstart/rooms --out quickstart/rooms.png
-	for task in $(QUICKSTART_TASKS); do for command in fit predict; do \
-		$(BIN)/python -m lightning_taskonomy $$command --config configs/task/$$task.yaml --config configs/small.yaml \
-			--runs quickstart/runs --trainer.max_epochs 250 --trainer.check_val_every_n_epoch 25 \
-			--model.drop_after 800 --trainer.enable_model_summary false || exit 1; \
-	done; done
-	$(BIN)/python -m lightning_taskonomy taxonomy solve --transfers data/transfers.csv --budget 3 --out quickstart/taxonomy
-	$(BIN)/python -m lightning_taskonomy taxonomy evaluate --transfers data/transfers.csv --orders 1,3 --out quickstart/evaluation
-	@echo "Look at quickstart/rooms.png, quickstart/runs/*/self/predictions/sheet.png, quickstart/taxonomy/taxonomy.png and quickstart/evaluation/heat_maps.png"
+	for command in fit predict; do \
+		$(BIN)/python -m lightning_taskonomy $$command --config configs/task/normal.yaml --config configs/small.yaml \
+			--runs quickstart/runs --trainer.max_epochs 60 --trainer.check_val_every_n_epoch 10 \
+			--model.drop_after 450 --trainer.enable_model_summary false || exit 1; \
+	done
+	$(BIN)/python -m lightning_taskonomy taxonomy run --config configs/pipeline/tiny.yaml
+	@echo "Look at quickstart/rooms.png, quickstart/runs/rgb2sfnorm/self/predictions/sheet.png,"
+	@echo "quickstart/run/taxonomy/taxonomy.png, quickstart/run/evaluation/affinity.png and quickstart/run/summary.md"
 
 test: environment
 	$(BIN)/ruff format --check .

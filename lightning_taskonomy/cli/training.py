@@ -39,7 +39,7 @@ def run(program: str, words: Sequence[str]) -> None:
         InputError: a bad option, or whatever cannot be trained.
     """
     torch.set_float32_matmul_precision("high")
-    _leave_out_what_no_user_can_act_on()
+    leave_out_what_no_user_can_act_on()
     try:
         _CommandLine(
             TaskModule,
@@ -62,11 +62,16 @@ def run(program: str, words: Sequence[str]) -> None:
         raise
 
 
-def _leave_out_what_no_user_can_act_on() -> None:
+def leave_out_what_no_user_can_act_on() -> None:
     """Lightning's advertisements, and its use of what torch will drop."""
     for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.rank_zero"):
         logging.getLogger(name).addFilter(lambda record: "litlogger" not in record.getMessage())
-    for message in (r".*treespec, LeafSpec.*", r".*does not have many workers.*", r".*logging interval.*"):
+    for message in (
+        r".*treespec, LeafSpec.*",
+        r".*does not have many workers.*",
+        r".*logging interval.*",
+        r".*`srun` command is available.*",
+    ):
         warnings.filterwarnings("ignore", message)
 
 

@@ -1,13 +1,14 @@
 """Experiments on the transfers: other amounts of data, other readouts, and how far affinities move."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from lightning_taskonomy.pipeline.loss_tables import hold_tournaments, losses_of_transfers, with_special
 from lightning_taskonomy.pipeline.networks import train_from_scratch
 from lightning_taskonomy.pipeline.records import fingerprint_of_file
 from lightning_taskonomy.pipeline.settings import PipelineSettings
-from lightning_taskonomy.pipeline.stores import stores_folder
 from lightning_taskonomy.pipeline.transfers import TransferFiles, first_order, trained_transfers
+from lightning_taskonomy.pipeline.transitive import TABLE, transitive_transfers
 from lightning_taskonomy.taxonomy import Transfers
 from lightning_taskonomy.taxonomy.sensitivity import Sensitivity
 
@@ -17,12 +18,20 @@ def folder_of(settings: PipelineSettings, name: str) -> Path:
     return settings.root / "experiments" / name
 
 
+def table_of(settings: PipelineSettings, name: str) -> Path:
+    """What an experiment ends with."""
+    table = TABLE if settings.experiments[name].transitive else "correlations.csv"
+    return folder_of(settings, name) / table
+
+
 def run_experiment(settings: PipelineSettings, name: str) -> str:
     """Train the first-order transfers under other settings and compare the affinities with the run's own."""
     root, changed = folder_of(settings, name), settings.under(settings.experiments[name])
+    if settings.experiments[name].transitive:
+        return fingerprint_of_file(transitive_transfers(changed, root))
     tables = []
     for target in settings.target_names:
-        files = TransferFiles(changed, target, root, stores_folder(settings))
+        files = replace(TransferFiles.of(changed, target), root=root)
         trained_transfers(files, first_order(changed))
         scratch = train_from_scratch(changed, target, root / "baselines" / target)
         full = settings.root / "networks" / target / "losses" / f"{target}.parquet"

@@ -53,6 +53,7 @@ class Plan:
 
     def __init__(self, settings: PipelineSettings) -> None:
         self.settings, self.records = settings, Records(settings.root)
+        self._fingerprints: dict[tuple[tuple[str, ...], str], str] = {}
 
     @cached_property
     def jobs(self) -> dict[str, Job]:
@@ -250,7 +251,7 @@ class Plan:
             ("results", *(f"store/{source}" for source in first_order(settings))),
             lambda: {"experiment": asdict(of), "transfer": asdict(settings.transfer)},
             partial(experiments.run_experiment, settings, name),
-            (experiments.folder_of(settings, name) / "correlations.csv",),
+            (experiments.table_of(settings, name),),
         )
 
     @cached_property
@@ -272,10 +273,16 @@ class Plan:
         }
 
     def _data(self, task: Task, split: str) -> str:
+        domains = needed_domains(task)
+        if (domains, split) not in self._fingerprints:  # of millions of samples they take a second
+            self._fingerprints[domains, split] = self._fingerprint(domains, split)
+        return self._fingerprints[domains, split]
+
+    def _fingerprint(self, domains: tuple[str, ...], split: str) -> str:
         end = self.settings.test_samples if split == "test" else None
         there = networks.samples_of(self.settings, split)
         span = Span(0, there if end is None else min(end, there))
-        return of_data(self.settings.shards, split, needed_domains(task), span, self.settings.size)
+        return of_data(self.settings.shards, split, domains, span, self.settings.size)
 
     def _definition(self, name: str) -> str | None:
         """Fingerprint of the file that defines a task of one's own."""

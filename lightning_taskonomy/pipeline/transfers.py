@@ -29,7 +29,7 @@ from lightning_taskonomy.taxonomy.losses import IMAGE
 from lightning_taskonomy.training.live_tournament import LiveTournament
 from lightning_taskonomy.training.racing import Racing
 from lightning_taskonomy.training.readout_memory import readouts_that_fit
-from lightning_taskonomy.training.readout_network import sources_of
+from lightning_taskonomy.training.readout_network import ReadoutSize, sources_of
 from lightning_taskonomy.training.readouts import Readouts
 
 log = logging.getLogger(__name__)
@@ -46,17 +46,19 @@ class TransferFiles:
         target: the task.
         root: folder of the run, or of an experiment.
         stores: folder of the representations.
+        readout_size: of the readouts.
     """
 
     settings: PipelineSettings
     target: str
     root: Path
     stores: Path
+    readout_size: ReadoutSize
 
     @classmethod
     def of(cls, settings: PipelineSettings, target: str) -> "TransferFiles":
         """Of the run itself."""
-        return cls(settings, target, settings.root, stores_folder(settings))
+        return cls(settings, target, settings.root, stores_folder(settings), settings.readout_size)
 
     @property
     def folder(self) -> Path:
@@ -94,7 +96,7 @@ class TransferFiles:
                 split: of_data(settings.shards, split, domains, Span(0, end), settings.size)
                 for split, end in ends.items()
             },
-            "readout": settings.readout_size._asdict(),
+            "readout": self.readout_size._asdict(),
             "training": [of.whole_epochs, of.batch_size, of.drop_after, of.weight_decay],
             "racing": [of.watched, of.validate_every] if of.racing else None,
             "learning_rate": settings.network.learning_rate,
@@ -178,12 +180,12 @@ def _groups(files: TransferFiles, missing: list[str]) -> list[list[str]]:
     task = settings.by_name[files.target]
     if of.together is not None:
         return [missing[first : first + of.together] for first in range(0, len(missing), of.together)]
-    return readouts_that_fit(task, missing, settings.readout_size, of.batch_size, None)
+    return readouts_that_fit(task, missing, files.readout_size, of.batch_size, None)
 
 
 def _train_together(files: TransferFiles, transfers: list[str]) -> None:
     settings, of = files.settings, files.settings.transfer
-    size = settings.readout_size
+    size = files.readout_size
     module = Readouts(
         settings.spelled[files.target],
         transfers,
@@ -196,6 +198,7 @@ def _train_together(files: TransferFiles, transfers: list[str]) -> None:
         of.drop_after,
         of.weight_decay,
         settings.seed,
+        size.representation_channels,
     )
     inputs = {name: files.inputs(name) for name in transfers}
     folder = files.folder / f"running-{fingerprint(inputs)[:16]}"
