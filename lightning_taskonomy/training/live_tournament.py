@@ -60,9 +60,11 @@ class LiveTournament(Callback):
         counted = torch.from_numpy(np.concatenate([self._halves.ravel(), [self._images]]))
         sums = torch.from_numpy(self._sums)
         device = trainer.strategy.root_device
-        counted, sums = (trainer.strategy.reduce(one.to(device), reduce_op="sum").cpu() for one in (counted, sums))
+        counted, sums = (
+            trainer.strategy.reduce(one.to(device), reduce_op="sum").cpu() for one in (counted, sums)
+        )
         several, images = len(self._contenders), int(counted[-1])
-        if images == 0 or trainer.sanity_checking:
+        if images == 0 or several == 0 or trainer.sanity_checking:
             return
         # One without a number for some image is about to be left out; it has no place among the others.
         sound = np.isfinite(sums.numpy())

@@ -48,7 +48,7 @@ class LogPictures(Callback):
         if batches % self.every_n_steps or not _writers(trainer):
             return
         assert isinstance(pl_module, TaskModule)
-        input = pl_module.parts(batch)["input"][: self.images]
+        input = pl_module.network_input(batch)[: self.images]
         with _as_in_evaluation(pl_module), trainer.precision_plugin.forward_context():
             output = pl_module(input)
         self._log(trainer, pl_module, batch, output, "train/pictures")

@@ -1,5 +1,6 @@
 """What one transfer is made of: its name, its readout with the target's decoder, its random numbers."""
 
+import math
 import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,6 +18,9 @@ from lightning_taskonomy.tasks.task import Pixels, Task
 from lightning_taskonomy.training.task_network import is_bounded
 
 REPRESENTATION_CHANNELS = 8
+_EPOCHS = {
+    100: 1000, 500: 400, 1_000: 200, 2_000: 100, 4_000: 50, 8_000: 50, 16_000: 30, 32_000: 15
+}  # fmt: skip
 
 
 class ReadoutSize(NamedTuple):
@@ -27,12 +31,14 @@ class ReadoutSize(NamedTuple):
         variant: of readout and decoder.
         decoder_width: of the pixel decoder's first layer, for the standard variant.
         hidden: width of the vector decoder's layers; None for the task's own.
+        representation_channels: of each representation: an encoder's 8, or a readout's 16.
     """
 
     size: int = 256
     variant: Variant = "standard"
     decoder_width: int = 1024
     hidden: int | None = None
+    representation_channels: int = REPRESENTATION_CHANNELS
 
 
 def sources_of(transfer: str) -> tuple[str, ...]:
@@ -77,7 +83,21 @@ def readout_network(task: Task, order: int, of: ReadoutSize, seed: int) -> Reado
             )
             vector.dropout = StepDropout(vector.dropout.p)  # type: ignore[assignment]
             decoder = vector
-        return Readout(order * task.views, decoder, shape, REPRESENTATION_CHANNELS)
+        return Readout(order * task.views, decoder, shape, of.representation_channels)
+
+
+def epochs_for(samples: int) -> int:
+    """How often transfers pass over their samples, as published for 100 to 16,000 samples and for more.
+
+    Args:
+        samples: how many; in between, the published number that is nearest in ratio counts.
+
+    Raises:
+        InputError: fewer than one.
+    """
+    if samples < 1:
+        raise InputError(f"samples: expected at least 1, found {samples}")
+    return _EPOCHS[min(_EPOCHS, key=lambda published: abs(math.log(samples / published)))]
 
 
 def adam_of_readouts(module: nn.Module, learning_rate: float, weight_decay: float) -> Adam:

@@ -64,6 +64,7 @@ class Readouts(TransferModule):
         drop_after: steps of a readout after which its learning rate is a tenth.
         weight_decay: of Adam.
         seed: of weights and dropout.
+        representation_channels: of each source: an encoder's 8, or 16 where sources are readouts themselves.
 
     Raises:
         InputError: no transfer, one that stands twice, or one that is not sources joined by +.
@@ -82,11 +83,12 @@ class Readouts(TransferModule):
         drop_after: int = 5_000,
         weight_decay: float = 1e-5,
         seed: int = 0,
+        representation_channels: int = 8,
     ) -> None:
         self.transfers = {name: list(sources_of(name)) for name in transfers}
         if not transfers or len(self.transfers) < len(transfers):
             raise InputError("transfers: expected at least one, and none twice")
-        of = ReadoutSize(size, variant, decoder_width, hidden)
+        of = ReadoutSize(size, variant, decoder_width, hidden, representation_channels)
         every = [source for sources in self.transfers.values() for source in sources]
         super().__init__(task, every, representations, of, seed)
         self.learning_rate, self.drop_after, self.weight_decay = learning_rate, drop_after, weight_decay
@@ -98,7 +100,7 @@ class Readouts(TransferModule):
         self.diverged: dict[str, int] = {}
         self.stopped: dict[str, int] = {}
         self._side_by_side = SideBySide()
-        self._judged: Tensor | None = None
+        self._sums: Tensor | None = None
 
     @property
     def networks(self) -> dict[str, Readout]:
@@ -116,7 +118,13 @@ class Readouts(TransferModule):
         return [name for name in self.sound if name not in self.stopped]
 
     def stop(self, transfer: str) -> None:
-        """Let a readout learn no further; it is still judged."""
+        """Let a readout learn no further; it is still judged.
+
+        Raises:
+            InputError: there is none of that name.
+        """
+        if transfer not in self.transfers:
+            raise InputError(f"transfer {transfer!r}: expected one of {', '.join(self.transfers)}")
         self.stopped[transfer] = self.steps
 
     def setup(self, stage: str) -> None:
@@ -131,10 +139,11 @@ class Readouts(TransferModule):
             raise InputError("precision: expected 32-true or bf16-mixed for readouts, found 16-mixed")
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        """One step of every readout that learns; gives their mean loss."""
+        """One step of every readout that learns; gives their mean loss.
+
+        Training ends when none is left: the mean is no number then.
+        """
         seed, learning, parts, networks = self.step_seed(), self.learning, self.parts(batch), self.networks
-        if not learning:
-            raise InputError(f"target {self.task.name}: no readout is left that learns")
         seed_dropout([networks[name] for name in learning], seed)
         loss_of = loss_of_step(self.task, seed)
         inputs = self._sources(batch, learning)
@@ -156,6 +165,8 @@ class Readouts(TransferModule):
         optimizer.step()
         schedule.step()
         self.steps += 1
+        if not self.learning:
+            self.trainer.should_stop = True
         if self.steps % max(1, self.trainer.log_every_n_steps) == 0:  # type: ignore[attr-defined]
             numbers = dict(zip((f"train/loss/{name}" for name in learning), losses, strict=True))
             self.log_dict(numbers, batch_size=len(batch["key"]))
@@ -187,11 +198,11 @@ class Readouts(TransferModule):
 
     def on_validation_epoch_start(self) -> None:
         """Begin anew."""
-        self._judged = None
+        self._sums = None
 
     def on_test_epoch_start(self) -> None:
         """Begin anew."""
-        self._judged = None
+        self._sums = None
 
     def on_validation_epoch_end(self) -> None:
         """Log the loss of each; leave out those that have none."""
@@ -228,15 +239,16 @@ class Readouts(TransferModule):
                 output = networks[name](self._given(name, inputs))
                 return self.evaluation_loss(output, parts["target"], parts.get("mask"))
 
-        losses = torch.stack(self._each(judged, sound), dim=1)
-        sums = torch.cat([losses, torch.ones_like(losses[:, :1])], dim=1).sum(dim=0)
-        self._judged = sums if self._judged is None else self._judged + sums
+        each = self._each(judged, sound)
+        losses = torch.stack(each, dim=1) if each else torch.zeros(len(batch["key"]), 0, device=self.device)
+        sums = torch.cat([losses, losses.new_ones(len(losses), 1)], dim=1).sum(dim=0)
+        self._sums = sums if self._sums is None else self._sums + sums
         return {"key": batch["key"], "contenders": sound, "losses": losses}
 
     def _log_losses(self, stage: str) -> None:
         """Means over all images of all ranks: one exchange for all readouts."""
         sound = self.sound
-        sums = self._judged
+        sums = self._sums
         if sums is None:  # a rank without images
             sums = torch.zeros(len(sound) + 1, device=self.device)
         *values, images = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
@@ -272,7 +284,7 @@ class Readouts(TransferModule):
             gradients = [weight.grad for weight in networks[name].parameters() if weight.grad is not None]
             joined = torch.cat([gradient.flatten() for gradient in gradients])
             torch.distributed.all_reduce(joined)
-            parts = joined.div_(ranks).split([gradient.numel() for gradient in gradients])
+            parts = torch.split(joined.div_(ranks), [gradient.numel() for gradient in gradients])
             for gradient, part in zip(gradients, parts, strict=True):
                 gradient.copy_(part.view_as(gradient))
         torch.distributed.all_reduce(losses)
@@ -290,10 +302,8 @@ class Readouts(TransferModule):
             self.diverged[name] = self.steps
             self.networks[name].zero_grad()
             log.warning(
-                "target %s: the transfer from %s has diverged at step %d; the others go on",
+                "target %s: the transfer from %s has diverged at step %d: left out",
                 self.task.name,
                 name,
                 self.steps,
             )
-        if not self.sound:
-            raise InputError(f"target {self.task.name}: all readouts have diverged; lower the learning rate")

@@ -21,6 +21,7 @@ class StoredInputs:
     def __init__(self, folder: Path, sources: Sequence[str], shape: tuple[int, int, int]) -> None:
         self.folder, self.sources, self.shape = folder, tuple(dict.fromkeys(sources)), shape
         self._stores: dict[str, dict[str, RepresentationStore]] = {}
+        self._same_samples: set[str] = set()
 
     def open(self, split: str) -> dict[str, RepresentationStore]:
         """The stores of a split by source.
@@ -40,7 +41,7 @@ class StoredInputs:
         return self._stores[split]
 
     def require(self, split: str, place: int, key: str) -> None:
-        """Refuse stores of other samples than those that are learned from.
+        """Refuse stores of other samples than those of the batches; looks at the first batch of a split.
 
         Args:
             split: of the samples.
@@ -50,13 +51,16 @@ class StoredInputs:
         Raises:
             InputError: a store has another sample at its place.
         """
+        if split in self._same_samples:
+            return
         for store in self.open(split).values():
-            first, end = store.span
-            if first <= place < (end or place) and store.keys[place - first] != key:
+            number = place - store.span.first
+            if 0 <= number < len(store) and store.keys[number] != key:
                 raise InputError(
-                    f"{store.path}: expected representations of the same samples as the shards, "
-                    f"found {store.keys[place - first]} in place of {key}"
+                    f"{store.path}: expected representations of the samples in the shards: at place {place} "
+                    f"{key}, found {store.keys[number]}"
                 )
+        self._same_samples.add(split)
 
     def of(self, split: str, views: Tensor, sources: Sequence[str]) -> dict[str, Tensor]:
         """Representations by source, (B, V · C, s, s) in half precision where the places are.

@@ -10,7 +10,6 @@ from torch.optim.lr_scheduler import MultiStepLR
 from lightning_taskonomy.nn import Encoder
 from lightning_taskonomy.nn.readout import Variant
 from lightning_taskonomy.training.readout_network import (
-    REPRESENTATION_CHANNELS,
     ReadoutSize,
     adam_of_readouts,
     loss_of_step,
@@ -40,7 +39,7 @@ class TransferModule(TaskModule):
         super().__init__(task, of.size)
         side = Encoder.representation_side(of.size)
         self.readout_size, self.seed = of, seed
-        self.stored = StoredInputs(Path(representations), sources, (REPRESENTATION_CHANNELS, side, side))
+        self.stored = StoredInputs(Path(representations), sources, (of.representation_channels, side, side))
         self.steps = 0
 
     def setup(self, stage: str) -> None:
@@ -129,7 +128,7 @@ class TransferNetwork(TransferModule):
     def network_input(self, batch: dict[str, Any]) -> Tensor:
         """The representations of all sources, (B, order · V · C, s, s)."""
         inputs = self.inputs(batch, self.sources)
-        return torch.cat([inputs[source] for source in self.sources], dim=1).float()
+        return torch.cat([inputs[source].float() for source in self.sources], dim=1)
 
     def forward(self, representations: Tensor) -> Tensor:
         """(B, order · V · C, s, s) -> outputs, (B, …)."""

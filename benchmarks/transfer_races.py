@@ -1,0 +1,103 @@
+"""Racing against full training on real stores: what it stops, what it saves, what it changes."""
+
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytorch_lightning
+import torch
+from pytorch_lightning import Callback
+
+from lightning_taskonomy.data import RepresentationStore, TaskonomyDataModule
+from lightning_taskonomy.taxonomy.tournament import Tournament, count_half_wins
+from lightning_taskonomy.training.live_tournament import LiveTournament
+from lightning_taskonomy.training.racing import Racing
+from lightning_taskonomy.training.readouts import EvaluatedTogether, Readouts
+
+SIZE, BATCH, EPOCHS = 64, 16, 30
+SMALL: dict[str, Any] = {"size": SIZE, "decoder_width": 128, "hidden": 256, "learning_rate": 1e-3}
+LEARNED_SHARE = 0.3
+BEST = 5
+
+
+class Raced(NamedTuple):
+    """What a training leaves.
+
+    Attributes:
+        tournament: of the test split.
+        readout_steps: steps of all readouts together.
+        stopped: at which step, by name.
+        seconds: of the fit.
+    """
+
+    tournament: Tournament
+    readout_steps: int
+    stopped: dict[str, int]
+    seconds: float
+
+
+class TestLosses(Callback):
+    """Keeps what is judged in the test."""
+
+    def __init__(self) -> None:
+        self.losses: list[torch.Tensor] = []
+        self.contenders: list[str] = []
+
+    def on_test_batch_end(self, trainer: Any, module: Any, outputs: EvaluatedTogether, *_: Any) -> None:  # type: ignore[override]  # noqa: ANN401
+        """Keep a batch."""
+        self.contenders = outputs["contenders"]
+        self.losses.append(outputs["losses"])
+
+
+def trained(shards: str, stores: Path, target: str, sources: list[str], racing: bool) -> Raced:
+    """All first-order transfers, with racing or without."""
+    module = Readouts(target, sources, str(stores), **SMALL, drop_after=10**6)
+    samples = int(LEARNED_SHARE * len(RepresentationStore(stores / sources[0] / "val")))
+    data = TaskonomyDataModule(
+        shards, [target], SIZE, BATCH, workers=1, train_split="val", train_samples=samples, statistics="own"
+    )
+    tournament, judged = LiveTournament(), TestLosses()
+    trainer = pytorch_lightning.Trainer(
+        accelerator="cpu", max_epochs=EPOCHS, logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False, check_val_every_n_epoch=3,
+        callbacks=[tournament, judged, *([Racing(tournament, BEST)] if racing else [])],
+    )  # fmt: skip
+    start = time.perf_counter()
+    trainer.fit(module, data)
+    seconds = time.perf_counter() - start
+    trainer.test(module, data, verbose=False)
+    losses = torch.cat(judged.losses).double().numpy()
+    halves = np.zeros((losses.shape[1],) * 2, np.int64)
+    count_half_wins(losses, halves)
+    held = Tournament.from_counts(target, judged.contenders, halves, losses.sum(axis=0), len(losses))
+    steps = sum(module.stopped.get(name, module.steps) for name in sources)
+    return Raced(held, steps, dict(module.stopped), seconds)
+
+
+def race(shards: str, stores: Path, target: str) -> None:
+    """Print what racing changes."""
+    sources = sorted(
+        path.name for path in stores.iterdir() if (path / "val").is_dir() and path.name != target
+    )
+    full, raced = (trained(shards, stores, target, sources, racing) for racing in (False, True))
+    before, after = (
+        dict(zip(run.tournament.contenders, run.tournament.affinities(), strict=True))
+        for run in (full, raced)
+    )
+    ranked = [sorted(those, key=lambda name: -those[name])[:BEST] for those in (before, after)]
+    print(f"{target} from {len(sources)} sources, {full.tournament.images} test images")
+    print(f"  stopped: {len(raced.stopped)}, at steps {sorted(raced.stopped.values())}")
+    share = raced.readout_steps / full.readout_steps
+    print(
+        f"  steps of readouts: {share:.2f} of full training; "
+        f"seconds: {raced.seconds:.0f} of {full.seconds:.0f}"
+    )
+    for title, names, those in zip(("full ", "raced"), ranked, (before, after), strict=True):
+        print(f"  best by {title} training:", ", ".join(f"{name} {those[name]:.3f}" for name in names))
+    change = max(abs(before[name] - after[name]) for name in ranked[0])
+    print(
+        f"  affinities of the best move by {change:.3f} at most; the best wrongly stopped: "
+        f"{sorted(set(ranked[0]) & set(raced.stopped)) or 'none'}",
+        flush=True,
+    )

@@ -1,0 +1,253 @@
+"""Transfers to a target from 25 sources: readouts trained together, against the obvious ways.
+
+    python -m benchmarks.transfers speed SHARDS      # packed views, 64 × 64 is enough; encoders are random
+    python -m benchmarks.transfers racing SHARDS STORES TARGET  # stores of trained encoders, one folder each
+    python -m benchmarks.transfers gpu               # the paper's size, where there is a GPU
+
+`speed` measures milliseconds per training step and readout at the size of `configs/small.yaml`, in turns, as
+medians: one Lightning fit per transfer with the frozen encoder in the loop; one per transfer on stored
+representations; all together. Of the two obvious ways the better number of threads counts. Processor time is
+given as well, of all threads: it leaves out what threads gain, and what other processes take.
+"""
+
+import logging
+import math
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytorch_lightning
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from benchmarks.training import Again, Clock
+from lightning_taskonomy.data import RepresentationStore, TaskonomyDataModule
+from lightning_taskonomy.data.stream.partners import Span
+from lightning_taskonomy.nn import Encoder
+from lightning_taskonomy.tasks import dictionary
+from lightning_taskonomy.tasks.task import Pixels
+from lightning_taskonomy.training.readout_memory import readouts_that_fit
+from lightning_taskonomy.training.readout_network import ReadoutSize, adam_of_readouts, readout_network
+from lightning_taskonomy.training.readouts import Readouts
+from lightning_taskonomy.training.represent import represent
+from lightning_taskonomy.training.task_module import TaskModule
+from lightning_taskonomy.training.transfer_network import TransferNetwork
+
+SIZE, BATCH, RUNS, STEPS, WARM_UP = 64, 16, 3, 24, 4
+SMALL: dict[str, Any] = {"size": SIZE, "decoder_width": 128, "hidden": 256, "learning_rate": 1e-3}
+TARGETS = ("rgb2sfnorm", "class_places")
+SOURCES = [f"random{number:02d}" for number in range(25)]
+CORES = torch.get_num_threads()
+PAPER_STEPS = 15_000
+
+
+class EncoderInTheLoop(TaskModule):
+    """The obvious way: the source's frozen encoder before the readout, in one module."""
+
+    def __init__(self, task: str, encoder: Encoder) -> None:
+        super().__init__(task, SIZE)
+        self.encoder = encoder.requires_grad_(False)
+        of = ReadoutSize(SIZE, "standard", SMALL["decoder_width"], SMALL["hidden"])
+        self.readout = readout_network(self.task, 1, of, seed=0)
+        torch.nn.utils.convert_conv2d_weight_memory_format(self, torch.channels_last)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(B, 1, C, H, W) -> outputs."""
+        with torch.no_grad():
+            representations = self.encoder.eval()(pictures[:, 0])
+        output: Tensor = self.readout(representations)
+        return output
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        """A step on the loss."""
+        parts = self.parts(batch)
+        loss = self.task.loss(self(parts["input"]), parts["target"], parts.get("mask")).mean()
+        self.log("train/loss", loss.detach(), batch_size=len(batch["key"]), prog_bar=True)
+        return loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """As of readouts."""
+        return adam_of_readouts(self.readout, SMALL["learning_rate"], 1e-5)
+
+
+def encoder_of(number: int) -> Encoder:
+    torch.manual_seed(number)
+    return Encoder(width=16, blocks=(1, 1, 1, 1)).eval()
+
+
+def stored(shards: str, folder: Path) -> None:
+    """Representations by every source, and how many bytes those of one take."""
+    for number, source in enumerate(SOURCES):
+        represent(
+            encoder_of(number), None, shards, "val", Span(), SIZE, folder / source / "val",
+            source_name=source, batch_size=64, trainer_options={"enable_progress_bar": False},
+        )  # fmt: skip
+    store = folder / SOURCES[0] / "val"
+    length = sum(path.stat().st_size for path in store.iterdir())
+    read = RepresentationStore(store)
+    values = len(read) * math.prod(read.shape)
+    beside = (length - 2 * values) / len(read)
+    print(
+        f"a store: {length:,} bytes for {len(read)} views, {length / (2 * values):.3f} × 2 bytes a value; "
+        f"{beside:.1f} bytes a view are no values, {100 * beside / 4096:.2f} % of the paper's 2,048 × 2"
+    )
+
+
+class Clocks(Clock):
+    """Processor time beside time."""
+
+    def on_train_batch_end(self, *_: object) -> None:
+        """Start after the first steps."""
+        super().on_train_batch_end()
+        if self.count == self.warm_up:
+            self._before = time.process_time()
+
+    def on_train_end(self, *_: object) -> None:
+        """Stop."""
+        super().on_train_end()
+        self.processor_seconds = time.process_time() - self._before
+
+
+class Cost(NamedTuple):
+    """Of a training step, in milliseconds.
+
+    Attributes:
+        wall: that pass.
+        processor: of all threads together.
+    """
+
+    wall: float
+    processor: float
+
+
+def fit(
+    module: pytorch_lightning.LightningModule, task: str, shards: str, threads: int, samples: int
+) -> Cost:
+    """What a step costs, from the end of the first ones."""
+    torch.set_num_threads(threads)
+    clock = Clocks(WARM_UP)
+    data = TaskonomyDataModule(
+        shards, [task], SIZE, BATCH, workers=0, train_split="val", train_samples=samples, statistics="own"
+    )
+    trainer = pytorch_lightning.Trainer(
+        accelerator="cpu", max_epochs=-1, max_steps=STEPS + WARM_UP, callbacks=[clock], logger=False,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        limit_val_batches=0,
+    )  # fmt: skip
+    trainer.fit(module, data)
+    torch.set_num_threads(CORES)
+    return Cost(1e3 * clock.seconds / STEPS, 1e3 * clock.processor_seconds / STEPS)
+
+
+def speed(shards: str) -> None:
+    """Both ratios, and the size of a store."""
+    with tempfile.TemporaryDirectory() as folder:
+        stores = Path(folder)
+        stored(shards, stores)
+        samples = BATCH * (len(RepresentationStore(stores / SOURCES[0] / "val")) // BATCH)
+        threads = range(1, CORES + 1)
+        for task in TARGETS:
+            loop, alone, together = [], [], []
+            for run in range(RUNS):
+                loop.append(
+                    [fit(EncoderInTheLoop(task, encoder_of(run)), task, shards, n, samples) for n in threads]
+                )
+                one = [SOURCES[run]]
+                alone.append(
+                    [
+                        fit(TransferNetwork(task, one, str(stores), **SMALL), task, shards, n, samples)
+                        for n in threads
+                    ]
+                )
+                many = Readouts(task, SOURCES, str(stores), **SMALL)
+                cost = fit(many, task, shards, CORES, samples)
+                together.append([Cost(cost.wall / len(SOURCES), cost.processor / len(SOURCES))])
+            for kind in ("wall", "processor"):
+                in_loop, by_one, at_once = (
+                    statistics.median(min(getattr(cost, kind) for cost in costs) for costs in runs)
+                    for runs in (loop, alone, together)
+                )
+                print(
+                    f"{task}, {kind} time per step and readout: {in_loop:.2f} ms with the encoder in the "
+                    f"loop, {by_one:.2f} ms one by one on stored representations, {at_once:.2f} ms "
+                    f"{len(SOURCES)} together: {in_loop / at_once:.1f} and {by_one / at_once:.1f} × as fast",
+                    flush=True,
+                )
+
+
+class InMemory(Readouts):
+    """Readouts of representations that are there already, at the paper's size."""
+
+    def setup(self, stage: str) -> None:
+        """Nothing to open."""
+
+    def inputs(self, batch: dict[str, Any], sources: list[str]) -> dict[str, Tensor]:
+        """The same for every source."""
+        return dict.fromkeys(sources, batch["representations"])
+
+
+def gpu() -> None:
+    """Transfers per GPU-hour at the paper's size, and what the whole second step takes."""
+    if not torch.cuda.is_available():
+        print("gpu: none here")
+        return
+    hours: dict[bool, float] = {}
+    for name, target in (
+        ("rgb2sfnorm", torch.rand(32, 3, 256, 256)),
+        ("class_places", torch.rand(32, 63).softmax(1)),
+    ):
+        task = dictionary()[name]
+        group = readouts_that_fit(task, SOURCES, ReadoutSize(), 32, None)[0]
+        batch = {
+            "key": [""] * 32,
+            "representations": torch.randn(32, 8, 16, 16).half(),
+            name: {"target": target},
+        }
+        clock = Clock(WARM_UP)
+        trainer = pytorch_lightning.Trainer(
+            precision="bf16-mixed", max_epochs=1, callbacks=[clock], logger=False,
+            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        )  # fmt: skip
+        trainer.fit(InMemory(name, group, ""), DataLoader(Again(batch, STEPS + WARM_UP), batch_size=None))
+        each = clock.seconds / STEPS / len(group) * PAPER_STEPS / 3600
+        hours[isinstance(task.output, Pixels)] = each
+        print(f"{name}: {len(group)} together, {1 / each:.1f} transfers per GPU-hour", flush=True)
+    print(f"all of step II: {step_two_hours(hours[True], hours[False]):.1f} GPU-hours")
+
+
+def step_two_hours(pixels: float, vector: float) -> float:
+    """Hours for all transfers of the paper, of the hours for one to a target of pixels or a vector.
+
+    Each of the targets is read out of 25 sources, of the 26 combinations of the five best, and of the best
+    6 to 24.
+    """
+    targets = [task for task in list(dictionary().values())[:26] if not task.source_only]
+    each = 25 + 26 + 19
+    return each * sum(pixels if isinstance(task.output, Pixels) else vector for task in targets)
+
+
+def main() -> None:
+    warnings.filterwarnings("ignore")
+    for name in ("pytorch_lightning", "lightning_taskonomy"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    torch.set_float32_matmul_precision("high")
+    match sys.argv[1:]:
+        case ["speed", shards]:
+            speed(shards)
+        case ["racing", shards, stores, target]:
+            from benchmarks.transfer_races import race
+
+            race(shards, Path(stores), target)
+        case ["gpu"]:
+            gpu()
+        case _:
+            sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()
