@@ -1,0 +1,16 @@
+"""The group `task2vec`: tasks as vectors, compared, and experts chosen by them."""
+
+from collections.abc import Sequence
+
+from lightning_taskonomy.cli.commands import run_command
+
+COMMANDS = {name: f"lightning_taskonomy.cli.task2vec_{name}" for name in ("embed", "compare", "select")}
+
+
+def run(program: str, words: Sequence[str]) -> None:
+    """Run the command that the first word names.
+
+    Raises:
+        InputError: a bad option or bad input.
+    """
+    run_command(program, COMMANDS, words)

@@ -1,0 +1,111 @@
+"""The Fisher information as the public reference estimates it, kept for comparison with its numbers.
+
+The squared gradient of a batch's mean loss, averaged over batches, with labels drawn from the model. Where
+samples do not see each other it is F/B in expectation, B the size of the batch; with batch statistics, as in
+the reference, they do, and it is no information of anything. Prefer `fisher`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
+
+from lightning_taskonomy.task2vec.features import Features, InItsMode
+from lightning_taskonomy.task2vec.heads import Head
+from lightning_taskonomy.task2vec.running import Running, quiet
+from lightning_taskonomy.task2vec.squared_gradients import filter_dimension
+
+
+def batch_gradient(
+    features: Features,
+    values: Dataset[tuple[int, Tensor]],
+    head: Head,
+    weights: Tensor,
+    running: Running,
+    norms: bool = True,
+    draws: int = 10_000,
+    batch: int = 64,
+    seed: int = 0,
+) -> Tensor:
+    """The estimate for every filter, (filters,).
+
+    Args:
+        features: The probe below the classifier, in the mode of normalisation that is wanted; with batch
+            statistics, its running ones change.
+        values: Pictures, or what the skipped layers made of them, each with its number.
+        head: The task's last layer.
+        weights: Of each picture, (N,); with which it is drawn, with replacement.
+        running: On what.
+        norms: Whether scales of normalisation layers count.
+        draws: Pictures in all; what is left over of the last batch is dropped.
+        batch: Pictures at a time.
+        seed: Of the draws.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    sampler = WeightedRandomSampler(weights.double().tolist(), max(draws, batch), generator=generator)
+    loader = DataLoader(values, batch, sampler=sampler, drop_last=True, num_workers=running.workers)
+    module = _BatchGradientPass(features, head, norms, seed)
+    trainer = running.trainer(inference_mode=False, use_distributed_sampler=False)
+    with quiet():
+        trainer.predict(module, loader, return_predictions=False)
+    return module.sums / module.batches
+
+
+class _BatchGradientPass(InItsMode):
+    """Accumulates squares of batch gradients."""
+
+    def __init__(self, features: Features, head: Head, norms: bool, seed: int) -> None:
+        super().__init__(features)
+        self._head, self._seed = head, seed
+        self._layers = list(features.weighted_layers(norms).values())
+        self.sums = torch.zeros(0, dtype=torch.float64)
+        self.batches = 0
+
+    def on_predict_start(self) -> None:
+        """Begin the draws."""
+        super().on_predict_start()
+        self._generator = torch.Generator(self.device).manual_seed(self._seed + 7919 * self.global_rank)
+
+    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Add a batch."""
+        weights = [layer.weight for layer in self._layers]
+        with torch.enable_grad(), _needing_gradients(self.features, self._layers):
+            features = self.features(batch[1])
+            with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+                outputs = self._head.outputs(features, batch[0])
+                score = self._head.likelihood.score(outputs, self._generator)
+                score = score / outputs[:, 0].numel()
+                cotangent = self._head.pulled_back(score, features, batch[0])
+            gradients = torch.autograd.grad(features, weights, cotangent.to(features.dtype))  # type: ignore[arg-type]
+        rows = [
+            gradient.float().movedim(filter_dimension(layer), 0).flatten(1).square().mean(dim=1)
+            if gradient.ndim > 1
+            else gradient.float().square()
+            for layer, gradient in zip(self._layers, gradients, strict=True)
+        ]
+        found = torch.cat(rows).double().cpu()
+        self.sums = found if not self.batches else self.sums + found
+        self.batches += 1
+
+    def on_predict_end(self) -> None:
+        """Join what the ranks have summed."""
+        if distributed.is_initialized() and self.trainer.world_size > 1:
+            sums = self.sums.to(self.device)
+            distributed.all_reduce(sums)
+            self.sums, self.batches = sums.cpu(), self.batches * self.trainer.world_size
+
+
+@contextmanager
+def _needing_gradients(features: nn.Module, layers: list[nn.Module]) -> Iterator[None]:
+    before = [(weight, weight.requires_grad) for weight in features.parameters()]
+    features.requires_grad_(False)
+    for layer in layers:
+        assert isinstance(layer.weight, nn.Parameter)
+        layer.weight.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for weight, needed in before:
+            weight.requires_grad_(needed)

@@ -1,0 +1,151 @@
+"""Features of pictures: the part of a probe below the classifier, and the pass that caches what it gives."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from lightning_taskonomy.task2vec.probe import Probe, Reading
+from lightning_taskonomy.task2vec.running import Running, quiet
+
+NETWORK = "probe.network."
+"""How names of a probe's layers begin in `Features`."""
+
+
+class Images(Protocol):
+    """Pictures by number, each (C, H, W) or several views (V, C, H, W), as the probe takes them."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def __getitem__(self, place: int, /) -> Tensor:
+        """The picture of this number."""
+
+
+@dataclass(frozen=True)
+class View:
+    """How a task looks through a probe.
+
+    Attributes:
+        reading: One feature vector per picture, or one at each of side × side places.
+        start: Layers below this one are run once, and what they give is kept (`skip_layers`).
+        side: Height and width of maps.
+    """
+
+    reading: Reading = "pooled"
+    start: int = 0
+    side: int = 0
+
+
+class Features(nn.Module):
+    """A probe without its classifier: pictures, or what the skipped layers made of them, to (B, D, P)."""
+
+    def __init__(self, probe: Probe, view: View) -> None:
+        super().__init__()
+        probe.require_start(view.start)
+        self.probe, self.view = probe, view
+
+    def weighted_layers(self, norms: bool) -> dict[str, nn.Module]:
+        """The layers that embeddings have numbers for, by their names in this module."""
+        found = self.probe.weighted_layers(self.view.start, norms)
+        return {f"{NETWORK}{name}": layer for name, layer in found.items()}
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Features, (B, D, P)."""
+        return self.probe.features(values, self.view.reading, self.view.start, self.view.side)
+
+
+@dataclass(frozen=True)
+class Cached:
+    """What a probe makes of some pictures.
+
+    Attributes:
+        features: (N, D, P); the classifier is fitted on them.
+        activations: What the first skipped layers made of each, (N, …); None where nothing is skipped.
+    """
+
+    features: Tensor
+    activations: Tensor | None
+
+
+def cache(
+    features: Features, images: Images, numbers: Sequence[int], running: Running, batch: int = 64
+) -> Cached:
+    """Run pictures through a probe once, in its mode of normalisation.
+
+    Args:
+        features: What of a probe is wanted. With batch statistics, its running ones change.
+        images: Pictures by number.
+        numbers: Of those that are needed, in the order of the result.
+        running: On what.
+        batch: Pictures at a time.
+    """
+    module = _FeaturePass(features)
+    trainer = running.trainer()
+    loader = DataLoader(Numbered(images, numbers), batch, num_workers=running.workers)
+    with quiet():
+        parts = cast(list[dict[str, Tensor]], trainer.predict(module, loader))
+    merged = running.gathered(trainer, parts)
+    order = merged["place"].argsort()
+    activations = merged["activation"][order] if "activation" in merged else None
+    return Cached(merged["feature"][order], activations)
+
+
+class Numbered(Dataset[tuple[int, Tensor]]):
+    """Some of the pictures, each with its place among those that were asked for."""
+
+    def __init__(self, images: Images, places: Sequence[int]) -> None:
+        self._images, self._places = images, places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, place: int) -> tuple[int, Tensor]:
+        return place, self._images[int(self._places[place])]
+
+
+class Kept(Dataset[tuple[int, Tensor]]):
+    """What the skipped layers made of pictures, each with its place."""
+
+    def __init__(self, activations: Tensor) -> None:
+        self._activations = activations
+
+    def __len__(self) -> int:
+        return len(self._activations)
+
+    def __getitem__(self, place: int) -> tuple[int, Tensor]:
+        return place, self._activations[place]
+
+
+class InItsMode(LightningModule):
+    """A pass over data that leaves every module of the probe in the mode it was in."""
+
+    def __init__(self, features: Features) -> None:
+        super().__init__()
+        self.features = features
+        self._modes = [(module, module.training) for module in features.modules()]
+
+    def on_predict_start(self) -> None:
+        """Undo what the trainer does."""
+        for module, training in self._modes:
+            module.training = training
+
+
+class _FeaturePass(InItsMode):
+    """Features, and activations of the skipped layers, batch by batch."""
+
+    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        """Of one batch, on the CPU in single precision."""
+        places, values = batch
+        found = {"place": places.cpu()}
+        start, views = self.features.view.start, values.shape[:2]
+        if start:
+            several = values.ndim == 5
+            values = self.features.probe.run_to(values.flatten(0, 1) if several else values, start)
+            values = values.reshape(*views, *values.shape[1:]) if several else values
+            found["activation"] = values.float().cpu()
+        found["feature"] = self.features(values).float().cpu()
+        return found

@@ -1,0 +1,222 @@
+"""The Fisher information's diagonal, by per-sample gradients: exactly, or by labels drawn from the model.
+
+F = E_x E_{y ~ p(y|x)} [∇ log p(y|x)²], one number per filter: the mean over its weights (Achille et al.,
+2019, section 3.1). Both ways are sums of squared gradients of ⟨features, cotangent⟩. Tasks on the same
+pictures share the forward pass, and in a backward pass every picture of a batch may stand for another task.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, distributed
+from torch.utils.data import DataLoader, Dataset
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.task2vec.features import Features
+from lightning_taskonomy.task2vec.filter_gradients import ByPatches, UnsuitedError, suits
+from lightning_taskonomy.task2vec.heads import Head
+from lightning_taskonomy.task2vec.running import Running, quiet
+from lightning_taskonomy.task2vec.squared_gradients import ByTransforms, SquaredGradients
+
+MOST_ROOTS = 4096
+"""Backward passes per batch beyond which exact information of a dense task is refused."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a pass over pictures means to one task.
+
+    Attributes:
+        name: Of the task.
+        head: Its last layer.
+        weights: Of each picture, (N,), 0 for those that are not the task's; their sum is 1.
+        counted: At which places labels are known, (N, P); they weigh the same, and together as much as one.
+    """
+
+    name: str
+    head: Head
+    weights: Tensor
+    counted: Tensor
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """How the expectation over labels is taken.
+
+    Attributes:
+        method: All labels, weighed by their probability; or labels drawn from the model.
+        draws: Of labels per picture.
+        seed: Of the draws.
+    """
+
+    method: Literal["exact", "montecarlo"] = "exact"
+    draws: int = 1
+    seed: int = 0
+
+    def passes(self, share: Share) -> int:
+        """Cotangents per picture.
+
+        Raises:
+            InputError: more than anyone would wait for.
+        """
+        if self.method == "montecarlo":
+            return self.draws
+        roots = share.head.likelihood.roots_per_place * share.counted.shape[1]
+        if roots > MOST_ROOTS:
+            raise InputError(
+                f"method: exact would take {roots} backward passes per batch for the task {share.name}; "
+                "expected montecarlo"
+            )
+        return roots
+
+    def cotangents(self, share: Share, outputs: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
+        """Vectors (B, K, P) whose outer products sum to the information, in expectation."""
+        likelihood = share.head.likelihood
+        if self.method == "montecarlo":
+            for _ in range(self.draws):
+                yield likelihood.score(outputs, generator) / math.sqrt(self.draws)
+            return
+        for root in likelihood.roots(outputs):
+            for place in range(root.shape[2]):
+                alone = torch.zeros_like(root)
+                alone[..., place] = root[..., place]
+                yield alone
+
+
+def fisher(
+    features: Features,
+    values: Dataset[tuple[int, Tensor]],
+    shares: Sequence[Share],
+    expectation: Expectation,
+    running: Running,
+    norms: bool = False,
+    batch: int = 64,
+    by_transforms: bool = False,
+) -> Tensor:
+    """The information of every filter for each task, (tasks, filters).
+
+    Args:
+        features: The probe below the classifier; not changed.
+        values: Pictures, or what the skipped layers made of them, each with its number.
+        shares: The tasks.
+        expectation: How labels are averaged over.
+        running: On what.
+        norms: Whether scales of normalisation layers count.
+        batch: Pictures at a time.
+        by_transforms: Use `torch.func` even where patches would do.
+
+    Raises:
+        InputError: exact information would take too many passes.
+    """
+    passes = [expectation.passes(share) * float((share.weights > 0).float().mean()) for share in shares]
+    gradients = _gradients(features, norms, max(1, math.ceil(sum(passes))), by_transforms)
+    loader = DataLoader(values, batch, num_workers=running.workers)
+
+    def summed(gradients: SquaredGradients) -> Tensor:
+        module = _FisherPass(features, gradients, shares, expectation)
+        with quiet():
+            running.trainer(inference_mode=False).predict(module, loader, return_predictions=False)
+        return module.sums
+
+    try:
+        return summed(gradients)
+    except UnsuitedError:  # only the general way knows what to do
+        return summed(_gradients(features, norms, 1, by_transforms=True))
+
+
+def _gradients(features: Features, norms: bool, passes: int, by_transforms: bool) -> SquaredGradients:
+    layers = features.weighted_layers(norms)
+    features.eval()
+    if by_transforms or not all(suits(layer) for layer in layers.values()):
+        return ByTransforms(features, layers)
+    return ByPatches(features, layers, passes)
+
+
+class _FisherPass(LightningModule):
+    """One pass over the pictures, batch by batch.
+
+    Attributes:
+        sums: (tasks, filters), in double precision on the CPU.
+    """
+
+    def __init__(
+        self,
+        features: Features,
+        gradients: SquaredGradients,
+        shares: Sequence[Share],
+        expectation: Expectation,
+    ) -> None:
+        super().__init__()
+        self.features = features
+        self._gradients, self._shares, self._expectation = gradients, list(shares), expectation
+        self.sums = torch.zeros(len(shares), 0, dtype=torch.float64)
+        self._generators: list[torch.Generator] = []
+
+    def on_predict_start(self) -> None:
+        """Every task draws labels of its own: what it gets does not depend on what others are embedded."""
+        seed = self._expectation.seed + 7919 * self.global_rank
+        self._generators = [torch.Generator(self.device).manual_seed(seed) for _ in self._shares]
+
+    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Add a batch's squares to the sums of the tasks that it belongs to."""
+        places, values = batch
+        features, squares = self._gradients(values)
+        with torch.autocast(self.device.type, enabled=False):  # squares need the digits
+            for cotangent, owners in _filled(features, self._entries(places.cpu(), features)):
+                found = squares(cotangent).double().cpu()
+                if not self.sums.shape[1]:
+                    self.sums = torch.zeros(len(self._shares), found.shape[1], dtype=torch.float64)
+                used = owners >= 0
+                self.sums.index_add_(0, owners[used], found[used])
+
+    def on_predict_end(self) -> None:
+        """Join what the ranks have summed."""
+        if distributed.is_initialized() and self.trainer.world_size > 1:
+            sums = self.sums.to(self.device)
+            distributed.all_reduce(sums)
+            self.sums = sums.cpu()
+
+    def _entries(self, places: Tensor, features: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Task, its pictures' places in the batch, and a cotangent of their features, one after another."""
+        for number, share in enumerate(self._shares):
+            weights = share.weights[places]
+            mine = weights.nonzero().squeeze(1)
+            if not len(mine):
+                continue
+            counted = share.counted[places[mine]].to(features.device).float()
+            strength = (counted * weights[mine, None].to(features.device)).sqrt()
+            strength = strength / counted.sum(dim=1, keepdim=True).clamp(min=1).sqrt()
+            pictures, own = places[mine], features[mine.to(features.device)]
+            outputs = share.head.outputs(own, pictures)
+            for cotangent in self._expectation.cotangents(share, outputs, self._generators[number]):
+                weighed = cotangent * strength.unsqueeze(1)
+                yield number, mine, share.head.pulled_back(weighed, own, pictures)
+
+
+def _filled(
+    features: Tensor, entries: Iterator[tuple[int, Tensor, Tensor]]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Backward passes in which every picture stands for one task, as few as there can be.
+
+    Yields:
+        Cotangents of the features, (B, D, P), and which task each picture's belongs to, (B,), −1 for none.
+    """
+    taken = torch.zeros(len(features), dtype=torch.long)
+    waiting: dict[int, tuple[Tensor, Tensor]] = {}
+    for task, mine, cotangent in entries:
+        for number in sorted(set(taken[mine].tolist())):
+            at = taken[mine] == number
+            if number not in waiting:
+                nobody = torch.full((len(features),), -1)
+                waiting[number] = (torch.zeros_like(features, dtype=torch.float32), nobody)
+            cotangents, owners = waiting[number]
+            cotangents[mine[at].to(features.device)] = cotangent[at.to(features.device)]
+            owners[mine[at]] = task
+        taken[mine] += 1
+        for number in [number for number in waiting if number < int(taken.min())]:
+            yield waiting.pop(number)
+    yield from waiting.values()

@@ -1,0 +1,108 @@
+"""Sets of pictures as a probe takes them: resized, in colour, in units of ImageNet's deviations.
+
+Everything is deterministic: an embedding is of the pictures, not of random crops of them.
+"""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+from torch.nn import functional
+
+from lightning_taskonomy.errors import InputError
+
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's pictures, by colour, in shares of full brightness."""
+_MARGIN = 256 / 224
+"""Files are resized to so many times the size, and their middle is taken."""
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})
+
+
+class ImageArrays:
+    """Pictures held as an array.
+
+    Args:
+        pictures: (N, H, W) or (N, H, W, 3), of 8 bits, or numbers from 0 to 1.
+        size: Height and width that the probe is given.
+    """
+
+    def __init__(self, pictures: npt.ArrayLike, size: int) -> None:
+        array = np.asarray(pictures)
+        if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] != 3):
+            raise InputError(f"images: expected shape (N, H, W) or (N, H, W, 3), found {array.shape}")
+        if array.dtype != np.uint8:
+            if array.dtype.kind != "f" or not (np.nanmin(array) >= 0 and np.nanmax(array) <= 1):
+                raise InputError(f"images: expected 8 bits or numbers from 0 to 1, found {array.dtype}")
+            array = np.round(array * 255).astype(np.uint8)
+        self._pictures, self.size = array, size
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, place: int) -> Tensor:
+        """The picture of this number, (3, size, size)."""
+        return _normalised(self._pictures[place], self.size)
+
+
+class ImageFiles:
+    """Pictures in files, read when they are needed.
+
+    Args:
+        paths: Of the files.
+        size: Height and width that the probe is given: the middle of the picture.
+    """
+
+    def __init__(self, paths: Sequence[Path], size: int) -> None:
+        self.paths, self.size = list(paths), size
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, place: int) -> Tensor:
+        """The picture of this number, (3, size, size).
+
+        Raises:
+            InputError: the file is missing or no picture.
+        """
+        path = self.paths[place]
+        try:
+            return _normalised(middle(path.read_bytes(), self.size), self.size)
+        except OSError as error:  # what PIL raises for broken pictures is one as well
+            raise InputError(f"{path}: expected a picture ({error.strerror or error})") from error
+
+
+def middle(data: bytes, size: int) -> npt.NDArray[np.uint8]:
+    """The middle of an encoded picture, (size, size, 3).
+
+    Raises:
+        OSError: it is no picture.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            picture = opened.convert("RGB")
+    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
+        raise OSError("no picture of a known format") from error
+    side = round(size * _MARGIN)
+    scale = side / min(picture.size)
+    width, height = (max(side, round(length * scale)) for length in picture.size)
+    resized = picture.resize((width, height), Image.Resampling.BILINEAR)
+    left, top = (width - size) // 2, (height - size) // 2
+    return np.asarray(resized.crop((left, top, left + size, top + size)))
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """The picture files directly in a folder, by name."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+
+
+def _normalised(picture: npt.NDArray[np.uint8], size: int) -> Tensor:
+    values = torch.from_numpy(np.array(picture)).float().div_(255)
+    values = values.expand(3, -1, -1) if values.ndim == 2 else values.permute(2, 0, 1)
+    if values.shape[1:] != (size, size):
+        values = functional.interpolate(values[None], (size, size), mode="bilinear", antialias=True)[0]
+    return (values - torch.tensor(MEAN)[:, None, None]) / torch.tensor(DEVIATION)[:, None, None]

@@ -1,0 +1,138 @@
+"""A task as data: pictures, and what is known of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.task2vec.features import Images
+from lightning_taskonomy.task2vec.targets import Kind, Targets
+
+Rows = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledTask:
+    """A task: some pictures of a set, and labels of them.
+
+    Tasks that hold the same set of pictures share the work on it.
+
+    Attributes:
+        name: Of the task.
+        images: A set of pictures, as the probe takes them.
+        targets: Of the task's pictures.
+        rows: Numbers of its pictures in the set, in the order of the targets.
+        group: What it belongs with, such as a taxonomic order, for pictures of many tasks.
+        pairs: Whether an output says of two places in a picture if they belong together, as segments do;
+            `targets` are then segment numbers per pixel.
+    """
+
+    name: str
+    images: Images
+    targets: Targets
+    rows: Rows
+    group: str = ""
+    pairs: bool = False
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.rows) != len(self.targets):
+            raise InputError(f"task {self.name}: {len(self.rows)} pictures, {len(self.targets)} labels")
+        if len(self.rows) and not 0 <= self.rows.min() <= self.rows.max() < len(self.images):
+            raise InputError(f"task {self.name}: expected pictures below {len(self.images)}")
+
+    def first(self, count: int) -> "LabelledTask":
+        """The first pictures alone; where they are sorted by class, the first classes alone."""
+        return self._with(np.arange(min(count, len(self.rows))))
+
+    def sample(self, count: int, seed: int = 0) -> "LabelledTask":
+        """So many of its pictures at random, with every class in its share."""
+        if count >= len(self.rows):
+            return self
+        generator = np.random.default_rng(seed)
+        order = generator.permutation(len(self.rows))
+        if self.targets.kind == "classes" and self.targets.values.ndim == 1:
+            order = order[np.argsort(self.targets.values[order], kind="stable")]
+        picked = np.floor((np.arange(count) + generator.random()) * len(order) / count).astype(np.intp)
+        return self._with(np.sort(order[picked]))
+
+    def _with(self, chosen: Rows) -> "LabelledTask":
+        rows, targets = self.rows[chosen], self.targets.rows(chosen)
+        return LabelledTask(self.name, self.images, targets, rows, self.group, self.pairs, self.about)
+
+
+def as_task(dataset: Any, name: str = "unnamed", kind: Kind | None = None) -> LabelledTask:  # noqa: ANN401
+    """The task that a data set is.
+
+    Args:
+        dataset: A task; or any sequence of (picture, target), such as torch's TensorDataset or torchvision's
+            data sets, whose pictures are tensors (C, H, W). Labels are taken from its attributes `targets` or
+            `labels`, if it has one, so that no picture is read for them.
+        name: What to call it.
+        kind: What the targets are; by default as their type and shape suggest.
+
+    Raises:
+        InputError: the targets do not fit the kind.
+    """
+    if isinstance(dataset, LabelledTask):
+        return dataset
+    values = _targets(dataset)
+    targets = Targets.of(kind or guessed_kind(values), values)
+    return LabelledTask(name, _Pictures(dataset), targets, np.arange(len(dataset)))
+
+
+def _targets(dataset: Any) -> npt.NDArray[Any]:  # noqa: ANN401 - any data set
+    for name in ("targets", "labels"):
+        found = getattr(dataset, name, None)
+        if found is not None and len(found) == len(dataset):
+            return np.asarray(found)
+    tensors: Sequence[Any] = getattr(dataset, "tensors", ())
+    if len(tensors) > 1:
+        return np.asarray(tensors[1])
+    return np.stack([np.asarray(target) for _, target in _items(dataset)])
+
+
+def _items(dataset: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401
+    for place in range(len(dataset)):
+        item = dataset[place]
+        yield item[0], item[1]
+
+
+def guessed_kind(values: npt.NDArray[Any]) -> Kind:
+    """What labels are, by their type and shape.
+
+    Raises:
+        InputError: it cannot be told.
+    """
+    whole = values.dtype.kind in "iub"
+    if values.ndim == 2:
+        return "labels" if np.isin(values, (0, 1)).all() else "values"
+    if values.ndim == 4:
+        return "pixel_values"
+    if values.ndim == 3:
+        return "pixel_classes"
+    if not whole:
+        raise InputError("targets: numbers with fractions are no classes; name their kind")
+    return "classes"
+
+
+class _Pictures:
+    """The first parts of a data set's samples."""
+
+    def __init__(self, dataset: Any) -> None:  # noqa: ANN401
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, place: int) -> Tensor:
+        picture = self._dataset[place][0]
+        if not isinstance(picture, Tensor):
+            kind = type(picture).__name__
+            raise InputError(f"dataset: expected pictures as tensors (C, H, W), found a {kind}")
+        return picture.to(torch.get_default_dtype())

@@ -1,0 +1,153 @@
+"""What a task's outputs say of its labels: the probability models whose Fisher information is taken.
+
+Outputs are (B, K, P): K numbers at each of P places, P = 1 for a label per picture. For every likelihood the
+Fisher information of the outputs at one place is Σ r rᵀ over a few vectors r, its `roots`; the expectation of
+s sᵀ over labels drawn from the model, with s the `score`, is the same.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+class Likelihood(Protocol):
+    """A probability model of labels, given outputs."""
+
+    @property
+    def roots_per_place(self) -> int:
+        """How many roots there are."""
+
+    def negative_log(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """−log p(target | output) at every place, (B, P), up to a constant."""
+
+    def roots(self, outputs: Tensor) -> Iterator[Tensor]:
+        """Vectors, (B, K, P) each, whose outer products sum to the Fisher information."""
+
+    def score(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+        """The gradient of −log p(y | output) for y drawn from the model, (B, K, P)."""
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """One of K classes; targets are class numbers (B, P), or shares of the classes (B, K, P).
+
+    Attributes:
+        classes: K.
+    """
+
+    classes: int
+
+    @property
+    def roots_per_place(self) -> int:
+        """One less than classes: probabilities sum to 1."""
+        return self.classes - 1
+
+    def negative_log(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy."""
+        logs = outputs.float().log_softmax(dim=1)
+        if targets.is_floating_point():
+            return -(targets * logs).sum(dim=1)
+        return -logs.gather(1, targets.unsqueeze(1)).squeeze(1)
+
+    def roots(self, outputs: Tensor) -> Iterator[Tensor]:
+        """Columns of the Cholesky factor of diag(p) − p pᵀ, which is known in closed form.
+
+        With q_j = Σ_{k>j} p_k: the j-th has √(p_j q_j / q_{j−1}) at j, and −p_i √(p_j / (q_{j−1} q_j)) below.
+        """
+        p = outputs.float().softmax(dim=1)
+        tail = p.flip(1).cumsum(1).flip(1)  # of j: q_{j-1}
+        for j in range(self.classes - 1):
+            before, after = tail[:, j], tail[:, j + 1]
+            root = torch.zeros_like(p)
+            root[:, j] = (p[:, j] * after / before.clamp(min=_TINY)).sqrt()
+            ratio = (p[:, j] / before.clamp(min=_TINY)).sqrt()
+            root[:, j + 1 :] = -p[:, j + 1 :] * (ratio / after.clamp(min=_TINY).sqrt()).unsqueeze(1)
+            yield root
+
+    def score(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+        """Probabilities, less one at the drawn class."""
+        p = outputs.float().softmax(dim=1)
+        rows = p.transpose(1, 2).reshape(-1, self.classes)
+        drawn = torch.multinomial(rows, 1, generator=generator)
+        picked = functional.one_hot(drawn.squeeze(1), self.classes).to(p.dtype)
+        return p - picked.reshape(len(p), -1, self.classes).transpose(1, 2)
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    """K labels, each present or absent (several may be); targets are 0 or 1, (B, K, P).
+
+    Attributes:
+        labels: K.
+    """
+
+    labels: int
+
+    @property
+    def roots_per_place(self) -> int:
+        """One per label."""
+        return self.labels
+
+    def negative_log(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Binary cross-entropy, summed over the labels."""
+        loss = functional.binary_cross_entropy_with_logits(outputs.float(), targets.float(), reduction="none")
+        return loss.sum(dim=1)
+
+    def roots(self, outputs: Tensor) -> Iterator[Tensor]:
+        """√(p (1 − p)) for each label alone."""
+        p = outputs.float().sigmoid()
+        deviation = (p * (1 - p)).sqrt()
+        for j in range(self.labels):
+            root = torch.zeros_like(p)
+            root[:, j] = deviation[:, j]
+            yield root
+
+    def score(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+        """Probabilities, less one where the drawn label is present."""
+        p = outputs.float().sigmoid()
+        return p - torch.bernoulli(p, generator=generator)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """K numbers with independent normal errors; targets are (B, K, P).
+
+    Attributes:
+        variance: Of the errors, one per number: their mean square after the last layer is fitted.
+    """
+
+    variance: tuple[float, ...]
+
+    @property
+    def roots_per_place(self) -> int:
+        """One per number."""
+        return len(self.variance)
+
+    def negative_log(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Half the squared error in units of the variance, summed over the numbers."""
+        squared = (outputs.float() - targets).square() / self._per_number(outputs).square()
+        return squared.sum(dim=1) / 2
+
+    def roots(self, outputs: Tensor) -> Iterator[Tensor]:
+        """1/σ for each number alone."""
+        inverse = 1 / self._per_number(outputs)
+        for j in range(len(self.variance)):
+            root = torch.zeros_like(outputs, dtype=torch.float32)
+            root[:, j] = inverse[:, j]
+            yield root
+
+    def score(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+        """−ε/σ with ε drawn from the standard normal distribution."""
+        drawn = torch.randn(outputs.shape, generator=generator, device=outputs.device)
+        return -drawn / self._per_number(outputs)
+
+    def _per_number(self, outputs: Tensor) -> Tensor:
+        """Standard deviations, (1, K, 1)."""
+        return torch.tensor(self.variance, device=outputs.device).sqrt()[None, :, None]
+
+
+_TINY = 1e-30

@@ -1,0 +1,165 @@
+"""Probes without a checkpoint at hand: from a file, from a task network, or trained here without labels."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningModule
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.nn import functional
+from torch.optim import Adam
+from torch.optim.lr_scheduler import OneCycleLR
+from torch.utils.data import DataLoader, Dataset
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.nn.resnet import ResNet
+from lightning_taskonomy.output import whole_file
+from lightning_taskonomy.task2vec.features import Images
+from lightning_taskonomy.task2vec.probe import Probe
+from lightning_taskonomy.task2vec.running import Running, quiet
+
+_ROTATIONS = 4
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The weights in a file: safetensors, or what `torch.save` wrote of a state dict or a checkpoint of one.
+
+    Raises:
+        InputError: there is no such file, or it holds something else.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot read this file ({error.strerror or error})") from error
+    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise InputError(f"{path}: expected weights, as of torch.save(state_dict) or safetensors") from error
+    for key in ("state_dict", "model"):
+        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
+            found = found[key]
+    state = {str(key): value for key, value in found.items() if isinstance(value, Tensor)} if found else {}
+    if not state:
+        raise InputError(f"{path}: expected a state dict of tensors")
+    return state
+
+
+def probe_from_file(name: str, path: Path) -> Probe:
+    """A ResNet with weights of a checkpoint, whatever its classifier.
+
+    Args:
+        name: resnet18, resnet34 or resnet50; torchvision's and timm's weights fit.
+        path: Of the checkpoint. The width is read from it.
+
+    Raises:
+        InputError: the file cannot be read or is of another network.
+    """
+    state = read_state(path)
+    stem = next((value for key, value in state.items() if key.endswith("conv1.weight")), None)
+    if stem is None or stem.ndim != 4:
+        raise InputError(f"{path}: expected weights of a {name}; there is no conv1.weight")
+    try:
+        network = ResNet(name, classes=2, input_channels=stem.shape[1], width=len(stem))
+        network.load_backbone(state)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return Probe(network, about=f"{name}, weights of {path.name}")
+
+
+def untrained_probe(name: str, width: int = 64, seed: int = 0) -> Probe:
+    """A ResNet with random weights: what everything else should be better than."""
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        network = ResNet(name, classes=2, width=width)
+    return Probe(network, about=f"{name}, width {width}, untrained (seed {seed})")
+
+
+def self_supervised_probe(
+    name: str,
+    sets: Sequence[Images],
+    width: int = 64,
+    steps: int = 400,
+    seed: int = 0,
+    running: Running | None = None,
+) -> Probe:
+    """A ResNet trained here, without labels, to tell how pictures are rotated (Gidaris et al., 2018).
+
+    Args:
+        name: resnet18, resnet34 or resnet50.
+        sets: Pictures, the same number of each per batch however many there are; all of one size.
+        width: Channels of its first layer; 64 is the published width, 16 trains in a minute without a GPU.
+        steps: Of 64 pictures.
+        seed: Of weights, pictures and rotations.
+        running: On what.
+    """
+    running = running or Running()
+    with quiet(), torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = ResNet(name, classes=_ROTATIONS, width=width)
+        module = _RotationNetwork(network, steps)
+        trainer = running.trainer(max_steps=steps, max_epochs=-1)
+        loader = DataLoader(_Drawn(sets, steps * 64, seed), 64, num_workers=running.workers)
+        trainer.fit(module, loader)
+    about = f"{name}, width {width}, trained on rotations of {sum(map(len, sets))} pictures, {steps} steps"
+    return Probe(network.cpu().eval(), about=about)
+
+
+def save_probe(probe: Probe, path: Path) -> None:
+    """Write a probe's weights; `probe_from_file` reads them.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    with whole_file(path) as temporary:
+        torch.save(probe.network.state_dict(), temporary)
+
+
+class _Drawn(Dataset[Tensor]):
+    """Pictures drawn at random, each set as often as any other."""
+
+    def __init__(self, sets: Sequence[Images], count: int, seed: int) -> None:
+        generator = np.random.default_rng(seed)
+        self._sets, self._of = list(sets), generator.integers(0, len(sets), count)
+        self._place = generator.random(count)
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    def __getitem__(self, place: int) -> Tensor:
+        images = self._sets[self._of[place]]
+        picture: Tensor = images[int(self._place[place] * len(images))]
+        return picture
+
+
+class _RotationNetwork(LightningModule):
+    """Learns which quarter turn a picture has been given, from slightly shifted and recoloured pictures."""
+
+    def __init__(self, network: ResNet, steps: int) -> None:
+        super().__init__()
+        self.network, self._steps = network, steps
+
+    def training_step(self, pictures: Tensor, batch_idx: int) -> Tensor:
+        """One step on a batch, each picture turned by a random quarter."""
+        turns = torch.randint(_ROTATIONS, (len(pictures),), device=pictures.device)
+        strength = 1 + 0.4 * (torch.rand(len(pictures), 3, 1, 1, device=pictures.device) - 0.5)
+        margin = max(1, pictures.shape[-1] // 8)
+        down, right = torch.randint(2 * margin + 1, (2,)).tolist()
+        padded = functional.pad(pictures * strength, (margin,) * 4, mode="reflect")
+        shifted = padded[..., down : down + pictures.shape[-2], right : right + pictures.shape[-1]]
+        turned = torch.stack(
+            [picture.rot90(turn, (1, 2)) for picture, turn in zip(shifted, turns.tolist(), strict=True)]
+        )
+        loss = functional.cross_entropy(self.network(turned), turns)
+        self.log("train/loss", loss.detach(), prog_bar=True)
+        return loss
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401 - one of the many forms that Lightning takes
+        """Adam, warmed up and annealed."""
+        optimizer = Adam(self.parameters(), 1e-3, weight_decay=1e-4)
+        schedule = OneCycleLR(optimizer, 2e-3, total_steps=self._steps + 1)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,60 @@
+"""Where tasks come from: folders, arrays, shards, bundled pictures, and three published data sets.
+
+Each reader is a function of a place on disk and a picture size that gives tasks.
+"""
+
+import importlib
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.task2vec.labelled_task import LabelledTask
+
+Source = Literal[
+    "bundled",
+    "folder",
+    "arrays",
+    "webdataset",
+    "cub",
+    "inaturalist",
+    "cub_inaturalist",
+    "imaterialist",
+    "taskonomy",
+]
+SOURCES: tuple[str, ...] = get_args(Source)
+_MODULES = {"cub_inaturalist": "inaturalist"}
+
+
+def read_tasks(source: str, root: Path | None, size: int, names: tuple[str, ...] = ()) -> list[LabelledTask]:
+    """Read tasks.
+
+    Args:
+        source: One of `SOURCES`.
+        root: Where they are; bundled pictures need none.
+        size: Height and width that the probe is given.
+        names: Of the tasks that are wanted; all, if there are none.
+
+    Raises:
+        InputError: there is no such source, task or place, or a file is not as it should be.
+    """
+    if source not in SOURCES:
+        raise InputError(f"source: expected one of {', '.join(SOURCES)}, found {source!r}")
+    if root is None and source != "bundled":
+        raise InputError(f"root: the source {source} needs the folder or file that it reads")
+    if root is not None and not root.exists():
+        raise InputError(f"{root}: no such folder or file")
+    module = importlib.import_module(f"{__name__}.{_MODULES.get(source, source)}")
+    options: dict[str, Any] = {"size": size} if source == "bundled" else {"root": root, "size": size}
+    if source == "taskonomy":  # of so many tasks only the wanted ones are read
+        options["names"] = names
+    tasks: list[LabelledTask] = getattr(module, f"{source}_tasks")(**options)
+    known = {task.name: task for task in tasks}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise InputError(f"tasks: {source} has no {unknown[0]!r}; it has {_some(list(known))}")
+    return [known[name] for name in names] if names else tasks
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:12])
+    return shown if len(names) <= 12 else f"{shown} and {len(names) - 12} more"

@@ -1,0 +1,139 @@
+"""Labels of a task, of any of five kinds, as arrays."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.task2vec.likelihoods import Bernoulli, Categorical, Gaussian, Likelihood
+
+Kind = Literal["classes", "labels", "values", "pixel_classes", "pixel_values"]
+KINDS: tuple[str, ...] = get_args(Kind)
+_DIMENSIONS = {"labels": 2, "values": 2, "pixel_classes": 3, "pixel_values": 4}
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What is known of every picture of a task.
+
+    Attributes:
+        kind: What the values are.
+
+            * `classes`: class numbers (N,), or shares of the classes (N, K);
+            * `labels`: 0 or 1 for each of K labels, of which several may be present, (N, K);
+            * `values`: K numbers, (N, K);
+            * `pixel_classes`: class numbers (N, h, w), −1 where nothing is known;
+            * `pixel_values`: K numbers per pixel, (N, K, h, w), NaN where nothing is known.
+        values: The array.
+        outputs: K.
+    """
+
+    kind: Kind
+    values: npt.NDArray[Any]
+    outputs: int
+
+    @classmethod
+    def of(cls, kind: Kind, values: npt.ArrayLike, outputs: int | None = None) -> "Targets":
+        """Check an array of labels.
+
+        Args:
+            kind: What it holds.
+            values: The labels.
+            outputs: Number of classes, where more exist than the array shows.
+
+        Raises:
+            InputError: the array does not fit the kind; says how.
+        """
+        if kind not in KINDS:
+            raise InputError(f"kind: expected one of {', '.join(KINDS)}, found {kind!r}")
+        array = np.asarray(values)
+        expected = _DIMENSIONS.get(kind, 2 if array.ndim == 2 else 1)
+        if array.ndim != expected or not len(array):
+            found = f"found shape {array.shape}"
+            raise InputError(f"targets: {kind} are an array of {expected} dimensions, not empty; {found}")
+        if kind in ("classes", "pixel_classes") and array.ndim != 2:
+            return cls(kind, *_classes(kind, array, outputs))
+        array = array.astype(np.float32)
+        known = array[np.isfinite(array)] if kind == "pixel_values" else array
+        if not np.isfinite(known).all():
+            raise InputError(f"targets: {kind} must be finite; found {array[~np.isfinite(array)][0]}")
+        if kind == "labels" and not np.isin(array, (0, 1)).all():
+            raise InputError(f"targets: labels are 0 or 1; found {array[~np.isin(array, (0, 1))][0]}")
+        return cls(kind, array, array.shape[1])
+
+    @property
+    def dense(self) -> bool:
+        """Whether there is a label per pixel."""
+        return self.kind.startswith("pixel")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def rows(self, chosen: npt.NDArray[np.intp]) -> "Targets":
+        """Those of some of the pictures."""
+        return Targets(self.kind, self.values[chosen], self.outputs)
+
+    def at_side(self, side: int) -> "Targets":
+        """Dense targets at another resolution: values and classes of the nearest pixel."""
+        if not self.dense or self.values.shape[-2:] == (side, side):
+            return self
+        rows, columns = (_nearest(size, side) for size in self.values.shape[-2:])
+        return Targets(self.kind, self.values[..., rows[:, None], columns], self.outputs)
+
+    def tensor(self) -> Tensor:
+        """(N, P) class numbers or (N, K, P) numbers, P = 1 where they are not dense."""
+        if self.kind == "pixel_classes":
+            return torch.from_numpy(self.values).flatten(1)
+        if self.kind == "pixel_values":
+            return torch.from_numpy(self.values).flatten(2)
+        return torch.from_numpy(self.values).unsqueeze(-1)
+
+    def counted(self) -> Tensor:
+        """Where something is known, (N, P)."""
+        values = self.tensor()
+        if self.kind == "pixel_classes":
+            return values >= 0
+        if self.kind == "pixel_values":
+            return values.isfinite().all(dim=1)
+        return torch.ones(len(values), 1, dtype=torch.bool)
+
+    def likelihood(self) -> Likelihood:
+        """The probability model of labels of this kind; of numbers, with the variance 1."""
+        if self.kind == "labels":
+            return Bernoulli(self.outputs)
+        if self.kind.endswith("values"):
+            return Gaussian((1.0,) * self.outputs)
+        return Categorical(self.outputs)
+
+    def balancing_weights(self) -> npt.NDArray[np.float64]:
+        """A weight per picture, 1 on average: every class weighs the same, where each picture has one."""
+        if self.kind != "classes" or self.values.ndim != 1:
+            return np.ones(len(self))
+        counts = np.bincount(self.values, minlength=self.outputs)
+        weights = 1.0 / counts[self.values]
+        balanced: npt.NDArray[np.float64] = weights / weights.mean()
+        return balanced
+
+
+def _classes(kind: str, array: npt.NDArray[Any], outputs: int | None) -> tuple[npt.NDArray[Any], int]:
+    if array.dtype.kind not in "iub" and not np.array_equal(array, np.round(array)):
+        raise InputError(f"targets: {kind} are whole numbers; found {array[array != np.round(array)][0]}")
+    classes = array.astype(np.int64)
+    least = -1 if kind == "pixel_classes" else 0
+    if classes.min() < least:
+        raise InputError(f"targets: {kind} are numbered from {least}; found {classes.min()}")
+    number = int(classes.max()) + 1 if outputs is None else outputs
+    if classes.max() >= number:
+        raise InputError(f"targets: expected {kind} below {number}, found {classes.max()}")
+    if number < 2:
+        raise InputError(f"targets: a task needs at least 2 {kind}; found {number}")
+    return classes, number
+
+
+def _nearest(size: int, side: int) -> npt.NDArray[np.intp]:
+    places = (np.arange(side) + 0.5) * size / side
+    return np.minimum(places.astype(np.intp), size - 1)

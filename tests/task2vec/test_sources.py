@@ -1,0 +1,235 @@
+"""Readers on small files of the formats that they read."""
+
+import csv
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.task2vec import LabelledTask
+from lightning_taskonomy.task2vec.images import DEVIATION, MEAN
+from lightning_taskonomy.task2vec.sources import SOURCES, read_tasks
+from lightning_taskonomy.task2vec.taxonomic import mean_taxonomic_distances, taxonomic_distance
+
+SIZE = 8
+
+
+def picture(shade: int) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(np.full((12, 16, 3), shade, dtype=np.uint8)).save(stream, "png")
+    return stream.getvalue()
+
+
+def write(path: Path, shade: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(picture(shade))
+
+
+def shades(task: LabelledTask) -> list[int]:
+    """The grey values of a task's pictures."""
+    middles = [task.images[int(row)][0, SIZE // 2, SIZE // 2] for row in task.rows]
+    return [round(float(value * DEVIATION[0] + MEAN[0]) * 255) for value in middles]
+
+
+def by_name(source: str, root: Path) -> dict[str, LabelledTask]:
+    return {task.name: task for task in read_tasks(source, root, SIZE)}
+
+
+def test_folders_of_classes(tmp_path: Path) -> None:
+    for task, classes in (("pets", ("cat", "dog")), ("fruit", ("apple", "fig", "pear"))):
+        for number, name in enumerate(classes):
+            for place in range(2):
+                write(tmp_path / task / name / f"{place}.png", 10 * number + place)
+    found = by_name("folder", tmp_path)
+    assert list(found) == ["fruit", "pets"]
+    assert found["fruit"].targets.values.tolist() == [0, 0, 1, 1, 2, 2]
+    assert shades(found["fruit"]) == [0, 1, 10, 11, 20, 21]
+    (alone,) = read_tasks("folder", tmp_path / "pets", SIZE)
+    assert (alone.name, alone.targets.outputs) == ("pets", 2)
+    assert [task.name for task in read_tasks("folder", tmp_path, SIZE, ("pets",))] == ["pets"]
+
+
+def test_arrays(tmp_path: Path) -> None:
+    images = np.arange(6, dtype=np.uint8)[:, None, None] * np.ones((1, 5, 5), np.uint8)
+    labels = {"odd": np.arange(6) % 2, "tags": np.eye(6, 3, dtype=int), "height:values": np.ones((6, 1))}
+    np.savez(tmp_path / "a.npz", images=images, **labels)  # type: ignore[arg-type]
+    found = by_name("arrays", tmp_path)
+    assert {name: task.targets.kind for name, task in found.items()} == {
+        "odd": "classes",
+        "tags": "labels",
+        "height": "values",
+    }
+    assert shades(found["odd"]) == [0, 1, 2, 3, 4, 5]
+    assert found["odd"].images is found["tags"].images
+
+
+def test_shards(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "s-0.tar", "w") as tar:
+        for number in range(4):
+            label = {"odd": number % 2} if number else {"odd": 0, "size": [0.5, 1.5]}
+            parts = [("png", picture(50 * number)), ("json", json.dumps(label).encode())]
+            for suffix, data in parts:
+                entry = tarfile.TarInfo(f"p{number}.{suffix}")
+                entry.size = len(data)
+                tar.addfile(entry, io.BytesIO(data))
+    found = by_name("webdataset", tmp_path)
+    assert (found["odd"].targets.values.tolist(), shades(found["odd"])) == ([0, 1, 0, 1], [0, 50, 100, 150])
+    assert found["size"].targets.kind == "values"
+    assert found["size"].rows.tolist() == [0]
+    (tmp_path / "s-1.tar").write_bytes(b"no tar file at all, but long enough" * 30)
+    with pytest.raises(InputError, match=r"s-1.tar: expected a shard"):
+        by_name("webdataset", tmp_path)
+
+
+def cub(root: Path) -> Path:
+    """Six species of two orders; three families of Passeriformes, one of them with a single species."""
+    lines = [
+        "1 001.Albatross Procellariiformes Diomedeidae G s1",
+        "2 002.Fulmar Procellariiformes Procellariidae G s2",
+        "3 003.Crow Passeriformes Corvidae G s3",
+        "4 004.Wren Passeriformes Troglodytidae G s4",
+        "5 005.Jay Passeriformes Corvidae G s5",
+        "6 006.Finch Passeriformes Fringillidae G s6",
+    ]
+    root.mkdir(parents=True)
+    (root / "taxonomy.txt").write_text("\n".join(lines))
+    images, labels, splits = [], [], []
+    for number in range(1, 19):
+        label = (number - 1) // 3 + 1
+        name = f"{label:03}.x/{number}.png"
+        images.append(f"{number} {name}")
+        labels.append(f"{number} {label}")
+        splits.append(f"{number} {int(number % 3 > 0)}")
+        write(root / "images" / name, number)
+    (root / "images.txt").write_text("\n".join(images))
+    (root / "image_class_labels.txt").write_text("\n".join(labels))
+    (root / "train_test_split.txt").write_text("\n".join(splits))
+    return root
+
+
+def inaturalist(root: Path) -> Path:
+    orders = ("Squamata", "Odonata", "Testudines", "Squamata", "Odonata")
+    names = ("viper", "hawker", "turtle", "adder", "darter")
+    ranks = {"Squamata": "Reptilia", "Testudines": "Reptilia", "Odonata": "Insecta"}
+    phyla = {"Reptilia": "Chordata", "Insecta": "Arthropoda"}
+    categories = [
+        {
+            "id": 40 + n,
+            "name": name,
+            "kingdom": "Animalia",
+            "phylum": phyla[ranks[o]],
+            "class": ranks[o],
+            "order": o,
+        }
+        for n, (name, o) in enumerate(zip(names, orders, strict=True))
+    ]
+    root.mkdir(parents=True)
+    (root / "categories.json").write_text(json.dumps(categories))
+    category_of = [0, 0, 1, 2, 3, 4, 3]
+    for number in range(len(category_of)):
+        write(root / "train_val2018" / f"{number}.png", number)
+    images = [{"id": 100 + n, "file_name": f"train_val2018/{n}.png"} for n in range(len(category_of))]
+    annotations = [{"image_id": 100 + n, "category_id": 40 + c} for n, c in enumerate(category_of)]
+    training = {"images": images, "annotations": annotations[::-1]}
+    (root / "train2018.json").write_text(json.dumps(training))
+    return root
+
+
+def test_cub_has_orders_and_families_of_songbirds(tmp_path: Path) -> None:
+    found = by_name("cub", cub(tmp_path / "CUB_200_2011"))
+    # Wrens and finches have one species each; a third of the pictures is for testing.
+    assert list(found) == ["cub Procellariiformes", "cub Corvidae"]
+    crows = found["cub Corvidae"]
+    assert (shades(crows), crows.targets.values.tolist()) == ([7, 8, 13, 14], [0, 0, 1, 1])
+    assert crows.about["classes"] == ["003.Crow", "005.Jay"]
+
+
+def test_inaturalist_has_orders_with_two_species_the_largest_first(tmp_path: Path) -> None:
+    found = by_name("inaturalist", inaturalist(tmp_path / "inat2018"))
+    assert list(found) == ["inat Squamata", "inat Odonata"]
+    snakes = found["inat Squamata"]
+    assert snakes.about["classes"] == ["adder", "viper"]
+    assert dict(zip(shades(snakes), snakes.targets.values.tolist(), strict=True)) == {0: 1, 1: 1, 4: 0, 6: 0}
+
+
+def test_the_mixed_meta_task_has_birds_first(tmp_path: Path) -> None:
+    cub(tmp_path / "cub" / "CUB_200_2011")
+    inaturalist(tmp_path / "inat2018")
+    names = ["cub Procellariiformes", "cub Corvidae", "inat Squamata", "inat Odonata"]
+    assert list(by_name("cub_inaturalist", tmp_path)) == names
+
+
+def test_imaterialist_has_a_task_per_attribute_on_the_same_pictures(tmp_path: Path) -> None:
+    labels = {1: [5, 66], 2: [66], 3: [7, 66], 4: [5, 66]}
+    for number in labels:
+        write(tmp_path / "train" / f"{number}.jpg", 40 * number)
+    images = [{"imageId": str(number), "url": ""} for number in labels]
+    annotations = [{"imageId": str(n), "labelId": [str(one) for one in found]} for n, found in labels.items()]
+    (tmp_path / "train.json").write_text(json.dumps({"images": images, "annotations": annotations}))
+    with (tmp_path / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["label_id", "label_name", "task_name"], [5, "red", "colour"]])
+    found = by_name("imaterialist", tmp_path)
+    assert list(found) == ["imat 5 red", "imat 7"]  # all have 66
+    assert found["imat 5 red"].targets.values.tolist() == [1, 0, 0, 1]
+    assert found["imat 5 red"].images is found["imat 7"].images
+    assert (found["imat 5 red"].group, found["imat 7"].about["task_id"]) == ("colour", 6)
+
+
+def test_bundled_pictures_make_twenty_tasks() -> None:
+    found = {task.name: task for task in read_tasks("bundled", None, 32)}
+    assert len(found) == 20
+    halves = [set(found[f"digits: ten/{half}"].rows.tolist()) for half in "ab"]
+    assert not halves[0] & halves[1]
+    assert len(halves[0] | halves[1]) == 1797
+    odd, ten = found["digits: odd/a"], found["digits: ten/a"]
+    assert (odd.targets.values == ten.targets.values % 2).all()
+    assert len({id(task.images) for task in found.values()}) == 4
+
+
+def test_taxonomic_distances() -> None:
+    lineage = ["Animalia", "Chordata", "Aves", "Passeriformes"]
+    others = [["Plantae", "x", "y", "z"], ["Animalia", "x", "y", "z"], ["Animalia", "Chordata", "y", "z"]]
+    others += [["Animalia", "Chordata", "Aves", "z"], lineage]
+    assert [taxonomic_distance(lineage, other) for other in others] == [4, 3, 2, 1, 0]
+    matrix = np.abs(np.subtract.outer(np.arange(5), np.arange(5))).astype(float)
+    rows = mean_taxonomic_distances(matrix, others)
+    assert rows[-1][0] == 4
+    assert rows[-1][1] == pytest.approx(rows[-1][2])  # all others are the same, whatever their order
+    assert rows[0][2] <= rows[0][1]
+
+
+@pytest.mark.parametrize("source", [source for source in SOURCES if source != "bundled"])
+def test_empty_folders_and_missing_places_are_refused(source: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=str(tmp_path)):
+        read_tasks(source, tmp_path, 32)
+    with pytest.raises(InputError, match="none: no such folder or file"):
+        read_tasks(source, tmp_path / "none", 32)
+    with pytest.raises(InputError, match="needs the folder or file that it reads"):
+        read_tasks(source, None, 32)
+
+
+def test_broken_files_are_named(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        write(tmp_path / "pets" / name / "0.png", 0)
+    (tmp_path / "pets" / "dog" / "1.png").write_bytes(b"no picture")
+    (task,) = read_tasks("folder", tmp_path / "pets", SIZE)
+    with pytest.raises(InputError, match=r"dog/1.png: expected a picture"):
+        task.images[2]
+    (tmp_path / "bad.npz").write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"bad.npz: expected an .npz file of numbers"):
+        read_tasks("arrays", tmp_path / "bad.npz", SIZE)
+    np.savez(tmp_path / "odd.npz", images=np.zeros((3, 4, 4)), labels=np.arange(2))
+    with pytest.raises(InputError, match="task labels: 3 pictures, 2 labels"):
+        read_tasks("arrays", tmp_path / "odd.npz", SIZE)
+    root = cub(tmp_path / "CUB_200_2011")
+    (root / "taxonomy.txt").write_text("1 Albatross Procellariiformes")
+    with pytest.raises(InputError, match=r"taxonomy.txt, line 1: expected label, class name, order"):
+        read_tasks("cub", root, SIZE)
+    (root / "taxonomy.txt").unlink()
+    with pytest.raises(InputError, match="it is not part of the published set"):
+        read_tasks("cub", root, SIZE)

@@ -1,0 +1,157 @@
+"""The variational estimate against its stationary point, torch's divergences and the exact information."""
+
+import copy
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.task2vec import Probe, embed
+from lightning_taskonomy.task2vec.variational import Noise, output_variance
+from tests.task2vec.slow_loop import class_pictures, settle, small_net, small_resnet
+
+
+def noise_of(network: nn.Module, name: str = "last") -> Noise:
+    return Noise(Probe(network, name).weighted_layers())
+
+
+def test_starts_at_a_twentieth_of_each_filters_variance() -> None:
+    network = small_net()
+    noise = noise_of(network)
+    weight = network.second.weight.detach().numpy().reshape(20, -1)
+    np.testing.assert_allclose(
+        noise.log_variance[1].detach(), np.log(0.05 * weight.var(1, ddof=1) + 1e-8), rtol=1e-5
+    )
+    np.testing.assert_allclose(noise.log_prior[1].detach(), np.log((weight**2).mean() + 1e-8), rtol=1e-5)
+    assert sum(len(values) for values in noise.log_variance) == 38
+    # 4,800 filters and 20 layers of a ResNet-18, at a sixteenth of its width.
+    assert sum(value.numel() for value in noise_of(small_resnet(), "fc").parameters()) == 300 + 20
+
+
+def test_divergence_is_twice_that_of_the_distributions() -> None:
+    network = small_net()
+    noise = noise_of(network)
+    layers = list(Probe(network, "last").weighted_layers().values())
+    total = 0.0
+    for layer, log_variance, log_prior in zip(layers, noise.log_variance, noise.log_prior, strict=True):
+        assert isinstance(layer.weight, Tensor)
+        weight = layer.weight.double()
+        deviation = (log_variance.double() / 2).exp().view(-1, *[1] * (weight.ndim - 1)).expand_as(weight)
+        own = torch.distributions.Normal(weight, deviation)
+        prior = torch.distributions.Normal(0.0, (log_prior.double() / 2).exp())
+        total += float(torch.distributions.kl_divergence(own, prior).sum().detach())
+    assert float(noise.divergence().detach()) == pytest.approx(2 * total, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(4, 6, 3, stride=2, padding=1),
+        nn.Conv2d(4, 6, 3, groups=2, dilation=2),
+        nn.Linear(4, 6),
+    ],
+    ids=["convolution", "groups", "linear"],
+)
+def test_output_variance_is_that_of_noisy_weights(layer: nn.Module) -> None:
+    """A layer applied to x² + 0.01 with the weights' variances, one per filter."""
+    torch.manual_seed(0)
+    given = torch.randn(2, 4, 7, 7) if isinstance(layer, nn.Conv2d) else torch.randn(5, 4)
+    log_variance = torch.randn(6)
+    assert isinstance(layer.weight, Tensor)
+    squared = copy.deepcopy(layer)
+    spread = log_variance.exp().view(-1, *[1] * (layer.weight.ndim - 1)).expand_as(layer.weight)
+    squared.load_state_dict({"weight": spread, "bias": torch.zeros(6)})
+    expected = squared(given**2 + 0.01)
+    torch.testing.assert_close(output_variance(layer, given, log_variance).expand_as(expected), expected)
+
+
+def test_noise_has_that_variance_and_no_mean() -> None:
+    network = small_net()
+    noise, seen = noise_of(network), []
+    pictures = class_pictures(1)[0].expand(4000, -1, -1, -1)[..., :8, :8]
+    with ExitStack() as stack:
+        noise.added(stack)
+        hook = network.first.register_forward_hook(lambda *given: seen.append(given[2].detach()))
+        stack.callback(hook.remove)
+        network.norm(network.first(pictures))
+    clean = network.first(pictures[:1]).detach()
+    expected = output_variance(network.first, pictures[:1], noise.log_variance[0].detach())[0]
+    torch.testing.assert_close(seen[0].var(0), expected, rtol=0.15, atol=1e-4)
+    distance = (seen[0].mean(0) - clean[0]).abs() / (expected / 4000).sqrt()
+    assert float(distance.max()) < 5
+
+
+def test_settles_where_theory_says() -> None:
+    """1/σ² = 1/λ² + F̄/(2β), F̄ the mean of squared inputs plus 0.01; λ² = mean of w² + σ².
+
+    For half the squared error of a linear layer, whose curvature does not depend on its weights.
+    """
+    torch.manual_seed(0)
+    beta, layer, pictures = 0.01, nn.Linear(12, 3), torch.randn(500, 12)
+    pictures[:, 6:] *= 2
+    noise, stack = Noise({"layer": layer}), ExitStack()
+    noise.added(stack)
+    optimizer = torch.optim.Adam(noise.parameters(), 3e-2)
+    found = []
+    for step in range(900):
+        loss = (layer(pictures) - pictures[:, :3]).square().sum(1).mean() / 2 + beta * noise.divergence()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if step >= 600:
+            found.append(torch.stack([noise.hessian(), noise.scale()]))
+    stack.close()
+    hessian, scale = torch.stack(found).mean(0).numpy()
+    weight = layer.weight.detach().numpy()
+    curvature = float((pictures**2 + 0.01).mean())
+    np.testing.assert_allclose(scale, 1 / ((weight**2).mean() + (1 / hessian).mean()), rtol=0.02)
+    np.testing.assert_allclose(hessian, scale + curvature / (2 * beta), rtol=0.03)
+
+
+@pytest.mark.slow
+def test_filters_rank_as_by_the_exact_information() -> None:
+    network, (pictures, labels) = small_resnet(), class_pictures(96, size=32)
+    settle(network, pictures)
+    data = TensorDataset(pictures, labels)
+    exact = embed(network, data, head_epochs=3)
+    noise: dict[str, Any] = {"noise_epochs": 5, "noise_rate": 3e-2, "beta": 1e-5, "epoch_samples": 3200}
+    noisy = embed(network, data, method="variational", head_epochs=3, **noise)
+    assert len(exact.hessian) == len(noisy.hessian) == len(noisy.scale)
+    alive = exact.hessian > 0
+    assert stats.spearmanr(exact.hessian[alive], (noisy.hessian - noisy.scale)[alive]).statistic > 0.8
+
+
+def test_only_what_is_meant_to_learn_does() -> None:
+    network = small_resnet()
+    before = copy.deepcopy(network.state_dict())
+    data = TensorDataset(*class_pictures(64, size=32))
+    found = embed(network, data, method="variational", preset="reference", head_epochs=1, epoch_samples=256)
+    after = network.state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    assert found.meta["has_prior"]
+    assert (found.scale > 0).all()
+    assert len(set(found.scale)) == 20  # a prior per layer
+
+
+def test_skipped_layers_are_left_out() -> None:
+    network = small_resnet()
+    data = TensorDataset(*class_pictures(64, size=32))
+    found = embed(network, data, method="variational", skip_layers=6, head_epochs=1, epoch_samples=128)
+    assert len(found.hessian) == 240
+
+
+def test_other_layers_are_refused() -> None:
+    network = nn.Sequential(
+        nn.ConvTranspose2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+    )
+    data = TensorDataset(*class_pictures(8, 2))
+    with pytest.raises(
+        InputError, match=r"variational knows Conv2d and Linear layers; .*0 is a ConvTranspose2d"
+    ):
+        embed(network, data, method="variational", head_epochs=1, epoch_samples=64)
