@@ -106,6 +106,25 @@ class SwitchedLoader:
         return next(running[name])  # type: ignore[no-any-return]
 
 
+def tasks_to_learn(tasks: Sequence[str], learned: Sequence[str] | None) -> list[str]:
+    """The tasks that training batches are for.
+
+    Args:
+        tasks: all there are.
+        learned: some of them; None for all.
+
+    Raises:
+        InputError: another task is named, or none is.
+    """
+    wanted = list(tasks if learned is None else learned)
+    for name in wanted:
+        if name not in tasks:
+            raise InputError(f"train_tasks: expected some of {', '.join(tasks)}, found {name!r}")
+    if not wanted:
+        raise InputError("train_tasks: expected at least one task")
+    return wanted
+
+
 def joined(batches: Sequence[Any]) -> Batch | PackedBatch:
     """Batches of different tasks as one; `key` has the keys of all, task after task."""
     if isinstance(batches[0], PackedBatch):

@@ -5,7 +5,13 @@ from typing import Any
 
 import pytorch_lightning
 
-from lightning_taskonomy.data.multitask.switched_loader import SwitchedLoader, Switching, TaskLoader, shares
+from lightning_taskonomy.data.multitask.switched_loader import (
+    SwitchedLoader,
+    Switching,
+    TaskLoader,
+    shares,
+    tasks_to_learn,
+)
 from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
 from lightning_taskonomy.data.stream.data_module import TaskonomyDataModule
 from lightning_taskonomy.errors import InputError
@@ -30,6 +36,7 @@ class SwitchingTaskonomy(pytorch_lightning.LightningDataModule):
         train_samples: how many of the training samples, the first ones; by default all.
         val_samples: how many to validate on.
         test_samples: how many to test on.
+        train_tasks: tasks that training is for, where others are only evaluated; by default all.
     """
 
     def __init__(
@@ -44,6 +51,7 @@ class SwitchingTaskonomy(pytorch_lightning.LightningDataModule):
         train_samples: int | None = None,
         val_samples: int | None = None,
         test_samples: int | None = None,
+        train_tasks: list[str] | None = None,
     ) -> None:
         super().__init__()
         self.batch_size, self.switching, self.seed = batch_size, switching, seed
@@ -66,7 +74,8 @@ class SwitchingTaskonomy(pytorch_lightning.LightningDataModule):
         several = [task.name for task in self.tasks if task.views > 1]
         if several:
             raise InputError(f"tasks: expected tasks of one view, found {several[0]}")
-        names = [task.name for task in self.tasks]
+        names = tasks_to_learn([task.name for task in self.tasks], train_tasks)
+        self._learned = of(names, batch_size)
         examples = shares(batch_size, names) if switching == "mixed" else dict.fromkeys(names, batch_size)
         self._alone = {name: of([name], examples[name]) for name in names}
         self._learned_from: TaskLoader | None = None
@@ -74,13 +83,13 @@ class SwitchingTaskonomy(pytorch_lightning.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Tell the parts which ranks there are."""
-        for part in (self._together, *self._alone.values()):
+        for part in (self._together, self._learned, *self._alone.values()):
             part.trainer = self.trainer
 
     def train_dataloader(self) -> TaskLoader:
         """Tasks in turns, or all together; equal steps on all ranks."""
         loader: TaskLoader = (
-            self._together.train_dataloader()
+            self._learned.train_dataloader()
             if self.switching == "all"
             else SwitchedLoader(
                 {name: part.train_dataloader() for name, part in self._alone.items()},

@@ -36,18 +36,21 @@ class DenseLabel:
     Attributes:
         domain: its name among the labels of an image.
         kind: what its numbers mean.
+        without_background: whether class 0 does not count, and the others are numbered from 0.
     """
 
     domain: str
     kind: LabelKind
+    without_background: bool = False
 
     def __call__(self, views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
         """The example of an image."""
         view = views[0]
         label = view[self.domain]
         if self.kind == "classes":
-            known = label != UNKNOWN
-            target = np.where(known, label, 0)
+            first = int(self.without_background)
+            known = (label != UNKNOWN) & (label >= first)
+            target = np.where(known, label, first) - first
         elif self.kind == "flags":
             known = label != UNKNOWN
             target = np.where(known, label, 0).astype(np.float32)[None]
@@ -105,6 +108,8 @@ PASCAL = (
 NYUD = (
     Task("nyud_semseg", "Semantic segm.", ("semseg",), Pixels(41),
          _classes, DenseLabel("semseg", "classes"), metric=classes, drawing="classes"),
+    Task("nyud_semseg40", "Semantic segm. (40)", ("semseg",), Pixels(40),
+         _classes, DenseLabel("semseg", "classes", True), metric=classes, drawing="classes"),
     Task("nyud_edge", "Edges", ("edge",), Pixels(1),
          BatchLoss(BalancedEdges(0.8)), DenseLabel("edge", "flags"), metric=nyud_edges, drawing="picture"),
     Task("nyud_normals", "Normals", ("normals",), Pixels(3),
@@ -121,6 +126,7 @@ WEIGHTS = {
     "pascal_normals": 10.0,
     "pascal_saliency": 5.0,
     "nyud_semseg": 1.0,
+    "nyud_semseg40": 1.0,
     "nyud_edge": 50.0,
     "nyud_normals": 10.0,
     "nyud_depth": 1.0,

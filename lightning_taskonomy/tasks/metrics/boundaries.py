@@ -1,0 +1,111 @@
+"""How well boundaries are found: output and target pixels are matched one to one."""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
+from scipy.spatial import cKDTree
+from torch import Tensor
+from torchmetrics import Metric
+
+from lightning_taskonomy.tasks.losses import counted, require_same_shape
+from lightning_taskonomy.tasks.metrics.counting import share, zero
+
+Flags = npt.NDArray[np.bool_]
+
+
+class BoundaryF(Metric):
+    """The best F measure of boundary pixels over thresholds, one threshold for the whole set (ODS).
+
+    As in the Berkeley benchmark (Martin et al., 2004; Arbeláez et al., 2011): at each threshold the output is
+    thinned to lines, and as many of its pixels as possible are matched one to one to target pixels no further
+    away than a share of the picture's diagonal. Precision is the share of output pixels that are matched,
+    recall that of target pixels. Computes `ods_f`, and the `threshold`, `precision` and `recall` where it is
+    reached.
+
+    Args:
+        max_distance: how far matched pixels may lie apart, as a share of the diagonal: 0.0075 for
+            PASCAL-Context, 0.011 for NYUD.
+        thresholds: how many, evenly between 0 and 1.
+        thinned: whether outputs are thinned first.
+    """
+
+    is_differentiable = False
+    higher_is_better = True
+    full_state_update = False
+
+    matches: Tensor
+    output_pixels: Tensor
+    target_pixels: Tensor
+
+    def __init__(self, max_distance: float = 0.0075, thresholds: int = 99, thinned: bool = True) -> None:
+        super().__init__()
+        self.max_distance, self.thresholds, self.thinned = max_distance, thresholds, thinned
+        self.add_state("matches", zero(thresholds), dist_reduce_fx="sum")
+        self.add_state("output_pixels", zero(thresholds), dist_reduce_fx="sum")
+        self.add_state("target_pixels", zero(), dist_reduce_fx="sum")
+
+    def update(self, output: Tensor, target: Tensor, mask: Tensor | None = None) -> None:
+        """Add a batch.
+
+        Args:
+            output: logits of a boundary, (B, 1, H, W).
+            target: of the same shape; boundaries from 0.5 on.
+            mask: which pixels count, (B, H, W); at others there is neither an output nor a target.
+
+        Raises:
+            ValueError: the shapes do not fit.
+        """
+        require_same_shape(output, target)
+        counts = torch.ones_like(output[:, 0]) if mask is None else counted(mask, output[:, 0])
+        strengths = torch.where(counts.bool(), torch.sigmoid(output[:, 0].float()), -1.0).cpu().numpy()
+        edges = ((target[:, 0] >= 0.5) & counts.bool()).cpu().numpy()
+        for strength, edge in zip(strengths, edges, strict=True):
+            radius = self.max_distance * float(np.hypot(*edge.shape))
+            self.target_pixels += int(edge.sum())
+            for place in range(self.thresholds):
+                said = strength >= (place + 1) / (self.thresholds + 1)
+                lines = _thin(said) if self.thinned else said
+                self.output_pixels[place] += int(lines.sum())
+                self.matches[place] += most_matches(lines, edge, radius)
+
+    def compute(self) -> dict[str, float]:
+        """`ods_f`, `threshold`, `precision`, `recall`; F is 0 where nothing is matched."""
+        if not int(self.target_pixels):
+            return dict.fromkeys(("ods_f", "threshold", "precision", "recall"), float("nan"))
+        matches = self.matches.double()
+        f = 2 * matches / (self.output_pixels + self.target_pixels)
+        best = int(f.argmax())
+        return {
+            "ods_f": float(f[best]),
+            "threshold": (best + 1) / (self.thresholds + 1),
+            "precision": share(matches[best], self.output_pixels[best]),
+            "recall": share(matches[best], self.target_pixels),
+        }
+
+
+def most_matches(said: Flags, edges: Flags, radius: float) -> int:
+    """How many pixels can be matched one to one within a distance.
+
+    Args:
+        said: pixels of the output, (H, W).
+        edges: pixels of the target, (H, W).
+        radius: the most that a pair may lie apart, in pixels.
+    """
+    outputs, targets = np.argwhere(said), np.argwhere(edges)
+    if not len(outputs) or not len(targets):
+        return 0
+    near = cKDTree(outputs).query_ball_tree(cKDTree(targets), radius)
+    counts = np.array([len(its) for its in near])
+    columns = np.concatenate([np.asarray(its, np.int64) for its in near])
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    pairs = csr_array((np.ones(len(columns), np.int8), columns, starts), (len(outputs), len(targets)))
+    return int((maximum_bipartite_matching(pairs, perm_type="column") >= 0).sum())
+
+
+def _thin(said: Flags) -> Flags:
+    from skimage.morphology import thin  # takes half a second, and is for boundaries alone
+
+    thinned: Flags = thin(said)  # type: ignore[no-untyped-call]
+    return thinned
