@@ -1,0 +1,41 @@
+"""Names of classes, for those who read predictions."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.tasks.task import Pixels, Task
+
+SEMANTIC = (
+    "background", "bottle", "chair", "couch", "potted plant", "bed", "dining table", "toilet", "tv",
+    "microwave", "oven", "toaster", "sink", "refrigerator", "book", "clock", "vase",
+)  # fmt: skip
+_KNOWN: Mapping[str, Sequence[str]] = {
+    "segmentsemantic_rb": SEMANTIC,
+    "point_match": ("another point", "the same point"),
+}
+
+
+def class_names(task: Task, path: Path | None = None) -> tuple[str, ...]:
+    """What a task's classes are called: numbers where no names are known.
+
+    Args:
+        task: that chooses between classes.
+        path: a text file with a name in each line, in the classes' order.
+
+    Raises:
+        InputError: the file cannot be read, or has another number of lines.
+    """
+    classes = task.output.channels if isinstance(task.output, Pixels) else task.output.outputs
+    if path is None:
+        return tuple(_KNOWN.get(task.name) or (f"class {number}" for number in range(classes)))
+    try:
+        names = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot read these names ({error})") from error
+    if len(names) != classes or not all(names):
+        raise InputError(
+            f"{path}: expected the names of the {classes} classes of {task.name}, one a line, "
+            f"found {len(names)} lines"
+        )
+    return names

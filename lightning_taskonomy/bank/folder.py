@@ -1,0 +1,123 @@
+"""Which trained networks a folder holds: published files, or files of networks that were trained here."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lightning_taskonomy.bank.published import FileName, Part, dictionary_name, parsed, published_name
+from lightning_taskonomy.errors import InputError
+
+FOLDER_VARIABLE = "LIGHTNING_TASKONOMY_BANK"
+"""The environment variable that names the folder where no other is given."""
+OWN_SUFFIX = ".safetensors"
+_OWN_NAME = f"weights{OWN_SUFFIX}"
+
+
+@dataclass(frozen=True)
+class BankEntry:
+    """The files of a task's network.
+
+    Attributes:
+        task: name in the dictionary.
+        parts: published files, by what they hold.
+        own: files that hold whole networks.
+    """
+
+    task: str
+    parts: dict[Part, list[tuple[Path, FileName]]] = field(default_factory=dict)
+    own: list[Path] = field(default_factory=list)
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether there is one; without it a decoder is of no use."""
+        return bool(self.own or self.parts.get("encoder"))
+
+    @property
+    def paths(self) -> list[Path]:
+        """All files."""
+        return [*self.own, *(path for files in self.parts.values() for path, _ in files)]
+
+    def part(self, part: Part) -> tuple[Path, FileName] | None:
+        """The published file of a part, or None.
+
+        Raises:
+            InputError: there are several.
+        """
+        files = self.parts.get(part, [])
+        if len(files) > 1:
+            raise InputError(
+                f"{files[0][0].parent}: expected one {part} of {published_name(self.task)}, "
+                f"found {' and '.join(path.name for path, _ in files)}"
+            )
+        return files[0] if files else None
+
+
+@dataclass(frozen=True)
+class BankFolder:
+    """A folder of trained networks.
+
+    It may hold published files, `<task>_<encoder|decoder>-<sha256>.pth`; `<task>.safetensors`; and
+    `<task>/weights.safetensors`, as the folder `networks` of a run does.
+
+    Attributes:
+        path: of the folder.
+        entries: by the tasks' names in the dictionary.
+    """
+
+    path: Path
+    entries: Mapping[str, BankEntry]
+
+    @classmethod
+    def open(cls, path: str | Path | None = None) -> "BankFolder":
+        """Look at what is in a folder, without reading the files.
+
+        Args:
+            path: of the folder; by default the one that the environment names.
+
+        Raises:
+            InputError: there is no such folder, or none is named.
+        """
+        given = path if path is not None else os.environ.get(FOLDER_VARIABLE)
+        if not given:
+            raise InputError(f"bank: expected a folder of weights; give one, or set {FOLDER_VARIABLE}")
+        folder = Path(given)
+        if not folder.is_dir():
+            raise InputError(f"{folder}: expected a folder of weights")
+        entries: dict[str, BankEntry] = {}
+        for file in sorted(folder.glob("*.pth")):
+            name = parsed(file.name)
+            if name is not None:
+                entry = _entry(entries, name.task)
+                entry.parts.setdefault(name.part, []).append((file, name))
+        for file in sorted(folder.glob(f"*{OWN_SUFFIX}")):
+            _entry(entries, file.stem).own.append(file)
+        for file in sorted(folder.glob(f"*/{_OWN_NAME}")):
+            _entry(entries, file.parent.name).own.append(file)
+        return cls(folder, entries)
+
+    def entry(self, task: str) -> BankEntry:
+        """The files of a task.
+
+        Args:
+            task: name in the dictionary.
+
+        Raises:
+            InputError: there are none, or they do not make one network.
+        """
+        entry = self.entries.get(task)
+        name = published_name(task)
+        if entry is None:
+            found = ", ".join(map(published_name, self.entries)) or "none"
+            raise InputError(f"{self.path}: no weights of {name} in this folder; found {found}")
+        if not entry.has_encoder:
+            raise InputError(f"{self.path}: a decoder of {name} without its encoder")
+        if len(entry.own) + bool(entry.parts) > 1:
+            files = ", ".join(str(path.relative_to(self.path)) for path in entry.paths)
+            raise InputError(f"{self.path}: expected one network of {name}, found several ({files})")
+        return entry
+
+
+def _entry(entries: dict[str, BankEntry], name: str) -> BankEntry:
+    task = dictionary_name(name)
+    return entries.setdefault(task, BankEntry(task))

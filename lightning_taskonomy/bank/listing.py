@@ -1,0 +1,92 @@
+"""What `bank list` says: every published network and every network of a folder, and whether it is whole."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightning_taskonomy.bank.digest import verify
+from lightning_taskonomy.bank.folder import BankFolder
+from lightning_taskonomy.bank.published import BY_NAME, NAME_OF_FILE, PUBLISHED, PUBLISHED_AT, FileName, Part
+from lightning_taskonomy.errors import InputError
+
+_OTHER = "present, not the published one"
+_WHOLE = ("present", _OTHER, "absent", "not published")
+_PARTS: tuple[Part, ...] = ("encoder", "decoder")
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A row of the list.
+
+    Attributes:
+        name: of the task, as the published files call it.
+        task: as the dictionary does.
+        part: `encoder`, `decoder`, or `network` for both in one file.
+        channels: that the part puts out, where known.
+        state: whether it is there, and if so whether it is the published one; or what is wrong with it.
+        place: where it is, or where it can be had.
+    """
+
+    name: str
+    task: str
+    part: str
+    channels: int | None
+    state: str
+    place: str
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether there is a file that must not be used."""
+        return self.state not in _WHOLE
+
+
+def listed(
+    folder: BankFolder | None, mirror: str = PUBLISHED_AT, after_each: Callable[[], object] = bool
+) -> list[ListedFile]:
+    """Every published part, and what a folder has.
+
+    Args:
+        folder: its files are read whole and their hashes compared; None lists what there is to be had.
+        mirror: address of the published files.
+        after_each: called after every task, to show progress.
+    """
+    rows: list[ListedFile] = []
+    for task in tasks_listed(folder):
+        rows += _rows(task, folder, mirror)
+        after_each()
+    return rows
+
+
+def tasks_listed(folder: BankFolder | None) -> list[str]:
+    """The tasks of the list by their names in the dictionary: the published ones, then others of a folder."""
+    published = [entry.task for entry in PUBLISHED]
+    others = [] if folder is None else [task for task in folder.entries if task not in published]
+    return [*published, *others]
+
+
+def _rows(task: str, folder: BankFolder | None, mirror: str) -> Iterator[ListedFile]:
+    entry = None if folder is None else folder.entries.get(task)
+    known = next((known for known in PUBLISHED if known.task == task), None)
+    name = known.name if known is not None else task
+    for path in entry.own if entry is not None else ():
+        yield ListedFile(name, task, "network", known.channels if known else None, "present", str(path))
+    if entry is not None and entry.own and not entry.parts:
+        return
+    for part in _PARTS:
+        channels = None if known is None else (8 if part == "encoder" else known.channels)
+        files = entry.parts.get(part, []) if entry is not None else []
+        for path, file in files:
+            yield ListedFile(name, task, part, channels, _state(path, file), str(path))
+        if not files and known is not None:
+            there = known.files.get(part)
+            state = "not published" if there is None else "absent"
+            yield ListedFile(name, task, part, channels, state, f"{mirror}/{there}" if there else "")
+
+
+def _state(path: Path, name: FileName) -> str:
+    try:
+        verify(path, name)
+    except InputError as error:
+        return str(error).removeprefix(f"{path}: ")
+    own = name.sha256 not in NAME_OF_FILE and name.task in BY_NAME
+    return _OTHER if own else "present"

@@ -1,0 +1,276 @@
+"""A trained network as a module: its sizes follow from its weights."""
+
+import difflib
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from lightning_taskonomy.bank.digest import verify
+from lightning_taskonomy.bank.folder import OWN_SUFFIX, BankEntry, BankFolder
+from lightning_taskonomy.bank.published import BY_NAME, dictionary_name, parsed
+from lightning_taskonomy.bank.weights import StoredNetwork, Weights, read_network, read_published
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.nn import Encoder, PixelDecoder, VectorDecoder
+from lightning_taskonomy.nn.decoder import INNER_LAYERS, LAST_LAYER, PIXEL_LAYERS
+from lightning_taskonomy.tasks import task_named
+from lightning_taskonomy.tasks.task import Pixels, Task
+from lightning_taskonomy.training.task_network import is_bounded
+
+PUBLISHED_SIZE = 256
+CHECKPOINT_SUFFIX = ".ckpt"
+
+
+class BankNetwork(nn.Module):
+    """A trained network, in evaluation mode and without gradients.
+
+    Attributes:
+        task: what it was trained for.
+        size: pixels per side of the pictures that it was trained on.
+        encoder: (B, C, S, S) from −1 to 1 -> (B, 8, S/16, S/16).
+        decoder: of the representations of all views, concatenated on channels; None where there is none.
+    """
+
+    def __init__(
+        self, task: Task, size: int, encoder: Encoder, decoder: PixelDecoder | VectorDecoder | None
+    ) -> None:
+        super().__init__()
+        self.task, self.size = task, size
+        self.encoder, self.decoder = encoder, decoder
+        self.float().requires_grad_(False).eval()
+
+    def represent(self, pictures: Tensor) -> Tensor:
+        """(B, views, C, S, S) -> (B, views * channels, s, s), view by view on the channels."""
+        representations: Tensor = self.encoder(pictures.flatten(0, 1))
+        return representations.reshape(pictures.shape[0], -1, *representations.shape[2:])
+
+    @property
+    def stored(self) -> StoredNetwork:
+        """Its weights, with what a file should say of them."""
+        decoder = None if self.decoder is None else dict(self.decoder.state_dict())
+        return StoredNetwork(
+            dict(self.encoder.state_dict()), decoder, self.task.name, self.size, self.task.standard
+        )
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(B, views, C, S, S) -> what the decoder gives.
+
+        Raises:
+            InputError: there is no decoder.
+        """
+        if self.decoder is None:
+            raise InputError(f"{self.task.name}: this network has no decoder")
+        output: Tensor = self.decoder(self.represent(pictures))
+        return output
+
+
+def bank_task(name: str) -> Task:
+    """A task by its name in the dictionary or in the published files, or one of one's own.
+
+    Raises:
+        InputError: no such task; names the nearest ones.
+    """
+    try:
+        return task_named(dictionary_name(name))
+    except InputError as error:
+        near = difflib.get_close_matches(name, BY_NAME, n=3)
+        if not near:
+            raise
+        raise InputError(f"task: unknown task {name!r}; did you mean {' or '.join(near)}?") from error
+
+
+def load(task: str, folder: str | Path | None = None, normalised: bool = False) -> BankNetwork:
+    """The trained network of a task.
+
+    Args:
+        task: name in the dictionary or in the published files; or `FILE.py:NAME`, a task of one's own.
+        folder: of weights; by default the one that the environment variable LIGHTNING_TASKONOMY_BANK names.
+        normalised: group-normalise the representations, as users of the published encoders alone do; the
+            decoders are made for those that are not.
+
+    Raises:
+        InputError: no such task, no weights of it, or files that are damaged or another network's.
+    """
+    found = bank_task(task)
+    return network_of(found, stored_network(found, BankFolder.open(folder).entry(found.name)), normalised)
+
+
+def load_file(path: str | Path, task: str | None = None) -> BankNetwork:
+    """The network of one file: safetensors, a checkpoint of `fit`, or a published encoder.
+
+    Args:
+        path: of the file.
+        task: what it was trained for; by default what the file says.
+
+    Raises:
+        InputError: damaged, another task's, or nothing says which task it is for.
+    """
+    path = Path(path)
+    stored, named = _read_file(path)
+    said = task if task is not None else named
+    if said is None:
+        raise InputError(f"{path}: nothing says which task these weights are for; name it")
+    return network_of(bank_task(said), stored, False, str(path))
+
+
+def load_encoder(task: str, place: Path) -> Encoder:
+    """The trained encoder of a task.
+
+    Args:
+        task: as `load` takes it.
+        place: a folder of weights, or a file.
+
+    Raises:
+        InputError: no such task or weights, or files that are damaged or another network's.
+    """
+    return load_file(place, task).encoder if place.is_file() else load(task, place).encoder
+
+
+def stored_network(task: Task, entry: BankEntry) -> StoredNetwork:
+    """The weights of a folder's entry, their hashes checked.
+
+    Raises:
+        InputError: damaged, or another task's.
+    """
+    if entry.own:
+        return read_network(entry.own[0])
+    parts: dict[str, Weights] = {}
+    for part in ("encoder", "decoder"):
+        found = entry.part(part)
+        if found is not None:
+            verify(*found)
+            parts[part] = read_published(found[0])
+    return StoredNetwork(parts["encoder"], parts.get("decoder"), task.name, PUBLISHED_SIZE)
+
+
+def network_of(
+    task: Task, stored: StoredNetwork, normalised: bool = False, origin: str | None = None
+) -> BankNetwork:
+    """A module with given weights.
+
+    Args:
+        task: what it was trained for.
+        stored: the weights.
+        normalised: group-normalise the representations.
+        origin: what a message calls them; by default the task.
+
+    Raises:
+        InputError: the weights are those of another task, or of no such network.
+    """
+    origin = origin or f"weights of {task.name}"
+    if stored.task is not None and dictionary_name(stored.task) != task.name:
+        raise InputError(f"{origin}: expected weights of {task.name}, found those of {stored.task}")
+    if stored.standard is not None and task.standard is not None:
+        task = replace(task, standard=stored.standard)
+    with torch.device("meta"):  # fresh weights would take seconds, only to be replaced
+        encoder = _encoder(stored.encoder, normalised, origin)
+        decoder = None if stored.decoder is None else _decoder(task, stored.decoder, origin)
+    if decoder is not None:
+        _require_joined(task, encoder, decoder, stored.decoder or {}, origin)
+    size = stored.size or _size(task, encoder, decoder) or PUBLISHED_SIZE
+    return BankNetwork(task, size, encoder, decoder)
+
+
+def _read_file(path: Path) -> tuple[StoredNetwork, str | None]:
+    if path.suffix in (OWN_SUFFIX, CHECKPOINT_SUFFIX):
+        stored = read_network(path)
+        return stored, stored.task
+    name = parsed(path.name)
+    if name is None or name.part != "encoder":
+        raise InputError(
+            f"{path}: expected {OWN_SUFFIX}, {CHECKPOINT_SUFFIX}, or <task>_encoder-<sha256>.pth"
+        )
+    verify(path, name)
+    return StoredNetwork(read_published(path), None, None, PUBLISHED_SIZE), name.task
+
+
+def _encoder(weights: Weights, normalised: bool, origin: str) -> Encoder:
+    _require_keys(weights, ("conv1.weight", "compress1.weight"), f"{origin}, encoder")
+    blocks = [
+        len({name.split(".")[1] for name in weights if name.startswith(f"layer{stage}.")})
+        for stage in range(1, 5)
+    ]
+    width, channels = weights["conv1.weight"].shape[:2]
+    encoder = Encoder(int(channels), int(width), blocks, len(weights["compress1.weight"]), normalised)
+    _fill(encoder, weights, f"{origin}, encoder")
+    return encoder
+
+
+def _decoder(task: Task, weights: Weights, origin: str) -> PixelDecoder | VectorDecoder:
+    origin = f"{origin}, decoder"
+    decoder: PixelDecoder | VectorDecoder
+    if isinstance(task.output, Pixels):
+        first = "conv2.0.weight"
+        _require_keys(weights, (first, "decoder_output.0.weight"), origin)
+        channels, wanted = len(weights["decoder_output.0.weight"]), task.output.channels
+        if channels != wanted:
+            raise InputError(f"{origin}: expected {wanted} output channels, found {channels}")
+        divisor = _size_divisor(weights, origin)
+        if divisor != task.output.size_divisor:
+            raise InputError(
+                f"{origin}: expected outputs {task.output.size_divisor} times smaller, not {divisor}"
+            )
+        depth = 1 + sum(
+            name.startswith(f"{INNER_LAYERS[0]}_") and name.endswith(".0.weight") for name in weights
+        )
+        width, inputs = weights[first].shape[:2]
+        decoder = PixelDecoder(channels, int(inputs), int(width), is_bounded(task), divisor, depth)
+    else:
+        _require_keys(weights, ("fc0.weight", "fc2.weight"), origin)
+        outputs, wanted = len(weights["fc2.weight"]), task.output.outputs
+        if outputs != wanted:
+            raise InputError(f"{origin}: expected {wanted} outputs, found {outputs}")
+        width, inputs = weights["fc0.weight"].shape
+        decoder = VectorDecoder(outputs, int(inputs), int(width), 3 if "fc1.weight" in weights else 2)
+    _fill(decoder, weights, origin)
+    return decoder
+
+
+def _size_divisor(weights: Weights, origin: str) -> int:
+    last = [name for name in PIXEL_LAYERS if any(key.startswith(f"{name}.") for key in weights)][-1]
+    for divisor, name in LAST_LAYER.items():
+        if name == last:
+            return divisor
+    raise InputError(f"{origin}: expected layers up to one of {', '.join(LAST_LAYER.values())}, found {last}")
+
+
+def _require_joined(
+    task: Task, encoder: Encoder, decoder: PixelDecoder | VectorDecoder, weights: Weights, origin: str
+) -> None:
+    channels = encoder.channels * (task.pictures or task.views)
+    if isinstance(decoder, PixelDecoder):
+        inputs = weights["conv2.0.weight"].shape[1]
+        fits = inputs == channels
+    else:
+        inputs = weights["fc0.weight"].shape[1]
+        fits = inputs % channels == 0 and math.isqrt(inputs // channels) ** 2 == inputs // channels
+    if not fits:
+        raise InputError(f"{origin}: the decoder reads {inputs} numbers, which this encoder does not give")
+
+
+def _size(task: Task, encoder: Encoder, decoder: PixelDecoder | VectorDecoder | None) -> int | None:
+    """Pixels per side that a vector decoder was made for; any other takes all multiples of 16."""
+    if not isinstance(decoder, VectorDecoder):
+        return None
+    channels = encoder.channels * (task.pictures or task.views)
+    side = math.isqrt(decoder.fc0.in_features // channels)
+    for size in range(16, 1025, 16):
+        if Encoder.representation_side(task.input_size(size)) == side:
+            return size
+    return None
+
+
+def _require_keys(weights: Weights, names: tuple[str, ...], origin: str) -> None:
+    for name in names:
+        if name not in weights:
+            raise InputError(f"{origin}: no {name} in these weights; expected the published layout")
+
+
+def _fill(network: nn.Module, weights: Weights, origin: str) -> None:
+    try:
+        network.load_state_dict(weights, assign=True)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split()[5:])[:160]
+        raise InputError(f"{origin}: expected the published layout ({reason})") from error

@@ -1,0 +1,183 @@
+"""Files of weights, read and written; nothing in them is run."""
+
+import io
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from lightning_taskonomy.bank.published import Part, file_name, published_name
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.output import whole_file
+from lightning_taskonomy.tasks.task import Standard
+
+Weights = dict[str, Tensor]
+_CHECKPOINT_PREFIX = "network."
+
+
+@dataclass(frozen=True)
+class StoredNetwork:
+    """A network's weights, and what the file says of them.
+
+    Attributes:
+        encoder: weights by their names in the published layout.
+        decoder: likewise; None without one.
+        task: its name in the dictionary, where the file says it.
+        size: pixels per side of its pictures, where the file says it.
+        standard: of its vectors, where it is not the task's own.
+    """
+
+    encoder: Weights
+    decoder: Weights | None
+    task: str | None = None
+    size: int | None = None
+    standard: Standard | None = None
+
+
+def read_published(path: Path) -> Weights:
+    """The weights of a published encoder or decoder.
+
+    Raises:
+        InputError: not such a file, or a damaged one.
+    """
+    content = _unpickled(path)
+    weights = content.get("state_dict") if isinstance(content, dict) else None
+    if not _is_weights(weights):
+        raise InputError(f"{path}: expected a dict with weights as 'state_dict'")
+    return dict(weights)
+
+
+def read_network(path: Path) -> StoredNetwork:
+    """A whole network: safetensors, or a checkpoint of `fit`.
+
+    Raises:
+        InputError: not such a file, or a damaged one.
+    """
+    if path.suffix == ".ckpt":
+        return _read_checkpoint(path)
+    try:
+        with safe_open(path, "pt") as file:
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            about = json.loads((file.metadata() or {}).get("about", "{}"))
+    except (OSError, SafetensorError, ValueError) as error:
+        raise InputError(f"{path}: cannot read these weights ({error})") from error
+    return _stored(path, weights, about)
+
+
+def write_network(path: Path, network: StoredNetwork) -> None:
+    """Write a whole network as safetensors, with what it is for.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    weights = {f"encoder.{name}": values for name, values in network.encoder.items()}
+    weights |= {f"decoder.{name}": values for name, values in (network.decoder or {}).items()}
+    of = network.standard
+    about = {
+        "task": network.task,
+        "size": network.size,
+        "standard": None if of is None else [list(of.mean), list(of.deviation)],
+    }
+    with whole_file(path) as temporary:
+        save_file(_plain(weights), temporary, metadata={"about": json.dumps(about)})
+
+
+def write_published(folder: Path, task: str, part: Part, weights: Weights) -> Path:
+    """Write a part of a network as it is published, under a name with its SHA-256.
+
+    Args:
+        folder: where to.
+        task: name in the dictionary.
+        part: which it is.
+        weights: of it.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    content = io.BytesIO()
+    torch.save({"state_dict": _plain(weights)}, content)
+    path = folder / file_name(published_name(task), part, sha256(content.getbuffer()).hexdigest())
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
+    return path
+
+
+def _read_checkpoint(path: Path) -> StoredNetwork:
+    content = _unpickled(path)
+    weights = content.get("state_dict") if isinstance(content, dict) else None
+    if not _is_weights(weights):
+        raise InputError(f"{path}: expected a checkpoint with weights as 'state_dict'")
+    own = {
+        name.removeprefix(_CHECKPOINT_PREFIX): values
+        for name, values in weights.items()
+        if name.startswith(_CHECKPOINT_PREFIX)
+    }
+    about = content.get("contender")
+    return _stored(path, own, about if isinstance(about, dict) else {})
+
+
+def _unpickled(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise InputError(f"{path}: not a file of weights alone; it is not loaded") from error
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{path}: cannot read these weights ({' '.join(str(error).split())[:120]})"
+        ) from error
+
+
+def _stored(path: Path, weights: Weights, about: Mapping[str, Any]) -> StoredNetwork:
+    encoder, decoder = (
+        {
+            name.removeprefix(f"{part}."): values
+            for name, values in weights.items()
+            if name.startswith(f"{part}.")
+        }
+        for part in ("encoder", "decoder")
+    )
+    if not encoder:
+        found = (
+            f"a decoder without its encoder in {path}"
+            if decoder
+            else f"{path}: expected an encoder's weights"
+        )
+        raise InputError(found)
+    try:
+        standard = _standard(about.get("standard"))
+        task, size = about.get("task"), about.get("size")
+        return StoredNetwork(
+            encoder,
+            decoder or None,
+            None if task is None else str(task),
+            None if size is None else int(size),
+            standard,
+        )
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: cannot read what these weights are for ({error})") from error
+
+
+def _standard(numbers: Any) -> Standard | None:  # noqa: ANN401 - as a file has it
+    if numbers is None:
+        return None
+    mean, deviation = numbers
+    return Standard(tuple(map(float, mean)), tuple(map(float, deviation)))
+
+
+def _is_weights(content: Any) -> TypeGuard[Weights]:  # noqa: ANN401 - as a file has it
+    return isinstance(content, dict) and bool(content) and all(map(torch.is_tensor, content.values()))
+
+
+def _plain(weights: Weights) -> Weights:
+    return {name: values.detach().cpu().contiguous() for name, values in weights.items()}

@@ -1,0 +1,126 @@
+"""What `bank predict` does once torch may be imported."""
+
+import importlib.util
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from lightning_taskonomy.bank.class_names import class_names
+from lightning_taskonomy.bank.folder import BankFolder
+from lightning_taskonomy.bank.network import BankNetwork, bank_task, load
+from lightning_taskonomy.bank.predictor import predict
+from lightning_taskonomy.bank.shots import found_files, is_video, pictures
+from lightning_taskonomy.bank.writing import Wanted, write_pictures, write_video
+from lightning_taskonomy.cli.progress import progress
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.output import output_folder
+
+Item = TypeVar("Item")
+_LEAST_SIDE = 256
+
+
+@dataclass(frozen=True)
+class PredictionOptions:
+    """The options of the command, as its help describes them."""
+
+    images: Sequence[Path]
+    weights: Path | None
+    task: Sequence[str]
+    out: Path
+    names: Sequence[str]
+    field_of_view: float
+    raw: bool
+    representations: bool
+    batch_size: int
+    device: str
+
+
+def run_prediction(options: PredictionOptions) -> None:
+    """Predict every task for every picture and video.
+
+    Raises:
+        InputError: weights that cannot be used, or a picture or video that cannot be read.
+    """
+    if options.batch_size < 1:
+        raise InputError(f"batch-size: expected at least 1, found {options.batch_size}")
+    if not 10 <= options.field_of_view <= 170:
+        raise InputError(f"field-of-view: expected 10 to 170 degrees, found {options.field_of_view:g}")
+    files = found_files(options.images)
+    videos = [file for file in files if is_video(file)]
+    photos = [file for file in files if file not in videos]
+    if videos and importlib.util.find_spec("av") is None:
+        raise InputError(f"{videos[0]}: videos need PyAV; install it with pip install '.[bank]'")
+    device = _device(options.device)
+    names = _names(options.names)
+    wanted = Wanted(options.raw, options.representations, names, options.field_of_view)
+    networks = _networks(options)
+    size = max(_LEAST_SIDE, *(network.size for network in networks))
+    with output_folder(options.out) as out:
+        if photos:
+            found = predict(networks, pictures(photos, size), options.batch_size, device)
+            count = write_pictures(out, _watched(found, "predicting", len(photos)), wanted)
+            print(f"written: {out}: {count} pictures, {len(networks)} tasks")
+        for file in videos:
+            from lightning_taskonomy.bank.video import Video  # pictures do not need PyAV
+
+            video = Video(file)
+            found = predict(networks, video.shots(size), options.batch_size, device)
+            watched = _watched(found, file.name, video.frames)
+            count = write_video(out, file.stem, video.rate, watched, wanted)
+            print(f"written: {out}: {file.name}: {count} frames, {len(networks)} tasks")
+
+
+def _networks(options: PredictionOptions) -> list[BankNetwork]:
+    folder = BankFolder.open(options.weights)
+    tasks = list(options.task) or sorted(task for task, entry in folder.entries.items() if entry.has_encoder)
+    if not tasks:
+        raise InputError(f"{folder.path}: expected weights, found none in this folder")
+    loaded: list[BankNetwork] = []
+    with progress("loading", len(tasks)) as step:
+        for name in dict.fromkeys(bank_task(task).name for task in tasks):
+            network = load(name, folder.path)
+            if network.decoder is not None or options.representations:
+                loaded.append(network)
+            elif options.task:
+                raise InputError(
+                    f"{name}: no decoder in {folder.path}; --representations writes what the encoder gives"
+                )
+            step()
+    if not loaded:
+        raise InputError(
+            f"{folder.path}: expected decoders, found none (--representations uses encoders alone)"
+        )
+    return loaded
+
+
+def _device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"device: cannot use {name!r} ({reason})") from error
+    return name
+
+
+def _names(pairs: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    names: dict[str, tuple[str, ...]] = {}
+    for pair in pairs:
+        task, equals, path = pair.partition("=")
+        if not (task and equals and path):
+            raise InputError(f"names: expected TASK=FILE, found {pair!r}")
+        found = bank_task(task)
+        names[found.name] = class_names(found, Path(path))
+    return names
+
+
+def _watched(items: Iterable[Item], title: str, count: int) -> Iterator[Item]:
+    """The same items, with a progress bar where there is a terminal."""
+    with progress(title, count) as step:
+        for item in items:
+            yield item
+            step()

@@ -1,0 +1,103 @@
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lightning_taskonomy.bank.convert import convert, networks_in
+from lightning_taskonomy.bank.network import BankNetwork, load, load_file
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.nn import Encoder, PixelDecoder
+from lightning_taskonomy.tasks import task_named
+from lightning_taskonomy.training.task_network import TaskNetwork
+from tests.bank.small_networks import small_network, write_small_bank
+from tests.nn.trained_statistics import unsettle
+
+
+def equal(left: nn.Module, right: nn.Module) -> bool:
+    ours, theirs = left.state_dict(), right.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.mark.parametrize("task", ["rgb2sfnorm", "class_places", "ego_motion", "class_selected", "jigsaw"])
+def test_there_and_back_gives_the_same_weights(task: str, tmp_path: Path) -> None:
+    network = small_network(task)
+    convert(network, "published", tmp_path / "published")
+    published = load(task, tmp_path / "published")
+    convert(published, "safetensors", tmp_path / "own")
+    own = load(task, tmp_path / "own")
+    assert equal(network, published)
+    assert equal(network, own)
+
+
+def test_published_classes_load_what_was_trained_here(tmp_path: Path, reference: ModuleType) -> None:
+    torch.manual_seed(0)
+    network = BankNetwork(task_named("rgb2sfnorm"), 256, Encoder(), PixelDecoder(3))
+    unsettle(network)
+    files = convert(network, "published", tmp_path)
+    theirs = reference.TaskonomyNetwork(out_channels=3)
+    for part, file in zip((theirs.encoder, theirs.decoder), files, strict=True):
+        part.load_state_dict(torch.load(file, weights_only=True)["state_dict"])
+    pictures = torch.rand(1, 3, 256, 256) * 2 - 1
+    with torch.no_grad():
+        torch.testing.assert_close(network(pictures[:, None]), theirs(pictures), atol=1e-5, rtol=1e-5)
+
+
+def test_checkpoint_of_training_is_read(tmp_path: Path) -> None:
+    module = TaskNetwork("rgb2sfnorm", 64, 8, (1, 1, 1, 1), 64, adversarial_after=None)
+    checkpoint = {"state_dict": module.state_dict()}
+    module.on_save_checkpoint(checkpoint)
+    torch.save(checkpoint, tmp_path / "last.ckpt")
+    network = load_file(tmp_path / "last.ckpt")
+    assert (network.task.name, network.size) == ("rgb2sfnorm", 64)
+    assert equal(network, module.network)
+
+
+def test_own_standardisation_travels_along(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from lightning_taskonomy.tasks import Task
+    from lightning_taskonomy.tasks.task import Standard
+
+    own = Standard(tuple(range(6)), (2.0,) * 6)
+    network = small_network("fix_pose")
+    network.task = replace(network.task, standard=own)
+    convert(network, "safetensors", tmp_path)
+    found: Task = load("fix_pose", tmp_path).task
+    assert found.standard == own
+
+
+@pytest.mark.parametrize("task", ["rgb2sfnorm", "class_places", "fix_pose", "colorization"])
+def test_onnx_computes_the_same_for_any_batch(task: str, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX is absent: pip install '.[bank]'")
+    network = small_network(task)
+    (path,) = convert(network, "onnx", tmp_path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    channels, views = network.encoder.input_channels, network.task.views
+    for batch in (1, 5):
+        pictures = torch.rand(batch, views, channels, 64, 64) * 2 - 1
+        output, representation = session.run(None, {"pictures": pictures.numpy()})
+        with torch.no_grad():
+            expected = network.represent(pictures)
+            np.testing.assert_allclose(representation, expected, atol=1e-4, rtol=1e-3)
+            np.testing.assert_allclose(output, network(pictures), atol=1e-4, rtol=1e-3)
+
+
+def test_onnx_of_an_encoder_alone(tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX is absent: pip install '.[bank]'")
+    full = small_network("rgb2sfnorm")
+    (path,) = convert(BankNetwork(full.task, full.size, full.encoder, None), "onnx", tmp_path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert [output.name for output in session.get_outputs()] == ["representation"]
+
+
+def test_one_file_holds_one_task(tmp_path: Path) -> None:
+    write_small_bank(tmp_path, "rgb2sfnorm")
+    file = tmp_path / "rgb2sfnorm" / "weights.safetensors"
+    assert list(networks_in(file)) == ["rgb2sfnorm"]
+    with pytest.raises(InputError, match="one file holds one task's network"):
+        networks_in(file, ["normal", "reshading"])
+    with pytest.raises(InputError, match="expected weights of reshade, found those of rgb2sfnorm"):
+        networks_in(file, ["reshading"])

@@ -1,0 +1,117 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lightning_taskonomy.bank.shots import found_files, is_video, pictures, read_picture
+from lightning_taskonomy.errors import InputError
+
+
+def test_central_square_is_taken(tmp_path: Path) -> None:
+    values = np.zeros((40, 100, 3), np.uint8)
+    values[:, 30:70] = (10, 200, 30)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    picture = read_picture(tmp_path / "a.png", 40)
+    assert picture.shape == (40, 40, 3)
+    assert (picture == (10, 200, 30)).all()
+
+
+def test_sixteen_bits_keep_their_scale(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65_535, 64 * 64).reshape(64, 64).astype(np.uint16)
+    Image.fromarray(ramp).save(tmp_path / "a.png")
+    picture = read_picture(tmp_path / "a.png", 64)
+    np.testing.assert_allclose(picture[..., 0], ramp / 65_535 * 255, atol=1)
+    assert (picture[..., 0] == picture[..., 2]).all()
+
+
+def test_ink_becomes_light(tmp_path: Path) -> None:
+    for name, ink, colour in (("cyan", (255, 0, 0, 0), (0, 255, 255)), ("black", (0, 0, 0, 255), (0, 0, 0))):
+        Image.new("CMYK", (64, 64), ink).save(tmp_path / f"{name}.jpg", quality=100)
+        found = read_picture(tmp_path / f"{name}.jpg", 32).astype(int)
+        assert np.abs(found - colour).max() <= 3
+
+
+def test_transparency_is_white(tmp_path: Path) -> None:
+    image = Image.new("RGBA", (32, 32), (255, 0, 0, 0))
+    image.paste((0, 0, 255, 255), (0, 0, 32, 16))
+    image.save(tmp_path / "a.png")
+    picture = read_picture(tmp_path / "a.png", 32)
+    assert (picture[4, 4] == (0, 0, 255)).all()
+    assert (picture[28, 4] == (255, 255, 255)).all()
+
+
+def test_palette_with_a_transparent_colour_is_read(tmp_path: Path) -> None:
+    image = Image.new("P", (32, 32), 0)
+    image.putpalette([255, 0, 0, 0, 255, 0])
+    image.save(tmp_path / "a.gif", transparency=0)
+    assert (read_picture(tmp_path / "a.gif", 16) == 255).all()
+
+
+def test_fifty_megapixels_are_handled(tmp_path: Path) -> None:
+    Image.new("L", (8_660, 5_774), 100).save(tmp_path / "a.png", compress_level=1)
+    assert (read_picture(tmp_path / "a.png", 256) == 100).all()
+
+
+def test_picture_is_turned_as_the_camera_was_held(tmp_path: Path) -> None:
+    values = np.zeros((32, 32, 3), np.uint8)
+    values[:8] = 255
+    image = Image.fromarray(values)
+    exif = image.getexif()
+    exif[0x0112] = 6  # a quarter clockwise
+    image.save(tmp_path / "a.png", exif=exif)
+    picture = read_picture(tmp_path / "a.png", 32)
+    assert picture[:, -4:].min() > 250
+    assert picture[:, :4].max() < 5
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "reason"),
+    [
+        ("a.png", lambda path: path.write_text("no picture"), "cannot read this picture"),
+        ("a.jpg", lambda path: path.write_bytes(b""), "cannot read this picture"),
+        (
+            "b.png",
+            lambda path: Image.new("RGB", (1, 1)).save(path),
+            "at least 8 .* found 1 x 1",
+        ),
+        ("c.tif", lambda path: Image.new("F", (64, 64)).save(path), "found floating-point ones"),
+    ],
+)
+def test_what_is_no_picture_is_refused(name: str, write: object, reason: str, tmp_path: Path) -> None:
+    assert callable(write)
+    write(tmp_path / name)
+    with pytest.raises(InputError, match=reason) as error:
+        read_picture(tmp_path / name, 64)
+    assert name in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_truncated_picture_is_refused(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:2000])
+    with pytest.raises(InputError, match="cannot read this picture"):
+        read_picture(tmp_path / "a.png", 64)
+
+
+def test_folders_are_their_pictures(tmp_path: Path) -> None:
+    for name in ("b.png", "a.jpg", "text.txt"):
+        Image.new("RGB", (16, 16)).save(tmp_path / name, format="PNG")
+    found = found_files([tmp_path])
+    assert [path.name for path in found] == ["a.jpg", "b.png"]
+    assert [shot.name for shot in pictures(found, 16)] == ["a", "b"]
+
+
+def test_results_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="its results would have the names of those of"):
+        found_files([tmp_path / "a.png", tmp_path / "a.jpg"])
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("none.png", "no such picture"), ("a.txt", "expected a picture")]
+)
+def test_neither_picture_nor_video_is_refused(name: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    with pytest.raises(InputError, match=reason):
+        is_video(tmp_path / name)

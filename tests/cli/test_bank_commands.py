@@ -1,0 +1,166 @@
+import json
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lightning_taskonomy.cli import main
+from lightning_taskonomy.cli.bank import COMMANDS
+from tests.bank.small_networks import write_small_bank
+from tests.bank.test_network import small_bank
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (80, 100, 3), np.uint8)).save(path)
+    return path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_answers_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["bank", command, "--help"])
+    assert exit_.value.code == 0
+    words = capsys.readouterr().out
+    assert "lightning_taskonomy." not in words
+    assert "str(object" not in words
+
+
+def test_list_and_help_start_without_torch() -> None:
+    code = (
+        "import sys; from lightning_taskonomy.cli import main; main(['bank', 'list']); "
+        "assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "normal            rgb2sfnorm" in done.stdout
+
+
+def test_list_refuses_a_damaged_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small_bank(tmp_path)
+    path = next(tmp_path.glob("normal_encoder-*"))
+    path.write_bytes(b"x")
+    assert main(["bank", "list", "--weights", str(tmp_path)]) == 2
+    shown = capsys.readouterr()
+    assert "not published" in shown.out
+    assert shown.err.startswith("error: 1 damaged files; the first is")
+    assert shown.err.count("\n") == 1
+
+
+def test_pictures_are_predicted(tmp_path: Path, photo: Path) -> None:
+    write_small_bank(tmp_path / "bank", "rgb2sfnorm", "class_places", "room_layout")
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(f"scene {n}" for n in range(63)))
+    out = tmp_path / "out"
+    words = f"bank predict --weights {tmp_path / 'bank'} --out {out} --raw --representations"
+    assert main([*words.split(), "--names", f"class_scene={names}", "--", str(photo)]) == 0
+    files = {path.name for path in out.iterdir()}
+    for task in ("rgb2sfnorm", "class_places", "room_layout"):
+        ends = [".png", ".npy", "_representation.npy"] + ([".json"] if task != "rgb2sfnorm" else [])
+        assert {f"photo_{task}{end}" for end in ends} <= files
+    assert "photo_sheet.png" in files
+    assert np.load(out / "photo_rgb2sfnorm.npy").shape == (3, 64, 64)
+    assert np.load(out / "photo_rgb2sfnorm_representation.npy").shape == (8, 4, 4)
+    scores = np.load(out / "photo_class_places.npy").astype(np.float64)
+    shares = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
+    likely = json.loads((out / "photo_class_places.json").read_text())["likely"]
+    assert [entry["class"] for entry in likely] == [f"scene {n}" for n in np.argsort(-shares)[:5]]
+    assert likely[0]["probability"] == pytest.approx(shares.max(), rel=1e-5)
+
+
+def test_video_is_predicted(tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="PyAV is absent: pip install '.[bank]'")
+    from lightning_taskonomy.bank.video import Video, VideoWriter
+
+    write_small_bank(tmp_path / "bank", "rgb2sfnorm", "fix_pose")
+    with VideoWriter(tmp_path / "walk.mp4", Fraction(10)) as writer:
+        for number in range(7):
+            writer.write(np.full((64, 64, 3), 30 * number, np.uint8))
+    out = tmp_path / "out"
+    words = f"bank predict --weights {tmp_path / 'bank'} --out {out} --batch-size 3 {tmp_path / 'walk.mp4'}"
+    assert main(words.split()) == 0
+    assert {path.name for path in out.glob("*.mp4")} == {
+        "walk_rgb2sfnorm.mp4", "walk_fix_pose.mp4", "walk_sheet.mp4",
+    }  # fmt: skip
+    for file in out.glob("*.mp4"):
+        video = Video(file)
+        assert video.rate == 10
+        assert len(list(video.shots(32))) == 7
+    assert len(list((out / "walk_fix_pose").glob("*.json"))) == 7
+
+
+def test_conversion_writes_what_can_be_loaded(tmp_path: Path, photo: Path) -> None:
+    write_small_bank(tmp_path / "bank", "rgb2sfnorm")
+    words = f"bank convert --weights {tmp_path / 'bank'} --to published --out {tmp_path / 'published'}"
+    assert main(words.split()) == 0
+    assert (
+        main(
+            [
+                "bank",
+                "predict",
+                "--weights",
+                str(tmp_path / "published"),
+                "--out",
+                str(tmp_path / "o"),
+                str(photo),
+            ]
+        )
+        == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("predict --out {out} {photo}", "bank: expected a folder of weights; give one, or set LIGHTNING"),
+        ("predict --weights {bank}/none --out {out} {photo}", "none: expected a folder of weights"),
+        (
+            "predict --weights {bank} --out {out} --task nomal -- {photo}",
+            "unknown task 'nomal'; did you mean normal",
+        ),
+        (
+            "predict --weights {bank} --out {out} --task reshading -- {photo}",
+            "no weights of reshading in this",
+        ),
+        ("predict --weights {bank} --out {out} {bank}/none.png", "none.png: no such picture or video"),
+        ("predict --weights {bank} --out {out} {bank}", "no pictures (.bmp"),
+        ("predict --weights {bank} --out {out} --batch-size 0 {photo}", "batch-size: expected at least 1"),
+        ("predict --weights {bank} --out {out} --names a -- {photo}", "names: expected TASK=FILE, found 'a'"),
+        ("predict --weights {bank} --out {out} --device tpu9 {photo}", "device: cannot use 'tpu9'"),
+        (
+            "predict --weights {bank} --out {out} --field-of-view 5 {photo}",
+            "field-of-view: expected 10 to 170",
+        ),
+        ("predict --weights {bank} --out {out}", "images"),
+        (
+            "convert --weights {bank} --to jpeg --out {out}",
+            "to: expected one of published, safetensors, onnx",
+        ),
+        ("convert --weights {photo} --to onnx --out {out}", "photo.png: expected .safetensors, .ckpt, or"),
+        ("list --weights {photo}", "photo.png: expected a folder of weights"),
+        ("fetch --weights {out} --task class_selected", "nothing is published of class_selected"),
+    ],
+)
+def test_mistakes_are_one_line(
+    words: str,
+    reason: str,
+    tmp_path: Path,
+    photo: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("LIGHTNING_TASKONOMY_BANK", raising=False)
+    bank = tmp_path / "bank"
+    bank.mkdir()
+    small_bank(bank)
+    given = words.format(bank=bank, out=tmp_path / "out", photo=photo)
+    assert main(["bank", *given.split()]) == 2
+    error = capsys.readouterr().err
+    assert reason in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
