@@ -38,7 +38,7 @@ environment: .venv/.ready
 	grep -vE '^(torch|triton|nvidia)[-_a-z0-9]*=' constraints.txt > .venv/constraints-gpu.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) '$(TORCH)'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) \
-		--editable '.[train,render,notebooks,test]'
+		--editable '.[train,render,bank,notebooks,test]'
 	# The published networks' classes, to test against; what it says it needs is for its downloads.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps visualpriors==0.3.5
 	touch $@

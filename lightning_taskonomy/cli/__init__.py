@@ -19,7 +19,15 @@ GROUPS = {
     "test": (_TRAINING, "judge it on the test split; writes the loss of every image"),
     "predict": (_TRAINING, "write its predictions as pictures"),
     "data": ("lightning_taskonomy.cli.data", "rendered rooms, one's own scans: pictures with every label"),
+    "task2vec": (
+        "lightning_taskonomy.cli.task2vec",
+        "tasks as vectors: which are alike, which expert to choose",
+    ),
     "taxonomy": ("lightning_taskonomy.cli.taxonomy", "from measured transfers to a taxonomy, with evidence"),
+    "bank": (
+        "lightning_taskonomy.cli.bank",
+        "trained networks, published and own; predictions for one's photos",
+    ),
 }
 
 

@@ -1,17 +1,27 @@
 """What `taxonomy run` does once torch may be imported."""
 
+import json
 import logging
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, dataclass, fields
 
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from lightning_taskonomy.cli.commands import OneLineParser
 from lightning_taskonomy.cli.training import leave_out_what_no_user_can_act_on
+from lightning_taskonomy.cli.unfinished import stop
 from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.pipeline.launching import Launching, launch
 from lightning_taskonomy.pipeline.plan import Plan
-from lightning_taskonomy.pipeline.run import Estimate, run_plan, write_plan
+from lightning_taskonomy.pipeline.run import Estimate, duration, write_plan
+from lightning_taskonomy.pipeline.schedule import Schedule
 from lightning_taskonomy.pipeline.settings import PipelineSettings
+from lightning_taskonomy.pipeline.status import status_lines, status_of
+from lightning_taskonomy.pipeline.worker import do_job
+from lightning_taskonomy.training.running_checkpoint import Preempted
+
+_DEVICES = (1, 8, 64)
 
 
 def run_pipeline(program: str, words: Sequence[str]) -> None:
@@ -20,35 +30,95 @@ def run_pipeline(program: str, words: Sequence[str]) -> None:
     Raises:
         InputError: a bad option, or what cannot be done.
     """
-    torch.set_float32_matmul_precision("high")
-    leave_out_what_no_user_can_act_on()
-    for name in ("pytorch_lightning", "lightning_fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    settings, dry = _settings(program, words)
-    plan = Plan(settings)
-    if dry:
+    _prepare()
+    asked = _settings(program, words)
+    settings, plan = asked.settings, Plan(asked.settings)
+    if asked.dry_run:
         estimate = Estimate.of(plan)
         write_plan(plan, estimate)
-        print("\n".join(estimate.lines()))
+        print("\n".join([*estimate.lines(), *_schedules(estimate)]))
         print(f"written: {settings.root / 'plan.csv'}")
         return
-    run_plan(plan, lambda line: print(line, flush=True))
+    try:
+        launch(plan, asked.launching, asked.config, _say)
+    except Preempted as preempted:
+        stop(preempted)
+    except MisconfigurationException as error:  # a device that is not there
+        raise InputError(f"machine: {error}") from error
+    if asked.launching.launcher == "slurm":
+        return
     print((settings.root / "summary.md").read_text(encoding="utf-8"))
     print(f"written: {settings.root}: summary.md, transfers.csv; taxonomy, evaluation, losses")
 
 
-def _settings(program: str, words: Sequence[str]) -> tuple[PipelineSettings, bool]:
+def do_one_job(program: str, words: Sequence[str]) -> None:
+    """Do one job of a run, as launchers have it done.
+
+    Raises:
+        InputError: a bad option, or what cannot be done.
+    """
+    _prepare()
+    asked = _settings(program, words, named=True)
+    try:
+        do_job(Plan(asked.settings), asked.name)
+    except Preempted as preempted:
+        stop(preempted)
+
+
+def print_status(program: str, words: Sequence[str]) -> None:
+    """Say how far a run is.
+
+    Raises:
+        InputError: a bad option, or damaged records.
+    """
+    print("\n".join(status_lines(status_of(Plan(_settings(program, words).settings)))))
+
+
+def _schedules(estimate: Estimate) -> list[str]:
+    needs = {job.name: job.needs for job in estimate.left}
+    schedules = [Schedule.of(needs, estimate.seconds, devices) for devices in _DEVICES]
+    return [
+        f"  on {one.devices:>2} such machines at once: {duration(one.whole)}, {one.busy:.0%} busy"
+        for one in schedules
+    ]
+
+
+def _prepare() -> None:
+    torch.set_float32_matmul_precision("high")
+    leave_out_what_no_user_can_act_on()
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    settings: PipelineSettings
+    launching: Launching
+    dry_run: bool
+    name: str
+    config: str
+
+
+def _settings(program: str, words: Sequence[str], named: bool = False) -> _Asked:
     parser = OneLineParser(prog=program, description="From packed images to a taxonomy.")
     parser.add_argument("--config", action="config", help="a YAML file with any of the options below")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and what it costs, do nothing")
+    if named:
+        parser.add_argument("--name", required=True, help="of the job, as in plan.csv: network/normal")
     parser.add_class_arguments(PipelineSettings)
+    parser.add_class_arguments(Launching)
     chosen = parser.parse_args(list(words))
     try:
-        made = parser.instantiate_classes(chosen)
-        return PipelineSettings(
-            **{field.name: made[field.name] for field in fields(PipelineSettings)}
-        ), made.dry_run
+        made = parser.instantiate(chosen)
+        settings = PipelineSettings(**{field.name: made[field.name] for field in fields(PipelineSettings)})
+        launching = Launching(**{field.name: made[field.name] for field in fields(Launching)})
     except ValueError as error:
         if isinstance(error.__cause__, InputError):
             raise error.__cause__ from None
         raise
+    config = json.dumps({**asdict(settings), **asdict(launching)}, indent=1) + "\n"
+    return _Asked(settings, launching, made.dry_run, made.name if named else "", config)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

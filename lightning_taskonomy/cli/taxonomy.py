@@ -16,6 +16,8 @@ COMMANDS = {
         "sensitivity",
         "sanity",
         "run",
+        "job",
+        "status",
     )
 }
 

@@ -3,6 +3,8 @@
 import logging
 import warnings
 from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,20 +17,28 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from lightning_taskonomy.cli.commands import one_line
+from lightning_taskonomy.cli.unfinished import alone, begun_as, stop, unfinished_run
 from lightning_taskonomy.data import TaskonomyDataModule
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.training.constant_guess import ConstantGuess
 from lightning_taskonomy.training.finite import StopOnNan
+from lightning_taskonomy.training.live_tournament import LiveTournament
 from lightning_taskonomy.training.loss_table import WriteLossTable
 from lightning_taskonomy.training.pictures import LogPictures
 from lightning_taskonomy.training.plain_progress import PrintProgress
 from lightning_taskonomy.training.predictions import WritePredictions
+from lightning_taskonomy.training.readouts import Readouts
+from lightning_taskonomy.training.requeue import environment
+from lightning_taskonomy.training.running_checkpoint import Preempted, RunningCheckpoint, Unfinished
+from lightning_taskonomy.training.seeded_steps import SeedSteps
 from lightning_taskonomy.training.task_module import TaskModule
 from lightning_taskonomy.training.task_network import TaskNetwork
 from lightning_taskonomy.training.throughput import LogThroughput
+from lightning_taskonomy.training.transfer_network import TransferModule, TransferNetwork
+from lightning_taskonomy.training.whole_checkpoints import WholeCheckpoints
 
-CONTENDERS = (TaskNetwork, ConstantGuess)
+CONTENDERS = (TaskNetwork, ConstantGuess, TransferNetwork, Readouts)
 """The classes that a configuration may name."""
 
 
@@ -53,6 +63,8 @@ def run(program: str, words: Sequence[str]) -> None:
             trainer_defaults={"log_every_n_steps": 10},
             args=[program.split()[-1], *words],
         )
+    except Preempted as preempted:
+        stop(preempted)
     except MisconfigurationException as error:
         raise InputError(str(error)) from error
     except ValueError as error:
@@ -83,15 +95,23 @@ class _OneLineParser(LightningArgumentParser):
 class _CommandLine(LightningCLI):
     """Says task and size once, names folders by task and contender, and resumes what was asked for only."""
 
+    _unfinished: Unfinished | None = None
+
+    @cached_property
+    def _held(self) -> ExitStack:
+        """What is held while the command runs."""
+        return ExitStack()
+
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401 - words
         self.config = parser.parse_args(args)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument(
             "--contender",
-            type=str,
-            default="self",
-            help="what the trained network is called: in its folder's name and in loss tables",
+            type=str | None,
+            default=None,
+            help="what the trained network is called: in its folder's name and in loss tables; by default "
+            "`self`, or the sources of a transfer joined by +",
         )
         parser.add_argument("--runs", type=str, default="runs", help="folder for everything that is written")
         parser.add_argument(
@@ -100,11 +120,21 @@ class _CommandLine(LightningCLI):
             default=None,
             help="validations without a better loss after which training stops; by default it does not",
         )
+        parser.add_argument(
+            "--checkpoint_seconds",
+            type=float,
+            default=600.0,
+            help="from one checkpoint to the next; a run that was stopped or killed goes on from the last",
+        )
         parser.link_arguments("model.init_args.task", "data.tasks", compute_fn=_alone)
         parser.link_arguments("model.init_args.size", "data.size")
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: what the command line says is not to be replaced by what a checkpoint remembers."""
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        with self._held:
+            super()._run_subcommand(subcommand)
 
     def before_instantiate_classes(self) -> None:
         chosen = self._chosen()
@@ -119,14 +149,25 @@ class _CommandLine(LightningCLI):
             several |= chosen.trainer.devices == "auto" and torch.cuda.device_count() > 1
             if several:  # until the discriminator joins it is not used
                 chosen.trainer.strategy = "ddp_find_unused_parameters_true"
+        if self.subcommand == "fit" and not chosen.trainer.fast_dev_run:
+            self._go_on_in(root)
         if self.subcommand != "fit" and chosen.ckpt_path is None:
-            best = root / "checkpoints" / "best.ckpt"
-            if not best.exists():
-                raise InputError(f"{best}: nothing trained here yet; fit first, or name a --ckpt_path")
-            chosen.ckpt_path = str(best)
+            kept = root / "checkpoints" / f"{self._kept()}.ckpt"
+            if not kept.exists():
+                raise InputError(f"{kept}: nothing trained here yet; fit first, or name a --ckpt_path")
+            chosen.ckpt_path = str(kept)
         chosen.weights_only = True  # never unpickle what may have come from elsewhere
         if chosen.ckpt_path is not None and not Path(chosen.ckpt_path).exists():
             raise InputError(f"{chosen.ckpt_path}: no such checkpoint")
+
+    def _go_on_in(self, root: Path) -> None:
+        """Hold the run's folder, and go on with a fit that was stopped there."""
+        chosen = self._chosen()
+        self._held.enter_context(alone(root))
+        if chosen.ckpt_path is None:
+            self._unfinished = unfinished_run(root, begun_as(chosen))
+            if self._unfinished is not None:
+                chosen.ckpt_path = str(self._unfinished.path)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - passed on
         chosen = self._chosen()
@@ -135,35 +176,49 @@ class _CommandLine(LightningCLI):
         if logger is None or logger is True:
             # What testing logs begins at step 0 again, and would hide the curves of training.
             version = "" if self.subcommand == "fit" else self.subcommand
-            kwargs["logger"] = TensorBoardLogger(root, name="", version=version, default_hp_metric=False)
+            # What was drawn after the checkpoint is drawn again: one curve.
+            step = None if self._unfinished is None else self._unfinished.next_step
+            kwargs["logger"] = TensorBoardLogger(
+                root, name="", version=version, default_hp_metric=False, purge_step=step
+            )
         own = list(self.config_init[self.subcommand].trainer.callbacks or ())
         kinds = {type(callback) for callback in own}
         if not chosen.trainer.fast_dev_run:
             own += [callback for callback in self._callbacks(root) if type(callback) not in kinds]
-        return super().instantiate_trainer(**{**kwargs, "callbacks": own})
+        plugins = [WholeCheckpoints(), *environment(), *(chosen.trainer.plugins or ())]
+        return super().instantiate_trainer(**{**kwargs, "callbacks": own, "plugins": plugins})
 
     def _callbacks(self, root: Path) -> list[Callback]:
         chosen = self._chosen()
         callbacks: list[Callback] = [
-            ModelCheckpoint(
-                root / "checkpoints",
-                "best",
-                monitor="val/loss",
-                save_last=True,
-                enable_version_counter=False,
-            ),
+            *self._checkpoints(root / "checkpoints"),
             StopOnNan(),
             LogThroughput(),
             PrintProgress(),
-            LogPictures(),
-            WriteLossTable(str(Path(chosen.runs) / "losses"), chosen.contender),
-            WritePredictions(str(root / "predictions")),
+            WriteLossTable(str(Path(chosen.runs) / "losses"), self._contender()),
+            SeedSteps(chosen.seed_everything if isinstance(chosen.seed_everything, int) else 0),
+            RunningCheckpoint(root / "checkpoints", chosen.checkpoint_seconds, begun_as(chosen)),
         ]
+        if self._is_a(Readouts):
+            callbacks.append(LiveTournament())
+        else:
+            callbacks += [LogPictures(), WritePredictions(str(root / "predictions"))]
         if chosen.trainer.logger is not False:
             callbacks.append(LearningRateMonitor("step"))
         if chosen.patience is not None:
             callbacks.append(EarlyStopping("val/loss", patience=chosen.patience))
         return callbacks
+
+    def _checkpoints(self, folder: Path) -> list[Callback]:
+        # Of its own: Lightning's `save_last` copies the best one, and after a resumption the last one.
+        last = ModelCheckpoint(folder, "last", enable_version_counter=False)
+        if self._kept() == "last":
+            return [last]
+        return [ModelCheckpoint(folder, "best", monitor="val/loss", enable_version_counter=False), last]
+
+    def _kept(self) -> str:
+        """The checkpoint that is judged: of transfers the last one, as all contenders learn equally long."""
+        return "last" if self._is_a(TransferModule) else "best"
 
     def _chosen(self) -> Namespace:
         chosen: Namespace = self.config[self.subcommand]
@@ -171,7 +226,20 @@ class _CommandLine(LightningCLI):
 
     def _folder(self) -> Path:
         chosen = self._chosen()
-        return Path(str(chosen.runs), task_named(chosen.model.init_args.task).name, str(chosen.contender))
+        return Path(str(chosen.runs), task_named(chosen.model.init_args.task).name, self._contender())
+
+    def _contender(self) -> str:
+        chosen = self._chosen()
+        if chosen.contender is not None:
+            return str(chosen.contender)
+        if self._is_a(TransferNetwork):
+            return "+".join(chosen.model.init_args.sources)
+        return "transfers" if self._is_a(Readouts) else "self"
+
+    def _is_a(self, kind: type[TaskModule]) -> bool:
+        """Whether the model that was chosen is of a kind."""
+        name = self._chosen().model.class_path.rpartition(".")[2]
+        return any(issubclass(contender, kind) for contender in CONTENDERS if contender.__name__ == name)
 
     def _is_adversarial(self) -> bool:
         arguments = self._chosen().model.init_args

@@ -19,14 +19,14 @@ _PROBED_SECONDS = 1.0
 
 
 def operations(network: nn.Module, *shape: int) -> float:
-    """Operations of a forward pass for one example, counted on the meta device; the network goes there.
+    """Operations of a forward pass for one example, counted on the meta device.
 
     Args:
-        network: to be counted.
+        network: to be counted; made there, because drawing weights takes longer than counting.
         shape: of its input, without the batch.
     """
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network.to("meta").eval()(torch.empty(1, *shape, device="meta"))
+        network.eval()(torch.empty(1, *shape, device="meta"))
     return float(counter.get_total_flops())
 
 
@@ -35,20 +35,24 @@ def network_operations(settings: PipelineSettings, name: str) -> float:
     task = settings.by_name[name]
     side = task.input_size(settings.size)
     pictures = task.pictures or task.views
-    return operations(task_network(settings, name).network, pictures, task.input_channels, side, side)
+    with torch.device("meta"):
+        network = task_network(settings, name).network
+    return operations(network, pictures, task.input_channels, side, side)
 
 
 def encoder_operations(settings: PipelineSettings, source: str) -> float:
     """Of a forward pass of one picture through an encoder."""
     channels = 3 if source == RANDOM else settings.by_name[source].input_channels
-    encoder = Encoder(channels, settings.network.width, settings.network.blocks)
+    with torch.device("meta"):
+        encoder = Encoder(channels, settings.network.width, settings.network.blocks)
     return operations(encoder, channels, settings.size, settings.size)
 
 
 def readout_operations(settings: PipelineSettings, target: str, order: int) -> float:
     """Of a forward pass of one example through a readout."""
     task = settings.by_name[target]
-    readout = readout_network(task, order, settings.readout_size, settings.seed)
+    with torch.device("meta"):
+        readout = readout_network(task, order, settings.readout_size, settings.seed)
     side = Encoder.representation_side(settings.size)
     return operations(readout, order * task.views * REPRESENTATION_CHANNELS, side, side)
 

@@ -24,7 +24,7 @@ def table_of(settings: PipelineSettings, name: str) -> Path:
     return folder_of(settings, name) / table
 
 
-def run_experiment(settings: PipelineSettings, name: str) -> str:
+def run_experiment(settings: PipelineSettings, name: str, run: str) -> str:
     """Train the first-order transfers under other settings and compare the affinities with the run's own."""
     root, changed = folder_of(settings, name), settings.under(settings.experiments[name])
     if settings.experiments[name].transitive:
@@ -33,7 +33,7 @@ def run_experiment(settings: PipelineSettings, name: str) -> str:
     for target in settings.target_names:
         files = replace(TransferFiles.of(changed, target), root=root)
         trained_transfers(files, first_order(changed))
-        scratch = train_from_scratch(changed, target, root / "baselines" / target)
+        scratch = train_from_scratch(changed, target, root / "baselines" / target, run)
         full = settings.root / "networks" / target / "losses" / f"{target}.parquet"
         whole = with_special(losses_of_transfers(files, first_order(changed)), [full, scratch])
         tables.append(whole.write_parquet(root / "losses"))

@@ -12,7 +12,7 @@ from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.pipeline.higher_order import HigherOrderPlan
 from lightning_taskonomy.pipeline.networks import AVERAGE
 from lightning_taskonomy.pipeline.records import fingerprint_of_file
-from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
+from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.pipeline.transfers import TransferFiles, first_order
 from lightning_taskonomy.taxonomy.losses import IMAGE, LossTable
 from lightning_taskonomy.taxonomy.tournament import Tournament
@@ -29,12 +29,12 @@ def plan_file(settings: PipelineSettings, target: str) -> Path:
 def rank_sources(settings: PipelineSettings, target: str, estimated_seconds: float | None) -> str:
     """Rank a target's sources by the tournament among its first-order transfers; plan the higher orders."""
     files = TransferFiles.of(settings, target)
-    table = losses_of_transfers(
-        files, [name for name in first_order(settings) if name not in (RANDOM, target)]
-    )
-    tournament = Tournament.from_losses(table)
-    order = np.argsort(-tournament.affinities(), kind="stable")
-    ranked = [tournament.contenders[place] for place in order]
+    others = [name for name in settings.source_names if name != target]
+    ranked = [name for name in others if files.read(name).diverged_at is None]
+    if len(ranked) > 1:
+        tournament = Tournament.from_losses(losses_of_transfers(files, ranked))
+        order = np.argsort(-tournament.affinities(), kind="stable")
+        ranked = [tournament.contenders[place] for place in order]
     plan = HigherOrderPlan.of(target, ranked, settings.transfer, estimated_seconds)
     path = plan_file(settings, target)
     plan.write(path)

@@ -1,7 +1,8 @@
 """Jobs of step I and the baselines: task networks, the best constants, networks from scratch."""
 
 import json
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from lightning_taskonomy.data.stream.reading import ShardSet
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn import Encoder
 from lightning_taskonomy.output import whole_file
-from lightning_taskonomy.pipeline.records import fingerprint_of_file
+from lightning_taskonomy.pipeline.records import fingerprint, fingerprint_of_file
 from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
-from lightning_taskonomy.pipeline.trainer_runs import fit_and_test
+from lightning_taskonomy.pipeline.trainer_runs import fit_and_test, remove_checkpoints
 from lightning_taskonomy.taxonomy.transfers import SCRATCH, SELF
 from lightning_taskonomy.training.constant_guess import ConstantGuess
 from lightning_taskonomy.training.finite import StopOnNan
@@ -26,6 +27,8 @@ from lightning_taskonomy.training.task_network import TaskNetwork
 
 AVERAGE = "average"
 _SETTLING_BATCHES = 50
+_ENCODER = "encoder."
+"""What the names of an encoder's weights begin with in those of its network."""
 
 
 def task_network(settings: PipelineSettings, task: str) -> TaskNetwork:
@@ -51,8 +54,14 @@ def own_weights_file(settings: PipelineSettings, task: str) -> Path:
     return settings.root / "networks" / task / "weights.safetensors"
 
 
-def train_network(settings: PipelineSettings, task: str) -> str:
-    """Train a task's network on the training split (step I), and judge it as the contender `self`."""
+def train_network(settings: PipelineSettings, task: str, run: str) -> str:
+    """Train a task's network on the training split (step I), and judge it as the contender `self`.
+
+    Args:
+        settings: of the run.
+        task: to be learned.
+        run: fingerprint of everything that the result depends on.
+    """
     folder = settings.root / "networks" / task
     data = _data(
         settings, task, batch_size=settings.network.batch_size, train_samples=settings.network.samples
@@ -64,6 +73,7 @@ def train_network(settings: PipelineSettings, task: str) -> str:
         module,
         data,
         folder,
+        run=run,
         epochs=settings.network.epochs,
         contender=SELF,
         callbacks=[StopOnNan()],
@@ -71,21 +81,22 @@ def train_network(settings: PipelineSettings, task: str) -> str:
         tested=tested,
     )
     write_weights(own_weights_file(settings, task), module.network.state_dict(), task, settings.size)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    remove_checkpoints(folder)
     return of_weights(module.network.state_dict())
 
 
-def train_baselines(settings: PipelineSettings, target: str) -> str:
+def train_baselines(settings: PipelineSettings, target: str, run: str) -> str:
     """The best constant guess, and a network trained from scratch on the transfers' small set."""
     root = settings.root / "baselines" / target
     data = _data(settings, target, batch_size=settings.network.batch_size)
     guess = ConstantGuess(settings.spelled[target], settings.size)
-    fit_and_test(settings, guess, data, root / AVERAGE, epochs=1, contender=AVERAGE)
-    shutil.rmtree(root / AVERAGE / "checkpoints", ignore_errors=True)
-    return fingerprint_of_file(train_from_scratch(settings, target, root / SCRATCH))
+    average = fit_and_test(settings, guess, data, root / AVERAGE, run=run, epochs=1, contender=AVERAGE)
+    remove_checkpoints(root / AVERAGE)
+    tables = (average / f"{target}.parquet", train_from_scratch(settings, target, root / SCRATCH, run))
+    return fingerprint({path.parts[-3]: fingerprint_of_file(path) for path in tables})
 
 
-def train_from_scratch(settings: PipelineSettings, target: str, folder: Path) -> Path:
+def train_from_scratch(settings: PipelineSettings, target: str, folder: Path, run: str) -> Path:
     """A whole network trained on what transfers learn from: what gain is measured against.
 
     Returns:
@@ -96,12 +107,13 @@ def train_from_scratch(settings: PipelineSettings, target: str, folder: Path) ->
         task_network(settings, target),
         small_set(settings, target),
         folder,
+        run=run,
         epochs=settings.transfer.whole_epochs,
         contender=SCRATCH,
         callbacks=[StopOnNan()],
         **watching(settings),
     )
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    remove_checkpoints(folder)
     return losses / f"{target}.parquet"
 
 
@@ -149,20 +161,45 @@ def trained_encoder(settings: PipelineSettings, source: str) -> Encoder:
     Raises:
         InputError: its weights are absent, or those of another network.
     """
-    given = settings.weights.get(source)
-    path = own_weights_file(settings, source) if given is None else Path(given)
+    path = settings.given_weights.get(source, own_weights_file(settings, source))
+    _require_encoder(settings, source, path)
     weights = {
-        name.removeprefix("encoder."): values
+        name.removeprefix(_ENCODER): values
         for name, values in read_weights(path).items()
-        if name.startswith("encoder.")
+        if name.startswith(_ENCODER)
     }
     encoder = task_network(settings, source).network.encoder
-    try:
-        encoder.load_state_dict(weights)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: not the weights of this run's encoder of {source} ({reason})") from error
+    encoder.load_state_dict(weights)
     return encoder
+
+
+def require_given_weights(settings: PipelineSettings) -> None:
+    """See, before long work begins, that the weights that are given are those of this run's encoders.
+
+    Raises:
+        InputError: a file is absent or damaged, or of another network.
+    """
+    for source, path in settings.given_weights.items():
+        _require_encoder(settings, source, path)
+
+
+def _require_encoder(settings: PipelineSettings, source: str, path: Path) -> None:
+    """Compare names and shapes, without reading the values."""
+    with torch.device("meta"):
+        encoder = task_network(settings, source).network.encoder
+    expected = {f"{_ENCODER}{name}": list(values.shape) for name, values in encoder.state_dict().items()}
+    with _opened(path) as file:
+        found = {
+            name: list(file.get_slice(name).get_shape())
+            for name in file.keys()  # noqa: SIM118 - not a mapping
+            if name.startswith(_ENCODER)
+        }
+    for name in {**expected, **found}:
+        if expected.get(name) != found.get(name):
+            raise InputError(
+                f"{path}: not the weights of this run's encoder of {source}: {name}: "
+                f"expected {expected.get(name, 'none')}, found {found.get(name, 'none')}"
+            )
 
 
 def random_encoder(settings: PipelineSettings) -> Encoder:
@@ -200,8 +237,14 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         InputError: no such file, or not one.
     """
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            yield file
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: cannot read these weights ({error})") from error

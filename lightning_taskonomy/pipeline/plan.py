@@ -49,10 +49,14 @@ class Plan:
 
     Args:
         settings: of the run.
+
+    Raises:
+        InputError: weights that are given are not those of the run's encoders.
     """
 
     def __init__(self, settings: PipelineSettings) -> None:
         self.settings, self.records = settings, Records(settings.root)
+        networks.require_given_weights(settings)
         self._fingerprints: dict[tuple[tuple[str, ...], str], str] = {}
 
     @cached_property
@@ -60,7 +64,7 @@ class Plan:
         """All jobs by name, in an order in which they can be done."""
         settings = self.settings
         targets, sources = settings.target_names, [*settings.source_names, RANDOM]
-        trained = [name for name in settings.by_name if name in targets or name not in settings.weights]
+        trained = [name for name in settings.by_name if name in targets or name not in settings.given_weights]
         jobs = [
             *map(self._network, trained),
             *map(self._baselines, targets),
@@ -83,6 +87,12 @@ class Plan:
                 return None
             results[name] = record.result
         return fingerprint({"about": job.about(), "needs": results})
+
+    def _run(self, name: str) -> str:
+        """Fingerprint of what a job depends on, when its turn has come."""
+        inputs = self.inputs(self.jobs[name])
+        assert inputs is not None
+        return inputs
 
     def current(self, job: Job) -> Record | None:
         """The record of a job that has been done and whose inputs are unchanged; else None."""
@@ -116,7 +126,7 @@ class Plan:
             f"network/{task}",
             (),
             about,
-            partial(networks.train_network, settings, task),
+            lambda: networks.train_network(settings, task, self._run(f"network/{task}")),
             (networks.own_weights_file(settings, task),),
             cost.TRAINED * cost.network_operations(settings, task) * pictures * of.epochs,
         )
@@ -138,25 +148,28 @@ class Plan:
             f"baselines/{target}",
             (),
             about,
-            partial(networks.train_baselines, settings, target),
+            lambda: networks.train_baselines(settings, target, self._run(f"baselines/{target}")),
             tuple(folder / name / table for name in (networks.AVERAGE, SCRATCH)),
             cost.TRAINED * cost.network_operations(settings, target) * self._learned,
         )
 
     def _store(self, source: str) -> Job:
         settings = self.settings
-        given = source in settings.weights
+        given = source in settings.given_weights
         needs = () if given or source == RANDOM else (f"network/{source}",)
 
         def about() -> Mapping[str, Any]:
             spans = stores.spans(settings)
+            # Its normalisation settles on pictures of the training split.
+            seen = of_data(settings.shards, "train", ("rgb",), Span(), settings.size)
+            random = [asdict(settings.network), settings.seed, seen]
             return {
                 "pictures": {
                     split: of_data(settings.shards, split, ("rgb",), span, settings.size)
                     for split, span in spans.items()
                 },
-                "weights": fingerprint_of_file(Path(settings.weights[source])) if given else None,
-                "random": [asdict(settings.network), settings.seed] if source == RANDOM else None,
+                "weights": fingerprint_of_file(settings.given_weights[source]) if given else None,
+                "random": random if source == RANDOM else None,
             }
 
         pictures = sum(span.end or 0 for span in stores.spans(settings).values())
@@ -207,7 +220,8 @@ class Plan:
             name.count("+") + 1
             for name in HigherOrderPlan.of(target, ranked, settings.transfer, None).transfers
         ]
-        forward = {order: cost.readout_operations(settings, target, order) for order in set(orders)}
+        one, two = (cost.readout_operations(settings, target, order) for order in (1, 2))
+        forward = [one + (order - 1) * (two - one) for order in orders]  # only the first layer grows
 
         def train() -> str:
             plan = HigherOrderPlan.read(loss_tables.plan_file(settings, target), target)
@@ -219,7 +233,7 @@ class Plan:
             lambda: files.common_inputs,
             train,
             (),
-            cost.TRAINED * sum(forward[order] for order in orders) * self._learned,
+            cost.TRAINED * sum(forward) * self._learned,
         )
 
     def _losses(self, target: str) -> Job:
@@ -250,7 +264,7 @@ class Plan:
             f"experiment/{name}",
             ("results", *(f"store/{source}" for source in first_order(settings))),
             lambda: {"experiment": asdict(of), "transfer": asdict(settings.transfer)},
-            partial(experiments.run_experiment, settings, name),
+            lambda: experiments.run_experiment(settings, name, self._run(f"experiment/{name}")),
             (experiments.table_of(settings, name),),
         )
 
@@ -265,7 +279,7 @@ class Plan:
         settings, task = self.settings, self.settings.by_name[name]
         return {
             "task": name,
-            "defined": self._definition(name),
+            "defined": settings.definition(name),
             "size": settings.size,
             "seed": settings.seed,
             "statistics": settings.statistics,
@@ -283,8 +297,3 @@ class Plan:
         there = networks.samples_of(self.settings, split)
         span = Span(0, there if end is None else min(end, there))
         return of_data(self.settings.shards, split, domains, span, self.settings.size)
-
-    def _definition(self, name: str) -> str | None:
-        """Fingerprint of the file that defines a task of one's own."""
-        path = Path(self.settings.spelled[name].rpartition(":")[0])
-        return fingerprint_of_file(path) if path.suffix == ".py" else None

@@ -49,7 +49,7 @@ class Records:
         path = self._path(job)
         try:
             return Record(**json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValueError, TypeError, OSError) as error:
             raise InputError(
@@ -71,9 +71,16 @@ def fingerprint(content: Mapping[str, Any]) -> str:
 
 
 def fingerprint_of_file(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot read this file ({error.strerror})") from error
 
 
 @contextmanager
@@ -86,7 +93,8 @@ def alone_in(root: Path) -> Iterator[None]:
     path = make_folder(root) / ".running"
     with path.open("w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Of this process alone: `flock` would be held on by the workers that a killed run leaves.
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise InputError(f"{root}: another run is writing here; wait for it, or stop it first") from error
         yield

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lightning_taskonomy.output import write_csv, write_text
 from lightning_taskonomy.pipeline.loss_tables import hold_tournaments
-from lightning_taskonomy.pipeline.records import fingerprint_of_file
+from lightning_taskonomy.pipeline.records import fingerprint, fingerprint_of_file
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.taxonomy import LossTable, Taxonomy, TaxonomyProblem, Transfers
 from lightning_taskonomy.taxonomy.affinity_matrix import AffinityMatrix
@@ -43,7 +43,8 @@ def write_results(settings: PipelineSettings) -> str:
     significance.save_table(root / "evaluation" / "significance.csv")
     save_figure(draw_significance(significance), root / "evaluation" / "significance")
     write_text(root / "summary.md", summary(taxonomy, significance))
-    return fingerprint_of_file(root / "taxonomy" / "taxonomy.json")
+    made = (root / "transfers.csv", root / "taxonomy" / "taxonomy.json")
+    return fingerprint({path.name: fingerprint_of_file(path) for path in made})
 
 
 def problem_of(settings: PipelineSettings, transfers: Transfers) -> TaxonomyProblem:

@@ -99,6 +99,7 @@ def run_plan(plan: Plan, say: Callable[[str], None]) -> None:
             record = Record(inputs, result, time.monotonic() - start, job.operations)
             plan.finished(job, record)
             rates.add(job, record)
+        write_plan(plan, Estimate.of(plan))
 
 
 class _Rates:

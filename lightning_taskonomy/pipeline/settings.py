@@ -1,6 +1,7 @@
 """What a run of the whole pipeline is told: read from YAML, defaults as in the paper."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -8,9 +9,28 @@ from typing import Literal
 
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn.readout import Variant
+from lightning_taskonomy.pipeline.records import fingerprint_of_file
 from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.training.readout_network import ReadoutSize, epochs_for
+
+_LEAST = {
+    "network": {"width": 1, "decoder_width": 1, "hidden": 1, "batch_size": 1, "epochs": 1, "samples": 1},
+    "transfer": {
+        "samples": 1,
+        "watched": 0,
+        "validate_every": 1,
+        "epochs": 1,
+        "batch_size": 1,
+        "max_order": 1,
+        "best": 1,
+        "combined_up_to": 1,
+        "together": 1,
+    },
+    "program": {"budget": 0, "draws": 1},
+    "machine": {"devices": 1, "workers": 0, "checkpoint_seconds": 0},
+}
+"""By section, the least that a number may be."""
 
 RANDOM = "random"
 """The source that is an encoder without training."""
@@ -115,14 +135,14 @@ class MachineSettings:
     """What the jobs run on.
 
     Attributes:
-        accelerator: cpu, gpu or auto, as Lightning's trainer takes it.
+        accelerator: as Lightning's trainer takes it.
         devices: how many.
         precision: as Lightning's trainer takes it.
         workers: processes that read and decode.
         checkpoint_seconds: from one checkpoint of a running job to the next.
     """
 
-    accelerator: str = "auto"
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: int = 1
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     workers: int = 2
@@ -202,10 +222,35 @@ class PipelineSettings:
             self._require_tasks(key, chosen)
         if not self.target_names or not self.source_names:
             raise InputError("tasks: expected at least one target and one source")
-        for key in ("samples", "best", "batch_size", "max_order", "validate_every"):
-            number = getattr(self.transfer, key)
-            if number < 1:
-                raise InputError(f"transfer.{key}: expected at least 1, found {number}")
+        repeated = [name for name, times in Counter(self._named(self.tasks)).items() if times > 1]
+        if repeated:
+            raise InputError(f"tasks: expected each task once, found {repeated[0]} more than once")
+        self._require_numbers()
+
+    def _require_numbers(self) -> None:
+        for key, least, numbers in self._numbers():
+            for number in numbers:
+                if number is not None and not number >= least:
+                    raise InputError(f"{key}: expected at least {least}, found {number:g}")
+        for key, of in (("network", self.network), ("transfer", self.transfer)):
+            if of.samples is not None and of.samples < of.batch_size:
+                raise InputError(
+                    f"{key}.samples: expected at least a batch ({of.batch_size}), found {of.samples}"
+                )
+
+    def _numbers(self) -> Iterator[tuple[str, int, Iterable[float | None]]]:
+        """Keys, the least that makes sense, and what was given."""
+        for section, keys in _LEAST.items():
+            for key, least in keys.items():
+                yield f"{section}.{key}", least, [getattr(getattr(self, section), key)]
+        yield "size", 16, [self.size]
+        yield "test_samples", 1, [self.test_samples]
+        yield "program.budgets", 0, self.program.budgets or ()
+        yield "program.max_orders", 1, self.program.max_orders or (0,)
+        yield "program.importance", 0, self.program.importance.values()
+        yield "program.cost", 0, self.program.cost.values()
+        for name, experiment in self.experiments.items():
+            yield f"experiments.{name}.samples", 1, [experiment.samples]
 
     def _require_tasks(self, key: str, chosen: Iterable[str]) -> None:
         for name in self._named(chosen):
@@ -218,9 +263,19 @@ class PipelineSettings:
         return {task.name: task for task in map(task_named, self.tasks)}
 
     @cached_property
+    def given_weights(self) -> Mapping[str, Path]:
+        """Files of the encoders that are not trained here, by the tasks' names in the dictionary."""
+        return {task_named(name).name: Path(path) for name, path in self.weights.items()}
+
+    @cached_property
     def spelled(self) -> Mapping[str, str]:
         """How the configuration names each task."""
         return {task_named(name).name: name for name in self.tasks}
+
+    def definition(self, name: str) -> str | None:
+        """Fingerprint of the file that defines a task of one's own; None for one of the dictionary."""
+        path = Path(self.spelled[name].rpartition(":")[0])
+        return fingerprint_of_file(path) if path.suffix == ".py" else None
 
     def by_dictionary_name(self, numbers: Mapping[str, float]) -> dict[str, float]:
         """Numbers by task, however the configuration names the tasks."""

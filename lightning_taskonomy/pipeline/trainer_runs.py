@@ -1,11 +1,9 @@
 """Fitting and testing for the jobs: a fit that was killed goes on from its last checkpoint."""
 
 import logging
-import pickle
+import shutil
 import sys
-import zipfile
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +12,16 @@ from pytorch_lightning import Callback, LightningDataModule, LightningModule, Tr
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.training.loss_table import WriteLossTable
+from lightning_taskonomy.training.requeue import environment
+from lightning_taskonomy.training.running_checkpoint import RunningCheckpoint, Unfinished
 from lightning_taskonomy.training.seeded_steps import SeedSteps
+from lightning_taskonomy.training.whole_checkpoints import WholeCheckpoints, read_checkpoint
 
 log = logging.getLogger(__name__)
-RUNNING, BEST = "running", "best"
+CHECKPOINTS, BEST = "checkpoints", "best"
 
 
 def fit_and_test(
@@ -28,6 +30,7 @@ def fit_and_test(
     data: LightningDataModule,
     folder: Path,
     *,
+    run: str,
     epochs: int,
     contender: str,
     callbacks: Sequence[Callback] = (),
@@ -42,6 +45,7 @@ def fit_and_test(
         module: what is trained; has its final weights afterwards.
         data: that it is trained on.
         folder: of checkpoints, curves and losses.
+        run: fingerprint of everything that the result depends on; a fit with another one is not gone on with.
         epochs: to train for.
         contender: its column in the loss table, unless the module names its own.
         callbacks: further ones.
@@ -52,19 +56,15 @@ def fit_and_test(
     Returns:
         The folder with `<target>.parquet`.
     """
-    checkpoints = folder / "checkpoints"
-    saving: list[Callback] = [
-        ModelCheckpoint(
-            checkpoints,
-            RUNNING,
-            train_time_interval=timedelta(seconds=settings.machine.checkpoint_seconds),
-            enable_version_counter=False,
-        ),
-    ]
-    if best:
-        saving.append(ModelCheckpoint(checkpoints, BEST, monitor="val/loss", enable_version_counter=False))
-    resumed = _readable(checkpoints / f"{RUNNING}.ckpt")
-    logger = TensorBoardLogger(folder, name="", version="", default_hp_metric=False, **_from(resumed))
+    checkpoints = folder / CHECKPOINTS
+    running = RunningCheckpoint(checkpoints, settings.machine.checkpoint_seconds, run)
+    saving: list[Callback] = [running]
+    if best:  # before the other one, which then knows of it at the end of an epoch
+        saving.insert(0, ModelCheckpoint(checkpoints, BEST, monitor="val/loss", enable_version_counter=False))
+    resumed = _unfinished(folder, run)
+    # For curves that go on where the checkpoint was made, whatever was drawn after it.
+    step = None if resumed is None else resumed.next_step
+    logger = TensorBoardLogger(folder, name="", version="", default_hp_metric=False, purge_step=step)
     losses = folder / "losses"
     trainer = Trainer(
         accelerator=settings.machine.accelerator,
@@ -74,37 +74,40 @@ def fit_and_test(
         num_sanity_val_steps=0,
         logger=logger,
         callbacks=[*callbacks, *saving, SeedSteps(settings.seed), WriteLossTable(str(losses), contender)],
+        plugins=[WholeCheckpoints(), *environment()],
         enable_progress_bar=sys.stdout.isatty(),
         enable_model_summary=False,
         **{"log_every_n_steps": 10, **options},
     )
     torch.manual_seed(settings.seed)
-    trainer.fit(module, data, ckpt_path=None if resumed is None else str(resumed), weights_only=True)
-    chosen = checkpoints / f"{BEST}.ckpt"
-    if best and chosen.exists():
-        state = torch.load(chosen, map_location="cpu", weights_only=True)
-        module.load_state_dict(state["state_dict"])
+    trainer.fit(module, data, ckpt_path=None if resumed is None else str(resumed.path), weights_only=True)
+    # Kept until the job is done: what is killed from here on need not learn again.
+    trainer.save_checkpoint(running.path)
+    if best:
+        module.load_state_dict(read_checkpoint(checkpoints / f"{BEST}.ckpt")["state_dict"])
     if tested:
+        shutil.rmtree(losses, ignore_errors=True)  # those of another test may be of other images
         trainer.test(module, data, verbose=False)
     return losses
 
 
-def _readable(path: Path) -> Path | None:
-    """A checkpoint that can be resumed; a damaged one is named and removed."""
-    if not path.exists():
-        return None
+def remove_checkpoints(folder: Path) -> None:
+    """Remove the checkpoints of a fit whose job is done; never a few of them, whenever this is killed."""
+    checkpoints, going = folder / CHECKPOINTS, folder / f".{CHECKPOINTS}"
+    shutil.rmtree(going, ignore_errors=True)
+    if checkpoints.exists():
+        checkpoints.rename(going)
+        shutil.rmtree(going)
+
+
+def _unfinished(folder: Path, run: str) -> Unfinished | None:
+    """The fit to go on with; what is damaged, or belongs to another one, is removed."""
     try:
-        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
-        log.warning("%s: damaged checkpoint (%s); this job starts again", path, str(error).split("\n")[0])
-        path.unlink()
-        return None
-    return path
-
-
-def _from(checkpoint: Path | None) -> dict[str, Any]:
-    """For curves that go on where the checkpoint was made, whatever was drawn after it."""
-    if checkpoint is None:
-        return {}
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    return {"purge_step": int(state["global_step"])}
+        found = Unfinished.in_folder(folder / CHECKPOINTS)
+    except InputError as error:
+        log.warning("%s: this job starts again", error)
+        found = None
+    if found is not None and found.run == run:
+        return found
+    remove_checkpoints(folder)
+    return None

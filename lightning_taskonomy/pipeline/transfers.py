@@ -35,6 +35,7 @@ from lightning_taskonomy.training.readouts import Readouts
 log = logging.getLogger(__name__)
 _LONGEST_NAME = 100
 _ABOUT = b"transfer"
+_RUNNING = "running-"
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,11 @@ class TransferFiles:
             "val": min(of.samples, samples_of(settings, "val")),
             "test": judged if settings.test_samples is None else min(settings.test_samples, judged),
         }
+        if settings.statistics == "own":  # measured on all of the training split
+            ends["train"] = samples_of(settings, "train")
         return {
             "target": self.target,
+            "defined": settings.definition(self.target),
             "labels": {
                 split: of_data(settings.shards, split, domains, Span(0, end), settings.size)
                 for split, end in ends.items()
@@ -170,6 +174,8 @@ def trained_transfers(files: TransferFiles, transfers: Sequence[str]) -> str:
     missing = [name for name in transfers if not files.is_current(name)]
     for group in _groups(files, missing):
         _train_together(files, group)
+    for left in files.folder.glob(f"{_RUNNING}*"):  # of other settings, or killed as it was about to go
+        shutil.rmtree(left)
     return fingerprint({name: fingerprint_of_file(files.path(name)) for name in transfers})
 
 
@@ -200,8 +206,8 @@ def _train_together(files: TransferFiles, transfers: list[str]) -> None:
         settings.seed,
         size.representation_channels,
     )
-    inputs = {name: files.inputs(name) for name in transfers}
-    folder = files.folder / f"running-{fingerprint(inputs)[:16]}"
+    run = fingerprint({name: files.inputs(name) for name in transfers})
+    folder = files.folder / f"{_RUNNING}{run[:16]}"
     watched = watching(settings)
     tournament = LiveTournament()
     callbacks: list[Callback] = [tournament]
@@ -212,6 +218,7 @@ def _train_together(files: TransferFiles, transfers: list[str]) -> None:
         module,
         small_set(settings, files.target),
         folder,
+        run=run,
         epochs=of.whole_epochs,
         contender="transfers",
         callbacks=callbacks,

@@ -1,0 +1,28 @@
+#!/bin/bash
+# Trains a task's network on several nodes; goes on by itself after a time limit, a pre-emption or a lost node.
+#   sbatch --nodes=2 --gres=gpu:4 --ntasks-per-node=4 configs/slurm/fit.sh configs/task/normal.yaml [more words of fit]
+# One task per GPU, as many per node as --gres has. Options above win over those below.
+#SBATCH --job-name=fit
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=1
+#SBATCH --time=24:00:00
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --output=fit-%j.log
+# Two minutes before the end every rank is told to save; the first then has the job requeued.
+#SBATCH --signal=USR1@120
+set -uo pipefail
+# The step below is told, too; this script has to live until it has saved.
+trap : TERM USR1
+export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
+# Put here what sets up a node: module load cuda; source .venv/bin/activate
+# A rank that dies takes the others with it, at once: what they wait for would never come.
+srun --kill-on-bad-exit=1 "${PYTHON:-python}" -m lightning_taskonomy fit --config "$1" "${@:2}" \
+    --trainer.num_nodes "$SLURM_NNODES" --trainer.devices "$SLURM_NTASKS_PER_NODE" --trainer.strategy ddp
+status=$?
+# 75: saved and requeued; 2: what the log says is to be put right first. After anything else, go on from the
+# last checkpoint, up to three times.
+case $status in 0|2|75) exit $status ;; esac
+if [ "${SLURM_RESTART_COUNT:-0}" -lt 3 ]; then scontrol requeue "$SLURM_JOB_ID"; fi
+exit $status

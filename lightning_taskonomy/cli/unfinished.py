@@ -1,0 +1,89 @@
+"""What `fit` does about runs that were stopped: going on, requeueing, and refusing to write side by side."""
+
+import hashlib
+import json
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import NoReturn
+
+from jsonargparse import Namespace
+from lightning_fabric.utilities.rank_zero import rank_zero_only
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.pipeline.records import alone_in
+from lightning_taskonomy.training.requeue import STOPPED, requeue
+from lightning_taskonomy.training.running_checkpoint import Preempted, Unfinished
+
+_ANY = (
+    "max_epochs",
+    "max_steps",
+    "max_time",
+    "default_root_dir",
+    "logger",
+    "callbacks",
+    "plugins",
+    "profiler",
+)
+"""Options of the trainer that a run may be gone on with under other values."""
+
+
+def _rank() -> int:
+    return int(getattr(rank_zero_only, "rank", 0))
+
+
+def alone(root: Path) -> AbstractContextManager[None]:
+    """Hold a run's folder; the first rank does, for all.
+
+    Raises:
+        InputError: another run writes there.
+    """
+    return alone_in(root) if _rank() == 0 else nullcontext()
+
+
+def begun_as(chosen: Namespace) -> str:
+    """Fingerprint of what a run's result depends on: model, data, trainer and seed, as they were chosen."""
+    trainer = {
+        name: value
+        for name, value in chosen.trainer.as_dict().items()
+        if name not in _ANY and not name.startswith("enable_") and name != "log_every_n_steps"
+    }
+    content = {
+        "model": chosen.model.as_dict(),
+        "data": {name: value for name, value in chosen.data.as_dict().items() if name != "workers"},
+        "trainer": trainer,
+        "seed": chosen.seed_everything,
+        "patience": chosen.patience,
+    }
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def unfinished_run(root: Path, run: str) -> Unfinished | None:
+    """The fit to go on with, if one was stopped in this folder.
+
+    Args:
+        root: folder of the run.
+        run: fingerprint of the configuration.
+
+    Raises:
+        InputError: it was started with another configuration, or its checkpoints are damaged.
+    """
+    found = Unfinished.in_folder(root / "checkpoints")
+    if found is None:
+        return None
+    if found.run != run:
+        raise InputError(
+            f"{found.path}: an unfinished run with another configuration; start it as before to go on, "
+            "remove its checkpoint to start again, or choose another --contender"
+        )
+    if _rank() == 0:
+        print(f"going on at step {found.next_step} from {found.path}", flush=True)
+    return found
+
+
+def stop(preempted: Preempted) -> NoReturn:
+    """Say where a run stopped, have it requeued, and leave with the status that says so."""
+    if _rank() == 0:
+        print(f"{preempted}; {requeue()}", file=sys.stderr, flush=True)
+    raise SystemExit(STOPPED)

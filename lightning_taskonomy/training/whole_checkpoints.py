@@ -1,0 +1,72 @@
+"""Checkpoints that are on the disk whole or not at all, and finding the one to go on from."""
+
+import io
+import logging
+import os
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.output import whole_file
+
+log = logging.getLogger(__name__)
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint under a temporary name beside its own, and renames it once it is on the disk.
+
+    Lightning's own writing copies from another file system, so that a full disk leaves half a checkpoint in
+    the place of the one before.
+    """
+
+    def save_checkpoint(
+        self,
+        checkpoint: dict[str, Any],
+        path: str | Path,
+        storage_options: Any | None = None,  # noqa: ANN401 - Lightning's signature
+    ) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            InputError: it cannot be written; what was there before still is.
+        """
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        with whole_file(Path(path)) as temporary, temporary.open("wb") as file:
+            file.write(content.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint whose every byte is as it was written; its tensors stay on the disk.
+
+    Raises:
+        InputError: it is damaged or cut short.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:  # torch does not compare the check sums that it writes
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise InputError(f"{path}: damaged checkpoint (the check sum of {damaged} is wrong)")
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+        raise InputError(f"{path}: damaged checkpoint ({str(error).splitlines()[0]})") from error
+    return state
+
+
+def first_whole(paths: list[Path]) -> tuple[Path, dict[str, Any]] | None:
+    """The first of some checkpoints that is there and whole, with its content; a damaged one is named."""
+    for path in paths:
+        if not path.exists():
+            continue
+        try:
+            return path, read_checkpoint(path)
+        except InputError as error:
+            log.warning("%s; looking for the one before it", error)
+    return None

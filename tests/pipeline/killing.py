@@ -1,0 +1,49 @@
+"""Runs in processes of their own, to be killed; they start fast, as forks of one that has imported all."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+_CONTEXT = get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["lightning_taskonomy.cli.pipeline", "tests.pipeline.killing"])
+
+
+def started(words: Sequence[str], log: Path) -> ForkServerProcess:
+    """The command line in a process group of its own."""
+    process = _CONTEXT.Process(target=_run, args=(list(words), str(log)))
+    process.start()
+    return process
+
+
+def _run(words: list[str], log: str) -> None:
+    from lightning_taskonomy.cli import main
+
+    os.setsid()
+    with Path(log).open("a") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    sys.exit(main(words))
+
+
+def kill_group(process: ForkServerProcess) -> bool:
+    """`kill -9` for a run and all its workers; false where it has ended before."""
+    assert process.pid is not None
+    killed = process.is_alive()
+    if killed:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.join()
+    return killed and process.exitcode == -signal.SIGKILL
+
+
+def wait_for(path: Path, process: ForkServerProcess, seconds: float = 120) -> None:
+    """Until a running process has made a file."""
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert process.is_alive(), f"ended with status {process.exitcode} before {path} was there"
+        assert time.monotonic() < end, f"{path} has not been made"
+        time.sleep(0.02)
