@@ -66,7 +66,7 @@ def _help() -> str:
             "",
             "Which visual tasks help which, what to label, and what to transfer.",
             "",
-            "commands (each answers --help, and so does each command of data and taxonomy):",
+            "commands (each answers --help, and so does each command of data, task2vec, taxonomy and bank):",
             *lines,
         ]
     )

@@ -25,6 +25,8 @@ def draw_agreement(tables: PairedTables, curve: Sequence[Pruned], spearman: floa
     right = figure.add_axes((0.57, 0.14, 0.38, 0.66))
     shares = [100 * point.share for point in curve]
     right.plot([0, 100], [0, 100], "--", color=FAINT, label="sources at random")
+    possible = [100 * min(point.tried / BEST, 1) for point in curve]
+    right.plot(shares, possible, ":", color=SOURCE_COLOURS[0], label=f"most of {BEST} that can be kept")
     kept = [100 * point.kept for point in curve]
     right.plot(shares, kept, "o-", color=SOURCE_COLOURS[0], label=f"of the {BEST} best sources")
     best = [100 * point.best_kept for point in curve]
