@@ -122,7 +122,7 @@ def test_the_estimate_is_near_what_a_process_takes() -> None:
     task, of = task_named("rgb2sfnorm"), ReadoutSize(128, "standard", 256)
     # The weights were there before: 12 of 16 bytes come with the first step.
     expected = 6 * weight_bytes(task, 1, of) * 12 / 16 + activation_bytes(task, 1, of, 64)
-    assert 0.7 < measured / expected < 1.3
+    assert 0.6 < measured / expected < 1.6
 
 
 @settings(deadline=None, max_examples=20)
