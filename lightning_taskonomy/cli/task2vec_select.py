@@ -24,9 +24,9 @@ def select(
     new: Names = NO_NAMES,
     folds: int = 10,
     curve: WholeNumbers = WholeNumbers(),
-    steps: int = 200,
-    decay: float = 1.0,
-    alpha: float = 0.15,
+    steps: int = Learning.steps,
+    decay: float = Learning.decay,
+    alpha: float = Learning.alpha,
     seed: int = 0,
 ) -> None:
     """Learn from known errors which expert suits a task, and rank experts for new ones.

@@ -134,7 +134,7 @@ class _Group:
         if cached.activations is not None:
             values = Kept(cached.activations)
         hessians, scales = self._estimates(values, heads)
-        domains = [cached.features[places].mean(dim=(0, 2)).double().numpy() for places in self.places]
+        domains = [cached.looks[places].mean(dim=0).double().numpy() for places in self.places]
         return [
             Embedding(hessian.numpy(), scale.numpy(), self._meta(number), domain)
             for number, (hessian, scale, domain) in enumerate(zip(hessians, scales, domains, strict=True))

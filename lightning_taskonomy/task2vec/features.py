@@ -64,10 +64,13 @@ class Cached:
 
     Attributes:
         features: (N, D, P); the classifier is fitted on them.
+        looks: (N, D'), the classifier's usual input, a mean over views: what a picture looks like. The same
+            numbers whatever kind of task the features are for.
         activations: What the first skipped layers made of each, (N, …); None where nothing is skipped.
     """
 
     features: Tensor
+    looks: Tensor
     activations: Tensor | None
 
 
@@ -91,7 +94,7 @@ def cache(
     merged = running.gathered(trainer, parts)
     order = merged["place"].argsort()
     activations = merged["activation"][order] if "activation" in merged else None
-    return Cached(merged["feature"][order], activations)
+    return Cached(merged["feature"][order], merged["look"][order], activations)
 
 
 class Numbered(Dataset[tuple[int, Tensor]]):
@@ -148,4 +151,13 @@ class _FeaturePass(InItsMode):
             values = values.reshape(*views, *values.shape[1:]) if several else values
             found["activation"] = values.float().cpu()
         found["feature"] = self.features(values).float().cpu()
+        found["look"] = self._looks(values, found["feature"])
         return found
+
+    def _looks(self, values: Tensor, features: Tensor) -> Tensor:
+        """Pooled features, (B, D'), averaged over views."""
+        view = self.features.view
+        if view.reading == "maps":
+            features = self.features.probe.features(values, "pooled", view.start).float().cpu()
+        views = values.shape[1] if values.ndim == 5 else 1
+        return features.reshape(len(values), views, -1).mean(dim=1)

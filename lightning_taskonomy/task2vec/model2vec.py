@@ -31,9 +31,9 @@ class Learning:
         alpha: Of the asymmetric distance.
     """
 
-    steps: int = 200
+    steps: int = 100
     rate: float = 0.02
-    decay: float = 1.0
+    decay: float = 100.0
     alpha: float = ALPHA
 
 

@@ -44,6 +44,8 @@ class ConstantGuess(TaskModule):
         InputError: no such task, or fewer than one image.
     """
 
+    resumable = False
+
     def __init__(self, task: str, size: int = 256, images: int = 1024) -> None:
         super().__init__(task, size)
         if images < 1:

@@ -25,7 +25,7 @@ from lightning_taskonomy.training.readout_network import (
     seed_dropout,
     sources_of,
 )
-from lightning_taskonomy.training.side_by_side import SideBySide
+from lightning_taskonomy.training.side_by_side import SideBySide, one_thread
 from lightning_taskonomy.training.task_module import Evaluated
 from lightning_taskonomy.training.transfer_network import TransferModule
 
@@ -162,7 +162,8 @@ class Readouts(TransferModule):
         losses = torch.stack(self._each(descended, learning))
         losses = self._joined(losses, learning)
         finite = self._left_out_if_diverged(losses, learning)
-        optimizer.step()
+        with one_thread():
+            optimizer.step()
         schedule.step()
         self.steps += 1
         if not self.learning:

@@ -140,7 +140,9 @@ class RunningCheckpoint(Checkpoint):
             due |= time.monotonic() - self._last >= self.seconds
         if self._preempted is not None or not trainer.strategy.reduce_boolean_decision(due, all=False):
             return
-        self._save(trainer)
+        # A checkpoint of one that gathers as it goes would not hold what it has gathered: it starts again.
+        if getattr(trainer.lightning_module, "resumable", True):
+            self._save(trainer)
         if trainer.strategy.reduce_boolean_decision(self._asked is not None, all=False):
             number = self._asked or signal.SIGUSR1  # it may have reached another rank only
             batches = trainer.fit_loop.epoch_loop.total_batch_idx + 1

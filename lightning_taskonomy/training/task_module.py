@@ -37,7 +37,12 @@ class TaskModule(pytorch_lightning.LightningModule):
     Args:
         task: name in the dictionary; or `FILE.py:NAME`, a task of one's own.
         size: pixels per side of pictures.
+
+    Attributes:
+        resumable: whether a checkpoint in the middle of training holds all that is needed to go on.
     """
+
+    resumable = True
 
     def __init__(self, task: str, size: int = 256) -> None:
         super().__init__()

@@ -111,6 +111,8 @@ def test_every_kind_is_embedded(network: nn.Module) -> None:
         assert len({len(embedding.hessian) for embedding in found}) == 1
         assert all(norm(embedding) > 0 for embedding in found)
         assert [embedding.name for embedding in found] == list(targets)
+        # All on the same pictures, whatever is asked of them.
+        np.testing.assert_allclose(domain_distances(found), 0, atol=1e-6)
 
 
 def test_exact_information_of_many_pixels_is_refused() -> None:
