@@ -45,7 +45,9 @@ def batch_gradient(
     """
     generator = torch.Generator().manual_seed(seed)
     sampler = WeightedRandomSampler(weights.double().tolist(), max(draws, batch), generator=generator)
-    loader = DataLoader(values, batch, sampler=sampler, drop_last=True, num_workers=running.workers)
+    loader = DataLoader(
+        values, batch_size=batch, sampler=sampler, drop_last=True, num_workers=running.workers
+    )
     module = _BatchGradientPass(features, head, norms, seed)
     trainer = running.trainer(inference_mode=False, use_distributed_sampler=False)
     with quiet():

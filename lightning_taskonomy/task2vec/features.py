@@ -88,7 +88,7 @@ def cache(
     """
     module = _FeaturePass(features)
     trainer = running.trainer()
-    loader = DataLoader(Numbered(images, numbers), batch, num_workers=running.workers)
+    loader = DataLoader(Numbered(images, numbers), batch_size=batch, num_workers=running.workers)
     with quiet():
         parts = cast(list[dict[str, Tensor]], trainer.predict(module, loader))
     merged = running.gathered(trainer, parts)

@@ -114,7 +114,7 @@ def fisher(
     """
     passes = [expectation.passes(share) * float((share.weights > 0).float().mean()) for share in shares]
     gradients = _gradients(features, norms, max(1, math.ceil(sum(passes))), by_transforms)
-    loader = DataLoader(values, batch, num_workers=running.workers)
+    loader = DataLoader(values, batch_size=batch, num_workers=running.workers)
 
     def summed(gradients: SquaredGradients) -> Tensor:
         module = _FisherPass(features, gradients, shares, expectation)

@@ -103,7 +103,7 @@ def self_supervised_probe(
         network = ResNet(name, classes=_ROTATIONS, width=width)
         module = _RotationNetwork(network, steps)
         trainer = running.trainer(max_steps=steps, max_epochs=-1)
-        loader = DataLoader(_Drawn(sets, steps * 64, seed), 64, num_workers=running.workers)
+        loader = DataLoader(_Drawn(sets, steps * 64, seed), batch_size=64, num_workers=running.workers)
         trainer.fit(module, loader)
     about = f"{name}, width {width}, trained on rotations of {sum(map(len, sets))} pictures, {steps} steps"
     return Probe(network.cpu().eval(), about=about)

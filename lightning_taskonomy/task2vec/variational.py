@@ -147,7 +147,9 @@ def variational(
     generator = torch.Generator().manual_seed(settings.seed)
     count = max(settings.draws, settings.batch)
     sampler = WeightedRandomSampler(weights.double().tolist(), count, generator=generator)
-    loader = DataLoader(values, settings.batch, sampler=sampler, drop_last=True, num_workers=running.workers)
+    loader = DataLoader(
+        values, batch_size=settings.batch, sampler=sampler, drop_last=True, num_workers=running.workers
+    )
     module = _NoiseFit(features, targets, head, settings)
     trainer = running.trainer(max_epochs=settings.epochs, **running.alone)
     with quiet(), torch.random.fork_rng():
