@@ -84,7 +84,7 @@ def write_network(path: Path, network: StoredNetwork) -> None:
     about = {
         "task": network.task,
         "size": network.size,
-        "standard": None if of is None else [list(of.mean), list(of.deviation)],
+        "standard": None if of is None else of.as_lists(),
     }
     with whole_file(path) as temporary:
         save_file(_plain(weights), temporary, metadata={"about": json.dumps(about)})

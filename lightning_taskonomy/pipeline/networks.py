@@ -11,6 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from lightning_taskonomy.bank.folder import BankFolder
+from lightning_taskonomy.bank.network import load_encoder
 from lightning_taskonomy.data import TaskonomyDataModule
 from lightning_taskonomy.data.representations.fingerprints import of_weights
 from lightning_taskonomy.data.stream.reading import ShardSet
@@ -20,6 +22,7 @@ from lightning_taskonomy.output import whole_file
 from lightning_taskonomy.pipeline.records import fingerprint, fingerprint_of_file
 from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
 from lightning_taskonomy.pipeline.trainer_runs import fit_and_test, remove_checkpoints
+from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.taxonomy.transfers import SCRATCH, SELF
 from lightning_taskonomy.training.constant_guess import ConstantGuess
 from lightning_taskonomy.training.finite import StopOnNan
@@ -80,7 +83,7 @@ def train_network(settings: PipelineSettings, task: str, run: str) -> str:
         best=True,
         tested=tested,
     )
-    write_weights(own_weights_file(settings, task), module.network.state_dict(), task, settings.size)
+    write_weights(own_weights_file(settings, task), module.network.state_dict(), module.task, settings.size)
     remove_checkpoints(folder)
     return of_weights(module.network.state_dict())
 
@@ -161,6 +164,8 @@ def trained_encoder(settings: PipelineSettings, source: str) -> Encoder:
     Raises:
         InputError: its weights are absent, or those of another network.
     """
+    if source in settings.banked:
+        return load_encoder(settings.spelled[source], BankFolder.open(settings.bank).path)
     path = settings.given_weights.get(source, own_weights_file(settings, source))
     _require_encoder(settings, source, path)
     weights = {
@@ -202,6 +207,13 @@ def _require_encoder(settings: PipelineSettings, source: str, path: Path) -> Non
             )
 
 
+def given_files(settings: PipelineSettings, source: str) -> list[Path]:
+    """The files of a source's weights where it is not trained here; else none."""
+    if source in settings.banked:
+        return BankFolder.open(settings.bank).entry(source).paths
+    return [settings.given_weights[source]] if source in settings.given_weights else []
+
+
 def random_encoder(settings: PipelineSettings) -> Encoder:
     """An encoder without training: only its normalisation has seen pictures, so that its scale is sound."""
     of = settings.network
@@ -223,12 +235,13 @@ def encoder_of(settings: PipelineSettings, source: str) -> Encoder:
     return random_encoder(settings) if source == RANDOM else trained_encoder(settings, source)
 
 
-def write_weights(path: Path, weights: dict[str, Tensor], task: str, size: int) -> None:
-    """Write weights as safetensors, with what they are for."""
+def write_weights(path: Path, weights: dict[str, Tensor], task: Task, size: int) -> None:
+    """Write weights as safetensors, with what they are for: a bank of them says what its vectors mean."""
     content = {name: values.contiguous().cpu() for name, values in weights.items()}
-    about = {"about": json.dumps({"task": task, "size": size})}
+    standard = None if task.standard is None else task.standard.as_lists()
+    about = {"task": task.name, "size": size, "standard": standard}
     with whole_file(path) as temporary:
-        save_file(content, temporary, metadata=about)
+        save_file(content, temporary, metadata={"about": json.dumps(about)})
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -64,7 +64,9 @@ class Plan:
         """All jobs by name, in an order in which they can be done."""
         settings = self.settings
         targets, sources = settings.target_names, [*settings.source_names, RANDOM]
-        trained = [name for name in settings.by_name if name in targets or name not in settings.given_weights]
+        trained = [
+            name for name in settings.by_name if name in targets or not networks.given_files(settings, name)
+        ]
         jobs = [
             *map(self._network, trained),
             *map(self._baselines, targets),
@@ -155,7 +157,7 @@ class Plan:
 
     def _store(self, source: str) -> Job:
         settings = self.settings
-        given = source in settings.given_weights
+        given = networks.given_files(settings, source)
         needs = () if given or source == RANDOM else (f"network/{source}",)
 
         def about() -> Mapping[str, Any]:
@@ -168,7 +170,7 @@ class Plan:
                     split: of_data(settings.shards, split, ("rgb",), span, settings.size)
                     for split, span in spans.items()
                 },
-                "weights": fingerprint_of_file(settings.given_weights[source]) if given else None,
+                "weights": [fingerprint_of_file(path) for path in given],
                 "random": random if source == RANDOM else None,
             }
 

@@ -2,11 +2,13 @@
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from lightning_taskonomy.output import write_csv, write_text
 from lightning_taskonomy.pipeline.loss_tables import hold_tournaments
+from lightning_taskonomy.pipeline.networks import samples_of
 from lightning_taskonomy.pipeline.records import fingerprint, fingerprint_of_file
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.taxonomy import LossTable, Taxonomy, TaxonomyProblem, Transfers
@@ -16,6 +18,7 @@ from lightning_taskonomy.taxonomy.figures.evaluation import save_evaluation_figu
 from lightning_taskonomy.taxonomy.figures.significance import draw_significance
 from lightning_taskonomy.taxonomy.figures.style import save_figure
 from lightning_taskonomy.taxonomy.program import InfeasibleBudgetError
+from lightning_taskonomy.taxonomy.recommendation import Recommendation
 from lightning_taskonomy.taxonomy.significance import Measure, Significance
 
 log = logging.getLogger(__name__)
@@ -42,7 +45,8 @@ def write_results(settings: PipelineSettings) -> str:
     significance = Significance.of(problem, feasible, settings.program.draws, settings.seed)
     significance.save_table(root / "evaluation" / "significance.csv")
     save_figure(draw_significance(significance), root / "evaluation" / "significance")
-    write_text(root / "summary.md", summary(taxonomy, significance))
+    answers = _answers(settings, tables) if settings.banked else []
+    write_text(root / "summary.md", summary(taxonomy, significance, answers))
     made = (root / "transfers.csv", root / "taxonomy" / "taxonomy.json")
     return fingerprint({path.name: fingerprint_of_file(path) for path in made})
 
@@ -69,8 +73,14 @@ def _solved(problem: TaxonomyProblem) -> Taxonomy:
         return replace(problem, budget=error.least_budget).solve()
 
 
-def summary(taxonomy: Taxonomy, significance: Significance) -> str:
-    """What was found, as Markdown."""
+def summary(taxonomy: Taxonomy, significance: Significance, answers: Sequence[str]) -> str:
+    """What was found, as Markdown.
+
+    Args:
+        taxonomy: of the wanted budget.
+        significance: against random ones.
+        answers: where sources come from a bank, what each target should start from.
+    """
     lines = [
         "# Taxonomy",
         "",
@@ -89,6 +99,7 @@ def summary(taxonomy: Taxonomy, significance: Significance) -> str:
         "Gain: share of test images on which it beats a network trained from scratch on the transfers' small "
         "set. Quality: share on which it beats the fully supervised network; 0.5 is parity.",
         "",
+        *(_starts(answers) if answers else ()),
         "## Against random taxonomies",
         "",
         "Random sets of sources that spend the same budget, with the best transfers that they allow.",
@@ -99,6 +110,22 @@ def summary(taxonomy: Taxonomy, significance: Significance) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _answers(settings: PipelineSettings, tables: Sequence[Path]) -> list[str]:
+    samples = min(settings.transfer.samples, samples_of(settings, "val"))
+    return [Recommendation.of(LossTable.read_parquet(path)).sentence(samples) for path in tables]
+
+
+def _starts(answers: Sequence[str]) -> list[str]:
+    return [
+        "## What to start from",
+        "",
+        *(f"- {answer}" for answer in answers),
+        "",
+        "Intervals are over images: 95 % of resamples of the test images lie within.",
+        "",
+    ]
 
 
 def _random_rows(significance: Significance) -> list[str]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from lightning_taskonomy.bank.folder import BankFolder
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn.readout import Variant
 from lightning_taskonomy.pipeline.records import fingerprint_of_file
@@ -173,11 +174,14 @@ class PipelineSettings:
         out: folder for everything that is written.
         tasks: the dictionary of this run: names, or `FILE.py:NAME` for tasks of one's own.
         targets: tasks to be solved; by default all that are not source-only.
-        sources: tasks that may be trained fully; by default all.
+        sources: tasks that may be trained fully; by default all. `bank`: those whose encoders the bank has.
         size: pixels per side of pictures.
         seed: of everything random.
         statistics: what vectors are standardised by: `taskonomy` or `own`, as the DataModule takes it.
         test_samples: how many samples of the test split contenders are judged on; by default all.
+        bank: folder of trained networks, published or one's own: its tasks are the sources if no others are
+            named, and none of them is trained here. With `sources: bank`, by default the folder that the
+            environment names.
         weights: of encoders that are not trained here: files (safetensors) by task.
         network: the task-specific networks.
         transfer: the transfers.
@@ -190,11 +194,12 @@ class PipelineSettings:
     out: str
     tasks: list[str]
     targets: list[str] | None = None
-    sources: list[str] | None = None
+    sources: list[str] | Literal["bank"] | None = None
     size: int = 256
     seed: int = 0
     statistics: Literal["taskonomy", "own"] = "taskonomy"
     test_samples: int | None = None
+    bank: str | None = None
     weights: dict[str, str] = field(default_factory=dict)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     transfer: TransferSettings = field(default_factory=TransferSettings)
@@ -208,13 +213,13 @@ class PipelineSettings:
         Raises:
             InputError: names the key and what was expected.
         """
-        if len(self.tasks) < 2:
-            raise InputError(f"tasks: expected at least two, found {len(self.tasks)}")
+        if len(self.by_name) < 2:
+            raise InputError(f"tasks: expected at least two, found {len(self.by_name)}")
         if self.size % 16:
             raise InputError(f"size: expected a multiple of 16 pixels, found {self.size}")
         for key, chosen in (
             ("targets", self.targets or ()),
-            ("sources", self.sources or ()),
+            ("sources", () if isinstance(self.sources, str) else self.sources or ()),
             ("weights", self.weights),
             ("program.importance", self.program.importance),
             ("program.cost", self.program.cost),
@@ -259,8 +264,8 @@ class PipelineSettings:
 
     @cached_property
     def by_name(self) -> Mapping[str, Task]:
-        """All tasks by their names in the dictionary."""
-        return {task.name: task for task in map(task_named, self.tasks)}
+        """All tasks by their names in the dictionary, those of the bank among them."""
+        return {task.name: task for task in map(task_named, [*self.tasks, *self.banked])}
 
     @cached_property
     def given_weights(self) -> Mapping[str, Path]:
@@ -270,7 +275,17 @@ class PipelineSettings:
     @cached_property
     def spelled(self) -> Mapping[str, str]:
         """How the configuration names each task."""
-        return {task_named(name).name: name for name in self.tasks}
+        return {task_named(name).name: name for name in [*self.banked, *self.tasks]}
+
+    @cached_property
+    def banked(self) -> list[str]:
+        """The tasks whose encoders the bank has, and for which no other weights are given."""
+        if self.bank is None and self.sources != "bank":
+            return []
+        entries = BankFolder.open(self.bank).entries
+        return [
+            name for name, entry in entries.items() if entry.has_encoder and name not in self.given_weights
+        ]
 
     def definition(self, name: str) -> str | None:
         """Fingerprint of the file that defines a task of one's own; None for one of the dictionary."""
@@ -286,12 +301,15 @@ class PipelineSettings:
         """The tasks to be solved."""
         if self.targets is not None:
             return self._named(self.targets)
-        return [name for name, task in self.by_name.items() if not task.source_only]
+        own = self._named(self.tasks)
+        return [name for name in own if not self.by_name[name].source_only]
 
     @property
     def source_names(self) -> list[str]:
         """The tasks whose encoders are read."""
-        return self._named(self.sources) if self.sources is not None else list(self.by_name)
+        if isinstance(self.sources, list):
+            return self._named(self.sources)
+        return self.banked or list(self.by_name)
 
     @property
     def budget(self) -> int:

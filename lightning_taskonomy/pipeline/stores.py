@@ -18,11 +18,14 @@ def stores_folder(settings: PipelineSettings) -> Path:
 def make_stores(settings: PipelineSettings, source: str) -> str:
     """The representations of a source for both splits; gives their fingerprint."""
     encoder = encoder_of(settings, source)
+    task = None if source == RANDOM else settings.by_name[source]
+    if task is not None and encoder.input_channels != task.input_channels:
+        task = None  # an encoder of colorization that takes colours
     stores = {}
     for split, span in spans(settings).items():
         store = represent(
             encoder,
-            None if source == RANDOM else settings.by_name[source],
+            task,
             settings.shards,
             split,
             span,

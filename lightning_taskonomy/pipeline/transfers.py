@@ -232,7 +232,7 @@ def _train_together(files: TransferFiles, transfers: list[str]) -> None:
         column = table[name] if diverged is None else pa.nulls(len(table), pa.float64())
         if of.keep_weights and diverged is None:
             weights = files.path(name).with_suffix(".safetensors")
-            write_weights(weights, networks[name].state_dict(), files.target, settings.size)
+            write_weights(weights, networks[name].state_dict(), module.task, settings.size)
         files.write(name, table[IMAGE].to_pylist(), column, diverged)
     _keep_curves(folder, files.folder / "curves")
     shutil.rmtree(folder)

@@ -93,6 +93,10 @@ class Standard:
         """For that many vectors one after another."""
         return Standard(self.mean * times, self.deviation * times)
 
+    def as_lists(self) -> list[list[float]]:
+        """Mean and deviation, as files hold them."""
+        return [list(self.mean), list(self.deviation)]
+
 
 def whole_size(size: int) -> int:
     """The size as it is."""

@@ -95,8 +95,14 @@ class Recommendation:
             samples: labelled images that transfers have learned from.
         """
         given = "" if samples is None else f" with {samples:,} images"
-        start = f"For {self.target}{given} start from {' + '.join(self.sources)}"
+        sources = " + ".join(self.sources)
         margin = f"{100 * self.gain:.0f} % ± {max(100 * (self.high - self.low) / 2, 0.5):.0f} %"
+        if self.high < 0.5:
+            return (
+                f"For {self.target}{given} start from scratch: the best transfer, from {sources}, beats that "
+                f"on no more than {margin} of images ({self.images:,} judged)."
+            )
+        start = f"For {self.target}{given} start from {sources}"
         if not self.is_sure:
             return (
                 f"{start} or from scratch: it beats scratch on {margin} of images, which may be luck "

@@ -107,7 +107,7 @@ class TaskModule(pytorch_lightning.LightningModule):
         standard = self.task.standard
         checkpoint["contender"] = {
             **self.description(),
-            "standard": None if standard is None else [list(standard.mean), list(standard.deviation)],
+            "standard": None if standard is None else standard.as_lists(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

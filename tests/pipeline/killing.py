@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from multiprocessing import get_context
+from multiprocessing import get_context, set_start_method
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -24,6 +24,7 @@ def _run(words: list[str], log: str) -> None:
     from lightning_taskonomy.cli import main
 
     os.setsid()
+    set_start_method("fork", force=True)  # of the workers, as in a process that nobody forked
     with Path(log).open("a") as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)

@@ -20,6 +20,10 @@ def command(path: Path, *words: str) -> list[str]:
     return ["taxonomy", "run", "--config", str(path), *words]
 
 
+def children_of(process: int) -> list[str]:
+    return Path(f"/proc/{process}/task/{process}/children").read_text().split()
+
+
 def test_ten_kills_at_random_moments(finished: Path, packed: Path, tmp_path: Path) -> None:
     """A while after a random number of jobs, however fast the machine is."""
     run, log = tmp_path / "run", tmp_path / "log"
@@ -44,13 +48,21 @@ def test_ten_kills_at_random_moments(finished: Path, packed: Path, tmp_path: Pat
 
 def test_the_main_process_alone_is_killed(packed: Path, tmp_path: Path) -> None:
     """Its workers live on for some seconds: they must not keep the folder from the next run."""
-    path = config(tmp_path / "run", packed, tasks=["autoencoder", "edge2d"], machine={"workers": 2})
+    path = config(
+        tmp_path / "run",
+        packed,
+        tasks=["autoencoder", "edge2d"],
+        machine={"workers": 2, "checkpoint_seconds": 0},
+    )
     process = started(command(path), tmp_path / "log")
-    wait_for(tmp_path / "run" / "jobs" / "network.autoencoder.json", process)
-    wait_for(tmp_path / "run" / "networks" / "edge2d", process)
+    # Training has begun: then the workers have been started, too.
+    wait_for(tmp_path / "run" / "networks" / "autoencoder" / "checkpoints" / "running.ckpt", process)
     assert process.pid is not None
+    workers = children_of(process.pid)
     os.kill(process.pid, signal.SIGKILL)
     process.join()
+    assert workers
+    assert any(Path(f"/proc/{worker}").exists() for worker in workers)
     assert taxonomy_run(path) == 0
 
 
@@ -59,15 +71,18 @@ def test_a_second_run_is_refused_and_the_first_can_be_stopped(
 ) -> None:
     """SIGTERM is what a scheduler sends: the run saves where it is, and says so."""
     run = tmp_path / "run"
-    path = config(run, packed, network={"epochs": 100_000})
+    path = config(run, packed, network={"epochs": 2_000}, machine={"checkpoint_seconds": 0})
     process = started(command(path), tmp_path / "log")
-    running = run / "networks" / "autoencoder" / "checkpoints" / "running.ckpt"
-    wait_for(running, process)
-    assert taxonomy_run(path) == 2
-    assert f"{run}: another run is writing here; wait for it, or stop it first" in capsys.readouterr().err
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGTERM)
-    process.join(60)
-    assert process.exitcode == STOPPED
-    assert "start the same command again to go on" in (tmp_path / "log").read_text()
-    assert running.exists()
+    try:
+        running = run / "networks" / "autoencoder" / "checkpoints" / "running.ckpt"
+        wait_for(running, process)
+        assert taxonomy_run(path) == 2
+        assert f"{run}: another run is writing here; wait for it, or stop it first" in capsys.readouterr().err
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGTERM)
+        process.join(60)
+        assert process.exitcode == STOPPED
+        assert "start the same command again to go on" in (tmp_path / "log").read_text()
+        assert running.exists()
+    finally:
+        kill_group(process)

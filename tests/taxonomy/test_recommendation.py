@@ -74,6 +74,12 @@ def test_what_may_be_luck_is_called_so() -> None:
     assert "which may be luck" in recommendation.sentence()
 
 
+def test_what_loses_to_scratch_is_not_recommended() -> None:
+    recommendation = Recommendation.of(losses_with(reshading=1.6, depth=1.8, both=1.7))
+    assert recommendation.high < 0.5
+    assert recommendation.sentence(800).startswith("For my_task with 800 images start from scratch: ")
+
+
 def test_equals_are_named() -> None:
     text = Recommendation.of(losses_with(reshading=0.4, depth=0.9, both=0.4)).sentence()
     assert text.endswith("may do as well.")
