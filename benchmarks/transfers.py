@@ -5,9 +5,10 @@
     python -m benchmarks.transfers gpu               # the paper's size, where there is a GPU
 
 `speed` measures milliseconds per training step and readout at the size of `configs/small.yaml`, in turns, as
-medians: one Lightning fit per transfer with the frozen encoder in the loop; one per transfer on stored
-representations; all together. Of the two obvious ways the better number of threads counts. Processor time is
-given as well, of all threads: it leaves out what threads gain, and what other processes take.
+medians: one Lightning fit per transfer with the frozen encoder in the loop, a ResNet-50 as those that are
+published, or a small one; one per transfer on stored representations; all together. Of the obvious ways the
+better number of threads counts. Processor time is given as well, of all threads: it leaves out what threads
+gain, and what other processes take.
 """
 
 import logging
@@ -76,8 +77,15 @@ class EncoderInTheLoop(TaskModule):
 
 
 def encoder_of(number: int) -> Encoder:
+    """Of the small size."""
     torch.manual_seed(number)
     return Encoder(width=16, blocks=(1, 1, 1, 1)).eval()
+
+
+def published_size() -> Encoder:
+    """ResNet-50, as the paper's and the published ones are."""
+    torch.manual_seed(0)
+    return Encoder().eval()
 
 
 def stored(shards: str, folder: Path) -> None:
@@ -152,11 +160,14 @@ def speed(shards: str) -> None:
         samples = BATCH * (len(RepresentationStore(stores / SOURCES[0] / "val")) // BATCH)
         threads = range(1, CORES + 1)
         for task in TARGETS:
-            loop, alone, together = [], [], []
+            whole: list[list[Cost]] = []
+            loop: list[list[Cost]] = []
+            alone, together = [], []
             for run in range(RUNS):
-                loop.append(
-                    [fit(EncoderInTheLoop(task, encoder_of(run)), task, shards, n, samples) for n in threads]
-                )
+                for encoder, costs_of in ((published_size(), whole), (encoder_of(run), loop)):
+                    costs_of.append(
+                        [fit(EncoderInTheLoop(task, encoder), task, shards, n, samples) for n in threads]
+                    )
                 one = [SOURCES[run]]
                 alone.append(
                     [
@@ -168,14 +179,15 @@ def speed(shards: str) -> None:
                 cost = fit(many, task, shards, CORES, samples)
                 together.append([Cost(cost.wall / len(SOURCES), cost.processor / len(SOURCES))])
             for kind in ("wall", "processor"):
-                in_loop, by_one, at_once = (
+                resnet50, in_loop, by_one, at_once = (
                     statistics.median(min(getattr(cost, kind) for cost in costs) for costs in runs)
-                    for runs in (loop, alone, together)
+                    for runs in (whole, loop, alone, together)
                 )
                 print(
-                    f"{task}, {kind} time per step and readout: {in_loop:.2f} ms with the encoder in the "
-                    f"loop, {by_one:.2f} ms one by one on stored representations, {at_once:.2f} ms "
-                    f"{len(SOURCES)} together: {in_loop / at_once:.1f} and {by_one / at_once:.1f} × as fast",
+                    f"{task}, {kind} time per step and readout: {resnet50:.2f} ms with a ResNet-50 in the "
+                    f"loop, {in_loop:.2f} ms with the small encoder, {by_one:.2f} ms one by one on stored "
+                    f"representations, {at_once:.2f} ms {len(SOURCES)} together: {resnet50 / at_once:.1f}, "
+                    f"{in_loop / at_once:.1f} and {by_one / at_once:.1f} × as fast",
                     flush=True,
                 )
 

@@ -18,6 +18,7 @@ COMMANDS = {
         "run",
         "job",
         "status",
+        "report",
     )
 }
 

@@ -57,6 +57,11 @@ def own_weights_file(settings: PipelineSettings, task: str) -> Path:
     return settings.root / "networks" / task / "weights.safetensors"
 
 
+def scratch_weights_file(settings: PipelineSettings, target: str) -> Path:
+    """Where the network is that was trained from scratch on the transfers' small set."""
+    return settings.root / "baselines" / target / SCRATCH / "weights.safetensors"
+
+
 def train_network(settings: PipelineSettings, task: str, run: str) -> str:
     """Train a task's network on the training split (step I), and judge it as the contender `self`.
 
@@ -105,9 +110,10 @@ def train_from_scratch(settings: PipelineSettings, target: str, folder: Path, ru
     Returns:
         Its loss table.
     """
+    module = task_network(settings, target)
     losses = fit_and_test(
         settings,
-        task_network(settings, target),
+        module,
         small_set(settings, target),
         folder,
         run=run,
@@ -116,6 +122,9 @@ def train_from_scratch(settings: PipelineSettings, target: str, folder: Path, ru
         callbacks=[StopOnNan()],
         **watching(settings),
     )
+    if settings.transfer.keep_weights:
+        weights = folder / scratch_weights_file(settings, target).name
+        write_weights(weights, module.network.state_dict(), module.task, settings.size)
     remove_checkpoints(folder)
     return losses / f"{target}.parquet"
 

@@ -8,12 +8,21 @@ from typing import Any
 
 from lightning_taskonomy.data.representations.fingerprints import of_data
 from lightning_taskonomy.data.stream.partners import Span, needed_domains
-from lightning_taskonomy.pipeline import cost, experiments, loss_tables, networks, stores, transfers
+from lightning_taskonomy.pipeline import (
+    cost,
+    experiments,
+    loss_tables,
+    networks,
+    pictures,
+    results,
+    stores,
+    transfers,
+)
 from lightning_taskonomy.pipeline.higher_order import HigherOrderPlan
 from lightning_taskonomy.pipeline.records import Record, Records, fingerprint, fingerprint_of_file
-from lightning_taskonomy.pipeline.results import write_results
 from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
 from lightning_taskonomy.pipeline.transfers import TransferFiles, first_order
+from lightning_taskonomy.report.findings import PROVENANCE
 from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.taxonomy.transfers import SCRATCH
 
@@ -28,7 +37,7 @@ class Job:
         about: what its result depends on beside those, as plain values.
         work: does it; gives the fingerprint of the result.
         outputs: files without which it has not been done.
-        operations: floating-point operations, estimated.
+        counted: counts its floating-point operations.
     """
 
     name: str
@@ -36,12 +45,17 @@ class Job:
     about: Callable[[], Mapping[str, Any]]
     work: Callable[[], str]
     outputs: tuple[Path, ...]
-    operations: float = 0.0
+    counted: Callable[[], float] = float
 
     @property
     def kind(self) -> str:
         """What it does, whatever the task."""
         return self.name.split("/")[0]
+
+    @cached_property
+    def operations(self) -> float:
+        """Floating-point operations, estimated; counted when they are asked for, which takes a while."""
+        return self.counted()
 
 
 class Plan:
@@ -76,6 +90,7 @@ class Plan:
             *map(self._higher_order, targets),
             *map(self._losses, targets),
             self._results(),
+            *(map(self._pictures, targets) if settings.transfer.keep_weights else ()),
             *(self._experiment(name) for name in settings.experiments),
         ]
         return {job.name: job for job in jobs}
@@ -118,7 +133,10 @@ class Plan:
     def _network(self, task: str) -> Job:
         settings, of = self.settings, self.settings.network
         judged = task in settings.target_names
-        pictures = of.samples or networks.samples_of(settings, "train")
+
+        def operations() -> float:
+            pictures = of.samples or networks.samples_of(settings, "train")
+            return cost.TRAINED * cost.network_operations(settings, task) * pictures * of.epochs
 
         def about() -> Mapping[str, Any]:
             splits = ("train", "val", "test") if judged else ("train", "val")
@@ -130,7 +148,7 @@ class Plan:
             about,
             lambda: networks.train_network(settings, task, self._run(f"network/{task}")),
             (networks.own_weights_file(settings, task),),
-            cost.TRAINED * cost.network_operations(settings, task) * pictures * of.epochs,
+            operations,
         )
 
     def _baselines(self, target: str) -> Job:
@@ -151,8 +169,11 @@ class Plan:
             (),
             about,
             lambda: networks.train_baselines(settings, target, self._run(f"baselines/{target}")),
-            tuple(folder / name / table for name in (networks.AVERAGE, SCRATCH)),
-            cost.TRAINED * cost.network_operations(settings, target) * self._learned,
+            (
+                *(folder / name / table for name in (networks.AVERAGE, SCRATCH)),
+                *([networks.scratch_weights_file(settings, target)] if of.keep_weights else ()),
+            ),
+            lambda: cost.TRAINED * cost.network_operations(settings, target) * self._learned,
         )
 
     def _store(self, source: str) -> Job:
@@ -174,7 +195,10 @@ class Plan:
                 "random": random if source == RANDOM else None,
             }
 
-        pictures = sum(span.end or 0 for span in stores.spans(settings).values())
+        def operations() -> float:
+            pictures = sum(span.end or 0 for span in stores.spans(settings).values())
+            return cost.encoder_operations(settings, source) * pictures
+
         folder = stores.stores_folder(settings) / source
         return Job(
             f"store/{source}",
@@ -182,7 +206,7 @@ class Plan:
             about,
             partial(stores.make_stores, settings, source),
             tuple(folder / split / "index.json" for split in ("val", "test")),
-            cost.encoder_operations(settings, source) * pictures,
+            operations,
         )
 
     def _first_order(self, target: str) -> Job:
@@ -194,7 +218,7 @@ class Plan:
             lambda: {"transfers": names, **files.common_inputs},
             partial(transfers.trained_transfers, files, names),
             tuple(map(files.path, names)),
-            cost.TRAINED * cost.readout_operations(settings, target, 1) * len(names) * self._learned,
+            lambda: cost.TRAINED * cost.readout_operations(settings, target, 1) * len(names) * self._learned,
         )
 
     def _ranking(self, target: str) -> Job:
@@ -218,12 +242,13 @@ class Plan:
         settings = self.settings
         files = TransferFiles.of(settings, target)
         ranked = [name for name in settings.source_names if name != target]
-        orders = [
-            name.count("+") + 1
-            for name in HigherOrderPlan.of(target, ranked, settings.transfer, None).transfers
-        ]
-        one, two = (cost.readout_operations(settings, target, order) for order in (1, 2))
-        forward = [one + (order - 1) * (two - one) for order in orders]  # only the first layer grows
+
+        def operations() -> float:
+            planned = HigherOrderPlan.of(target, ranked, settings.transfer, None).transfers
+            one, two = (cost.readout_operations(settings, target, order) for order in (1, 2))
+            # Only the first layer grows.
+            forward = sum(one + name.count("+") * (two - one) for name in planned)
+            return cost.TRAINED * forward * self._learned
 
         def train() -> str:
             plan = HigherOrderPlan.read(loss_tables.plan_file(settings, target), target)
@@ -235,7 +260,7 @@ class Plan:
             lambda: files.common_inputs,
             train,
             (),
-            cost.TRAINED * sum(forward) * self._learned,
+            operations,
         )
 
     def _losses(self, target: str) -> Job:
@@ -255,8 +280,18 @@ class Plan:
             "results",
             tuple(f"losses/{target}" for target in settings.target_names),
             lambda: {"program": asdict(settings.program), "sources": settings.source_names},
-            partial(write_results, settings),
-            (settings.root / "taxonomy" / "taxonomy.json", settings.root / "summary.md"),
+            partial(results.write_results, settings),
+            tuple(settings.root / name for name in ("taxonomy/taxonomy.json", "summary.md", PROVENANCE)),
+        )
+
+    def _pictures(self, target: str) -> Job:
+        settings = self.settings
+        return Job(
+            f"pictures/{target}",
+            (f"losses/{target}",),
+            lambda: {"extremes": pictures.EXTREMES},
+            partial(pictures.draw_transfers, settings, target),
+            (pictures.index_file(settings, target),),
         )
 
     def _experiment(self, name: str) -> Job:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import write_csv, write_text
 from lightning_taskonomy.pipeline.loss_tables import hold_tournaments
 from lightning_taskonomy.pipeline.networks import samples_of
+from lightning_taskonomy.pipeline.provenance import write_provenance
 from lightning_taskonomy.pipeline.records import fingerprint, fingerprint_of_file
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.taxonomy import LossTable, Taxonomy, TaxonomyProblem, Transfers
@@ -20,8 +22,10 @@ from lightning_taskonomy.taxonomy.figures.style import save_figure
 from lightning_taskonomy.taxonomy.program import InfeasibleBudgetError
 from lightning_taskonomy.taxonomy.recommendation import Recommendation
 from lightning_taskonomy.taxonomy.significance import Measure, Significance
+from lightning_taskonomy.taxonomy.tree import SimilarityTree
 
 log = logging.getLogger(__name__)
+_CLUSTERS = 4
 _SUMMARISED: tuple[Measure, ...] = ("gain", "quality")
 GAIN_COLUMNS = ("target", "sources", "order", "affinity", "gain", "quality")
 
@@ -45,6 +49,8 @@ def write_results(settings: PipelineSettings) -> str:
     significance = Significance.of(problem, feasible, settings.program.draws, settings.seed)
     significance.save_table(root / "evaluation" / "significance.csv")
     save_figure(draw_significance(significance), root / "evaluation" / "significance")
+    _save_tree(transfers, root / "evaluation")
+    write_provenance(settings)
     answers = _answers(settings, tables) if settings.banked else []
     write_text(root / "summary.md", summary(taxonomy, significance, answers))
     made = (root / "transfers.csv", root / "taxonomy" / "taxonomy.json")
@@ -110,6 +116,15 @@ def summary(taxonomy: Taxonomy, significance: Significance, answers: Sequence[st
         "",
     ]
     return "\n".join(lines)
+
+
+def _save_tree(transfers: Transfers, folder: Path) -> None:
+    try:
+        tree = SimilarityTree.from_transfers(transfers)
+    except InputError as error:  # too few tasks to say which are alike
+        log.info("no similarity tree: %s", error)
+        return
+    tree.save(folder, min(_CLUSTERS, len(tree.tasks)))
 
 
 def _answers(settings: PipelineSettings, tables: Sequence[Path]) -> list[str]:

@@ -97,6 +97,12 @@ def contact_sheet(rows: Sequence[Sequence[Drawing]], gap: int = _GAP) -> Drawing
     return sheet
 
 
+def enlarged(drawing: Drawing, pixels: int) -> Drawing:
+    """A small picture as many whole times as large as its shorter side needs to reach a number of pixels."""
+    times = -(-pixels // min(drawing.shape[:2]))
+    return drawing.repeat(times, axis=0).repeat(times, axis=1)
+
+
 def _drawn(task: Task, kind: Kind, input: Tensor, values: Tensor) -> Drawing:
     if task.read is read_jigsaw:
         return _put_together(input, int(values if values.ndim == 0 else values.argmax()))

@@ -14,7 +14,13 @@ from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import make_folder, whole_file, write_text
 from lightning_taskonomy.tasks.drawing import Drawing
 from lightning_taskonomy.tasks.task import Pixels, Task
-from lightning_taskonomy.training.drawn import contact_sheet, drawn_input, drawn_output, drawn_target
+from lightning_taskonomy.training.drawn import (
+    contact_sheet,
+    drawn_input,
+    drawn_output,
+    drawn_target,
+    enlarged,
+)
 from lightning_taskonomy.training.task_module import Evaluated, TaskModule
 
 _SHEET_ROWS, _SHEET_PIXELS = 6, 192
@@ -71,7 +77,8 @@ class WritePredictions(Callback):
             picture = self._write(key, task, input, outputs["output"][number], mask)
             if len(self._rows) < _SHEET_ROWS:
                 target = drawn_target(task, input, parts["target"][number], mask)
-                self._rows.append([_enlarged(part) for part in (drawn_input(task, input), target, picture)])
+                row = (drawn_input(task, input), target, picture)
+                self._rows.append([enlarged(part, _SHEET_PIXELS) for part in row])
 
     def on_predict_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the sheet.
@@ -102,12 +109,6 @@ class WritePredictions(Callback):
         except ValueError as error:
             raise InputError(f"image {key}: {error}") from error
         return self.folder / view.building / f"{view.key.rsplit('/', 1)[1]}_{task.name}.png"
-
-
-def _enlarged(drawing: Drawing) -> Drawing:
-    """A small picture at a size that a person can judge."""
-    times = max(1, _SHEET_PIXELS // min(drawing.shape[:2]))
-    return drawing.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def _in_units(task: Task, output: Tensor) -> list[float]:

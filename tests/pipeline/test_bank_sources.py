@@ -68,6 +68,7 @@ def test_other_weights_in_the_bank_are_noticed(packed: Path, bank: Path, tmp_pat
 def test_weights_of_a_run_say_what_their_vectors_mean(tmp_path: Path) -> None:
     network = small_network("fix_pose")
     assert network.task.standard is not None
+    assert network.decoder is not None
     standard = Standard(tuple(float(n) for n in range(6)), (0.5,) * 6)
     task = replace(network.task, standard=standard)
     weights = {f"encoder.{name}": values for name, values in network.encoder.state_dict().items()}

@@ -1,0 +1,252 @@
+"""Jobs that draw what the transfers to a target win and lose by, beside full supervision and scratch."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from lightning_taskonomy.data.stream.examples import Examples
+from lightning_taskonomy.nn import Encoder
+from lightning_taskonomy.output import make_folder, whole_file, write_csv
+from lightning_taskonomy.pipeline.networks import (
+    own_weights_file,
+    read_weights,
+    scratch_weights_file,
+    small_set,
+    task_network,
+)
+from lightning_taskonomy.pipeline.records import fingerprint_of_file
+from lightning_taskonomy.pipeline.settings import PipelineSettings
+from lightning_taskonomy.pipeline.transfers import TransferFiles
+from lightning_taskonomy.report.transfer_pictures import COLUMNS, FOLDER, INDEX, Extreme
+from lightning_taskonomy.tasks.drawing import Drawing
+from lightning_taskonomy.tasks.task import Task
+from lightning_taskonomy.taxonomy import LossTable
+from lightning_taskonomy.taxonomy.transfers import SCRATCH, SELF
+from lightning_taskonomy.training.drawn import (
+    contact_sheet,
+    drawn_input,
+    drawn_output,
+    drawn_target,
+    enlarged,
+)
+from lightning_taskonomy.training.readout_network import readout_network, sources_of
+from lightning_taskonomy.training.stored_inputs import StoredInputs
+
+EXTREMES = 2
+"""Images at either end, for each transfer."""
+_BATCH = 16
+_LEAST_PIXELS = 160
+_QUALITY = 90
+
+
+class Chosen(NamedTuple):
+    """An image at one end of what a transfer does.
+
+    Attributes:
+        transfer: sources joined by +.
+        extreme: where it is furthest ahead of training from scratch, or furthest behind.
+        image: key.
+        losses: of the transfer, from scratch, and fully supervised.
+    """
+
+    transfer: str
+    extreme: Extreme
+    image: str
+    losses: tuple[float, float, float]
+
+
+class Shown(NamedTuple):
+    """One image of the test split.
+
+    Attributes:
+        input: (V, C, H, W).
+        target: as the task's output.
+        mask: where the loss counts; None for everywhere.
+        views: places of its views.
+        outputs: by contender that is the same for all transfers.
+    """
+
+    input: Tensor
+    target: Tensor
+    mask: Tensor | None
+    views: Tensor
+    outputs: dict[str, Tensor]
+
+
+def index_file(settings: PipelineSettings, target: str) -> Path:
+    """Which pictures there are of a target's transfers."""
+    return settings.root / FOLDER / target / INDEX
+
+
+def draw_transfers(settings: PipelineSettings, target: str) -> str:
+    """A strip for each extreme of each transfer: input, label, the transfer, scratch, full supervision."""
+    files = TransferFiles.of(settings, target)
+    table = LossTable.read_parquet(settings.root / "losses" / f"{target}.parquet")
+    drawn = [name for name in table.contenders if weights_of(files, name).exists()]
+    chosen = extremes(table, drawn, EXTREMES)
+    device = _device(settings)
+    task, images = images_of(settings, target, sorted({one.image for one in chosen}), device)
+    stored = StoredInputs(
+        files.stores,
+        sorted({source for name in drawn for source in sources_of(name)}),
+        (files.readout_size.representation_channels, *(_side(files),) * 2),
+    )
+    folder = make_folder(index_file(settings, target).parent)
+    rows = []
+    for transfer in drawn:
+        mine = [one for one in chosen if one.transfer == transfer]
+        of_transfer = [images[one.image] for one in mine]
+        outputs = outputs_of(files, task, transfer, stored, of_transfer, device)
+        for number, (one, shown, output) in enumerate(zip(mine, of_transfer, outputs, strict=True)):
+            name = f"{_short(transfer)}-{number}.jpg"
+            _write(folder / name, _strip(task, shown, output))
+            rows.append((one.transfer, one.extreme, one.image, *one.losses, name))
+    for path in set(folder.glob("*.jpg")) - {folder / str(row[-1]) for row in rows}:
+        path.unlink()  # of transfers that are no more
+    write_csv(folder / INDEX, COLUMNS, rows)
+    return fingerprint_of_file(folder / INDEX)
+
+
+def weights_of(files: TransferFiles, transfer: str) -> Path:
+    """The weights of a transfer's readout."""
+    return files.path(transfer).with_suffix(".safetensors")
+
+
+def extremes(table: LossTable, transfers: Sequence[str], number: int) -> list[Chosen]:
+    """The images on which each transfer is furthest ahead of training from scratch, and furthest behind.
+
+    Args:
+        table: losses of a target's contenders, `pixels` and `self` among them.
+        transfers: names of contenders.
+        number: images at either end, at most; none that is not won, or lost.
+    """
+    blocks = list(table.blocks())
+    images = [key for keys, _ in blocks for key in keys]
+    losses = np.concatenate([block for _, block in blocks])
+    scratch, full = (losses[:, table.contenders.index(name)] for name in (SCRATCH, SELF))
+    chosen = []
+    for name in transfers:
+        own = losses[:, table.contenders.index(name)]
+        ahead = scratch - own
+        order = np.argsort(-ahead, kind="stable")
+        ends: Mapping[Extreme, list[int]] = {
+            "win": [n for n in order[:number].tolist() if ahead[n] > 0],
+            "loss": [n for n in order[::-1][:number].tolist() if ahead[n] < 0],
+        }
+        chosen += [
+            Chosen(name, extreme, images[n], (float(own[n]), float(scratch[n]), float(full[n])))
+            for extreme, places in ends.items()
+            for n in places
+        ]
+    return chosen
+
+
+def images_of(
+    settings: PipelineSettings, target: str, keys: Sequence[str], device: torch.device
+) -> tuple[Task, dict[str, Shown]]:
+    """Images of the test split with what full supervision and scratch make of them."""
+    data = small_set(settings, target)
+    data.setup("test")
+    task = data.tasks[0]
+    examples = Examples.of(
+        settings.shards, "test", [task], settings.size, settings.seed, same_each_epoch=True
+    )
+    place = {key: number for number, key in enumerate(examples.shards.index.keys)}
+    contenders = {
+        SELF: _network(settings, target, own_weights_file(settings, target), device),
+        SCRATCH: _network(settings, target, scratch_weights_file(settings, target), device),
+    }
+    shown: dict[str, Shown] = {}
+    for first in range(0, len(keys), _BATCH):
+        packed, _ = examples.batch(0, np.array([place[key] for key in keys[first : first + _BATCH]]))
+        assert packed is not None
+        batch = packed.finished()
+        parts = batch[target]
+        outputs = {name: network(parts["input"].to(device)).cpu() for name, network in contenders.items()}
+        for number, key in enumerate(batch["key"]):
+            mask = parts["mask"][number] if "mask" in parts else None
+            each = {name: output[number] for name, output in outputs.items()}
+            shown[key] = Shown(
+                parts["input"][number], parts["target"][number], mask, parts["views"][number], each
+            )
+    return task, shown
+
+
+def _network(
+    settings: PipelineSettings, target: str, path: Path, device: torch.device
+) -> Callable[[Tensor], Tensor]:
+    module = task_network(settings, target)
+    module.network.load_state_dict(read_weights(path))
+    return _judging(module, device)
+
+
+def outputs_of(
+    files: TransferFiles,
+    task: Task,
+    transfer: str,
+    stored: StoredInputs,
+    images: Sequence[Shown],
+    device: torch.device,
+) -> list[Tensor]:
+    """What a transfer's readout makes of images, from the stored representations of their views."""
+    sources = sources_of(transfer)
+    readout = readout_network(task, len(sources), files.readout_size, files.settings.seed)
+    readout.load_state_dict(read_weights(weights_of(files, transfer)))
+    network = _judging(readout, device)
+    given = stored.of("test", torch.stack([shown.views for shown in images]), sources)
+    return list(network(torch.cat([given[source] for source in sources], dim=1).float().to(device)).cpu())
+
+
+def _judging(network: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
+    network = network.to(device).eval()
+
+    def judge(given: Tensor) -> Tensor:
+        with torch.no_grad():
+            output: Tensor = network(given)
+        return output.float()
+
+    return judge
+
+
+def _device(settings: PipelineSettings) -> torch.device:
+    there = settings.machine.accelerator != "cpu" and torch.cuda.is_available()
+    return torch.device("cuda" if there else "cpu")
+
+
+def _side(files: TransferFiles) -> int:
+    return Encoder.representation_side(files.readout_size.size)
+
+
+def _short(transfer: str) -> str:
+    """A file's name, whatever the number of sources."""
+    return hashlib.sha256(transfer.encode()).hexdigest()[:16]
+
+
+def _strip(task: Task, shown: Shown, output: Tensor) -> Drawing:
+    outputs = (output, shown.outputs[SCRATCH], shown.outputs[SELF])
+    return contact_sheet(
+        [
+            [
+                enlarged(drawing, _LEAST_PIXELS)
+                for drawing in (
+                    drawn_input(task, shown.input),
+                    drawn_target(task, shown.input, shown.target, shown.mask),
+                    *(drawn_output(task, shown.input, each, shown.mask) for each in outputs),
+                )
+            ]
+        ]
+    )
+
+
+def _write(path: Path, strip: Drawing) -> None:
+    content = BytesIO()
+    Image.fromarray(strip).save(content, format="JPEG", quality=_QUALITY, subsampling=0)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content.getvalue())

@@ -1,0 +1,1 @@
+"""What a run has found, on one page that needs no network."""

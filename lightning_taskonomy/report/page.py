@@ -1,0 +1,199 @@
+"""One self-contained page about a run: every figure and table, and how they were made."""
+
+import base64
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.report.findings import Findings
+from lightning_taskonomy.report.transfer_pictures import PARTS, Shown, TransferPictures
+from lightning_taskonomy.taxonomy.figures.titles import title_of
+from lightning_taskonomy.taxonomy.transfers import BASELINES, SELF, Transfer
+
+_FIGURES = {
+    "evaluation/heat_maps": "Mean gain and quality of the computed taxonomy over budgets and orders.",
+    "evaluation/grid_gain": "Gain of each target over budgets: blue wins against training from scratch.",
+    "evaluation/grid_quality": "Quality of each target over budgets: 0.5 is parity with full supervision.",
+    "evaluation/significance": "The computed taxonomy against random ones of the same budget.",
+    "evaluation/affinity": "First-order affinities, before and after normalisation by AHP.",
+    "evaluation/tree": "Tasks clustered by how they transfer out.",
+}
+"""What stands below each figure."""
+_SPECIAL = {
+    SELF: "its own network",
+    "pixels": "from scratch",
+    "random": "random encoder",
+    "average": "best constant",
+}
+
+
+class Figure(NamedTuple):
+    """A picture within the page.
+
+    Attributes:
+        source: a `data:` address.
+        caption: what it shows.
+    """
+
+    source: str
+    caption: str
+
+
+class Strip(NamedTuple):
+    """One image of a transfer.
+
+    Attributes:
+        source: a `data:` address.
+        verdict: what happened, in words.
+        image: key.
+    """
+
+    source: str
+    verdict: str
+    image: str
+
+
+class TargetPictures(NamedTuple):
+    """What the page shows of the transfers to a target.
+
+    Attributes:
+        title: of the target.
+        transfers: by title, where each is furthest ahead and behind.
+    """
+
+    title: str
+    transfers: Mapping[str, Sequence[Strip]]
+
+
+def page_of(run: Path) -> str:
+    """The page of a finished run, HTML that needs no other file and no network.
+
+    Args:
+        run: its folder.
+
+    Raises:
+        InputError: not the folder of a finished run, or a file in it is damaged.
+    """
+    findings = Findings.read(run)
+    environment = Environment(
+        loader=PackageLoader("lightning_taskonomy.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"share": _share, "duration": _duration, "task": _task, "number": _number}
+    return environment.get_template("page.html.jinja").render(
+        name=run.resolve().name,
+        found=findings,
+        graph=_figure(
+            run / "taxonomy" / "taxonomy.svg", "The taxonomy: what is labelled, and what it serves."
+        ),
+        figures=[
+            _figure(run / f"{stem}.svg", caption)
+            for stem, caption in _FIGURES.items()
+            if (run / f"{stem}.svg").exists()
+        ],
+        means=_means(findings),
+        tables=_tables_of_transfers(findings),
+        parts=PARTS,
+        pictures=_pictures(findings),
+        configuration=_plain(findings.provenance.get("configuration", {})),
+    )
+
+
+def _figure(path: Path, caption: str) -> Figure:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    return Figure(_address(content, "image/svg+xml"), caption)
+
+
+def _address(content: bytes, kind: str) -> str:
+    # Nothing but base64: to be trusted in an attribute.
+    return Markup(f"data:{kind};base64,{base64.b64encode(content).decode()}")
+
+
+def _means(findings: Findings) -> Mapping[str, float]:
+    means = {}
+    for measure in ("gain", "quality"):
+        values = [float(row[measure]) for row in findings.gains if row.get(measure)]
+        means[measure] = math.fsum(values) / len(values) if values else math.nan
+    return means
+
+
+def _tables_of_transfers(findings: Findings) -> Mapping[str, Sequence[Transfer]]:
+    """All transfers by target, the best first."""
+    return {
+        target: sorted(
+            (row for row in findings.transfers if row.target == target),
+            key=lambda row: -math.inf if row.affinity is None else row.affinity,
+            reverse=True,
+        )
+        for target in findings.transfers.targets
+    }
+
+
+def _pictures(findings: Findings) -> list[TargetPictures]:
+    """Of each target, the transfer that was chosen and the best one of a single source."""
+    drawn = TransferPictures(findings.run)
+    chosen = {str(row["target"]): str(row["sources"]) for row in findings.gains}
+    pictures = []
+    for target, rows in _tables_of_transfers(findings).items():
+        first = [row.label for row in rows if row.order == 1 and row.label not in {SELF, *BASELINES}]
+        wanted = dict.fromkeys([chosen.get(target, ""), *first[:1]])
+        shown = drawn.of(target)
+        strips = {
+            _task(name): [_strip(one) for one in shown if one.transfer == name]
+            for name in wanted
+            if any(one.transfer == name for one in shown)
+        }
+        if strips:
+            pictures.append(TargetPictures(title_of(target), strips))
+    return pictures
+
+
+def _strip(shown: Shown) -> Strip:
+    word = "Furthest ahead of scratch" if shown.extreme == "win" else "Furthest behind scratch"
+    losses = ", ".join(
+        f"{name} {loss:.4g}"
+        for name, loss in (
+            ("loss", shown.loss),
+            ("from scratch", shown.loss_from_scratch),
+            ("fully supervised", shown.loss_of_full),
+        )
+    )
+    return Strip(_address(shown.picture, "image/jpeg"), f"{word}: {losses}", shown.image)
+
+
+def _task(label: str) -> str:
+    """The titles of a task, or of the sources of a transfer."""
+    return " + ".join(_SPECIAL.get(name) or title_of(name) for name in label.split("+"))
+
+
+def _share(value: str | float | None) -> str:
+    if value is None or value == "" or math.isnan(float(value)):
+        return "–"
+    return f"{float(value):.3f}"
+
+
+def _number(value: str | float) -> str:
+    """A budget or another number that is mostly whole."""
+    return f"{float(value):g}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _plain(values: Any) -> str:  # noqa: ANN401 - as a configuration has it
+    return json.dumps(values, indent=1, ensure_ascii=False)
