@@ -14,6 +14,7 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR
 
+from lightning_taskonomy.data.stream.one_thread import one_thread
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn import Readout
 from lightning_taskonomy.nn.readout import Variant
@@ -25,7 +26,7 @@ from lightning_taskonomy.training.readout_network import (
     seed_dropout,
     sources_of,
 )
-from lightning_taskonomy.training.side_by_side import SideBySide, one_thread
+from lightning_taskonomy.training.side_by_side import SideBySide
 from lightning_taskonomy.training.task_module import Evaluated
 from lightning_taskonomy.training.transfer_network import TransferModule
 

@@ -1,8 +1,8 @@
 """Several networks computed at a time on a CPU, each by one thread: none changes what another does."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import torch
@@ -53,14 +53,3 @@ class SideBySide:
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on this thread alone: for many small tensors, threads wait for one another most of the time."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

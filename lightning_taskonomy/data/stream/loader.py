@@ -7,18 +7,17 @@ writes resumes every rank; nothing else is needed to go on in the middle of an e
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch.utils.data import DataLoader, Dataset
 
 from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
 from lightning_taskonomy.data.stream.examples import Examples
 from lightning_taskonomy.data.stream.handover import LeftBatch, Slots, batch_bytes
+from lightning_taskonomy.data.stream.one_thread import one_thread
 from lightning_taskonomy.data.stream.plan import EpochPlan
 from lightning_taskonomy.data.stream.reading import BrokenSampleError
 from lightning_taskonomy.errors import InputError
@@ -82,17 +81,6 @@ class _Batches(Dataset[Read]):
         writer = self.slots.writer(slot)
         batch, broken = self.examples.batch(epoch, samples, writer.allocate)
         return None if batch is None else writer.left(batch), broken
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """While workers decode, further threads would wait for one another and take the cores from them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Order:
@@ -179,7 +167,7 @@ class PlannedLoader:
         assert isinstance(batch, PackedBatch)
         if self.packed:
             return batch
-        with _one_thread():
+        with one_thread():  # while workers decode
             return batch.finished()
 
     def _started(self, epoch: int, wanted: Sequence[Integers]) -> "DataLoader[Read]":
