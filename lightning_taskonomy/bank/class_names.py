@@ -1,6 +1,8 @@
 """Names of classes, for those who read predictions."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 from lightning_taskonomy.errors import InputError
@@ -14,6 +16,8 @@ _KNOWN: Mapping[str, Sequence[str]] = {
     "segmentsemantic_rb": SEMANTIC,
     "point_match": ("another point", "the same point"),
 }
+_IMAGENET = "class_1000"
+"""The order of the 63 scenes and of the 100 chosen objects has not been published."""
 
 
 def class_names(task: Task, path: Path | None = None) -> tuple[str, ...]:
@@ -28,6 +32,8 @@ def class_names(task: Task, path: Path | None = None) -> tuple[str, ...]:
     """
     classes = task.output.channels if isinstance(task.output, Pixels) else task.output.outputs
     if path is None:
+        if task.name == _IMAGENET:
+            return imagenet_classes()
         return tuple(_KNOWN.get(task.name) or (f"class {number}" for number in range(classes)))
     try:
         names = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines())
@@ -39,3 +45,10 @@ def class_names(task: Task, path: Path | None = None) -> tuple[str, ...]:
             f"found {len(names)} lines"
         )
     return names
+
+
+@cache
+def imagenet_classes() -> tuple[str, ...]:
+    """The 1,000 classes of ILSVRC 2012 in the order of their WordNet numbers, as WordNet calls them."""
+    text = files("lightning_taskonomy.bank").joinpath("imagenet_classes.txt").read_text(encoding="utf-8")
+    return tuple(text.splitlines())
