@@ -17,9 +17,9 @@ from lightning_taskonomy.taxonomy.figures.titles import title_of
 from lightning_taskonomy.taxonomy.transfers import BASELINES, SELF, Transfer
 
 _FIGURES = {
-    "evaluation/heat_maps": "Mean gain and quality of the computed taxonomy over budgets and orders.",
-    "evaluation/grid_gain": "Gain of each target over budgets: blue wins against training from scratch.",
-    "evaluation/grid_quality": "Quality of each target over budgets: 0.5 is parity with full supervision.",
+    "evaluation/heat_maps": "Gain and quality of each target as the budget grows; 0.5 is parity.",
+    "evaluation/grid_gain": "Taxonomies of all budgets and orders, coloured by gain: blue wins against scratch.",
+    "evaluation/grid_quality": "The same, coloured by quality: blue wins against full supervision.",
     "evaluation/significance": "The computed taxonomy against random ones of the same budget.",
     "evaluation/affinity": "First-order affinities, before and after normalisation by AHP.",
     "evaluation/tree": "Tasks clustered by how they transfer out.",
