@@ -27,7 +27,7 @@ test: environment
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 environment: .venv/.ready
 
@@ -38,7 +38,7 @@ environment: .venv/.ready
 	grep -vE '^(torch|triton|nvidia)[-_a-z0-9]*=' constraints.txt > .venv/constraints-gpu.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) '$(TORCH)'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) \
-		--editable '.[train,render,bank,notebooks,test]'
+		--editable '.[train,render,bank,explore,notebooks,test]'
 	# The published networks' classes, to test against; what it says it needs is for its downloads.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps visualpriors==0.3.5
 	touch $@

@@ -9,6 +9,23 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
+_TOGETHER = {"slurm": "slurm", "pipeline": "pipeline", "report": "pipeline"}
+"""Rooms whose tests share what takes long to make, a cluster or a run: one process does them all."""
+_LAST = ["data", "nn", "tasks", "taxonomy"]
+"""Rooms of many short tests: at the end they fill what the long ones leave."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes (`pytest -n 2 --dist loadgroup`), each file, or room, is done by one of them."""
+
+    def room(item: pytest.Item) -> str:
+        return item.path.relative_to(Path(__file__).parent).parts[0]
+
+    items.sort(key=lambda item: (room(item) in _LAST, room(item) not in _TOGETHER))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_TOGETHER.get(room(item), str(item.path))))
+
 
 @pytest.fixture(scope="session")
 def published() -> Path:

@@ -18,8 +18,8 @@ from lightning_taskonomy.taxonomy.transfers import BASELINES, SELF, Transfer
 
 _FIGURES = {
     "evaluation/heat_maps": "Gain and quality of each target as the budget grows; 0.5 is parity.",
-    "evaluation/grid_gain": "Taxonomies of all budgets and orders, coloured by gain: blue wins against scratch.",
-    "evaluation/grid_quality": "The same, coloured by quality: blue wins against full supervision.",
+    "evaluation/grid_gain": "Taxonomies of all budgets and orders by gain: blue wins against scratch.",
+    "evaluation/grid_quality": "The same by quality: blue wins against full supervision.",
     "evaluation/significance": "The computed taxonomy against random ones of the same budget.",
     "evaluation/affinity": "First-order affinities, before and after normalisation by AHP.",
     "evaluation/tree": "Tasks clustered by how they transfer out.",
