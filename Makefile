@@ -20,8 +20,10 @@ quickstart: environment
 			--model.drop_after 450 --trainer.enable_model_summary false || exit 1; \
 	done
 	$(BIN)/python -m lightning_taskonomy taxonomy run --config configs/pipeline/tiny.yaml
-	@echo "Look at quickstart/rooms.png, quickstart/runs/rgb2sfnorm/self/predictions/sheet.png,"
-	@echo "quickstart/run/taxonomy/taxonomy.png, quickstart/run/evaluation/affinity.png and quickstart/run/summary.md"
+	$(BIN)/python -m lightning_taskonomy taxonomy report --run quickstart/run --out quickstart/report.html
+	@echo "Look at quickstart/report.html (all on one page), quickstart/run/taxonomy/taxonomy.png,"
+	@echo "quickstart/run/evaluation/affinity.png, quickstart/run/summary.md, quickstart/rooms.png and"
+	@echo "quickstart/runs/rgb2sfnorm/self/predictions/sheet.png"
 
 test: environment
 	$(BIN)/ruff format --check .
