@@ -90,8 +90,8 @@ def summary(taxonomy: Taxonomy, significance: Significance, answers: Sequence[st
     lines = [
         "# Taxonomy",
         "",
-        f"Label and train fully ({taxonomy.spent:g} of {taxonomy.budget:g} units of labels): "
-        f"**{', '.join(taxonomy.sources)}**. Transfer the rest as below.",
+        f"{'Take from the bank' if answers else 'Label and train fully'} ({taxonomy.spent:g} of "
+        f"{taxonomy.budget:g} {'networks' if answers else 'units of labels'}): **{', '.join(taxonomy.sources)}**. Transfer the rest as below.",
         "",
         "| target | from | gain | quality |",
         "| --- | --- | --- | --- |",
