@@ -87,11 +87,14 @@ def summary(taxonomy: Taxonomy, significance: Significance, answers: Sequence[st
         significance: against random ones.
         answers: where sources come from a bank, what each target should start from.
     """
+    what, units = (
+        ("Take from the bank", "networks") if answers else ("Label and train fully", "units of labels")
+    )
     lines = [
         "# Taxonomy",
         "",
-        f"{'Take from the bank' if answers else 'Label and train fully'} ({taxonomy.spent:g} of "
-        f"{taxonomy.budget:g} {'networks' if answers else 'units of labels'}): **{', '.join(taxonomy.sources)}**. Transfer the rest as below.",
+        f"{what} ({taxonomy.spent:g} of {taxonomy.budget:g} {units}): **{', '.join(taxonomy.sources)}**. "
+        "Transfer the rest as below.",
         "",
         "| target | from | gain | quality |",
         "| --- | --- | --- | --- |",
