@@ -11,10 +11,11 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_taskonomy.cli.commands import OneLineParser
 from lightning_taskonomy.cli.training import leave_out_what_no_user_can_act_on
 from lightning_taskonomy.cli.unfinished import stop
+from lightning_taskonomy.durations import duration
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.pipeline.launching import Launching, launch
 from lightning_taskonomy.pipeline.plan import Plan
-from lightning_taskonomy.pipeline.run import Estimate, duration, write_plan
+from lightning_taskonomy.pipeline.run import Estimate, write_plan
 from lightning_taskonomy.pipeline.schedule import Schedule
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.pipeline.status import status_lines, status_of

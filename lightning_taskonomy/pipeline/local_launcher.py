@@ -12,12 +12,13 @@ from pathlib import Path
 
 import torch
 
+from lightning_taskonomy.durations import duration
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import make_folder
 from lightning_taskonomy.pipeline.attempts import Attempts
 from lightning_taskonomy.pipeline.plan import Job, Plan
 from lightning_taskonomy.pipeline.records import alone_in
-from lightning_taskonomy.pipeline.run import Estimate, duration, write_plan
+from lightning_taskonomy.pipeline.run import Estimate, write_plan
 
 BAD_INPUT = 2
 """Exit status of a job that fails whenever it is tried."""

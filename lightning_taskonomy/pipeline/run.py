@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lightning_taskonomy.durations import duration
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import write_csv
 from lightning_taskonomy.pipeline.cost import measured_rate
@@ -129,10 +130,3 @@ class _Rates:
             every = [record for records in self._finished.values() for record in records]
             self._any = measured_rate(self._plan.settings, every)
         return job.operations / self._any
-
-
-def duration(seconds: float) -> str:
-    """In words: seconds, minutes, or hours."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

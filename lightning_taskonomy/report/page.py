@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from lightning_taskonomy.durations import duration
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.report.findings import Findings
 from lightning_taskonomy.report.transfer_pictures import PARTS, Shown, TransferPictures
@@ -88,7 +89,7 @@ def page_of(run: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"share": _share, "duration": _duration, "task": _task, "number": _number}
+    environment.filters |= {"share": _share, "duration": duration, "task": _task, "number": _number}
     return environment.get_template("page.html.jinja").render(
         name=run.resolve().name,
         found=findings,
@@ -187,12 +188,6 @@ def _share(value: str | float | None) -> str:
 def _number(value: str | float) -> str:
     """A budget or another number that is mostly whole."""
     return f"{float(value):g}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _plain(values: Any) -> str:  # noqa: ANN401 - as a configuration has it
