@@ -10,6 +10,7 @@ at most). Training: a batch of five tasks mixed against one of a single task, im
 import sys
 import time
 from collections.abc import Callable, Sequence
+from statistics import median
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ from lightning_taskonomy.nn.switching import (
 
 CHANNELS = (21, 7, 1, 3, 1)
 TASKS = range(len(CHANNELS))
-RUNS, WARM_UP, STEPS = 3, 1, 2
+WARM_UP, ROUNDS = 1, 9
 BATCH = 20
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 SIZE = 512 if DEVICE.type == "cuda" else 128
@@ -38,17 +39,21 @@ def now() -> float:
     return time.perf_counter()
 
 
-def seconds(step: Callable[[], object]) -> float:
-    """Of a step: the median of some runs."""
-    found = []
-    for _ in range(RUNS):
-        for _ in range(WARM_UP):
+def seconds(steps: Sequence[Callable[[], object]]) -> list[tuple[float, float]]:
+    """Of each step, and its ratio to the first one: medians of rounds in which they take turns."""
+    rounds = []
+    for number in range(WARM_UP + ROUNDS):
+        took = []
+        for step in steps:
+            start = now()
             step()
-        start = now()
-        for _ in range(STEPS):
-            step()
-        found.append((now() - start) / STEPS)
-    return sorted(found)[RUNS // 2]
+            took.append(now() - start)
+        if number >= WARM_UP:
+            rounds.append(took)
+    return [
+        (median(took[place] for took in rounds), median(took[place] / took[0] for took in rounds))
+        for place in range(len(steps))
+    ]
 
 
 def megabytes(network: nn.Module, step: Callable[[], object]) -> float:
@@ -77,15 +82,13 @@ def predict() -> None:
         ("switching, encoder for each task", switching, lambda: for_each(switching)),
         ("switching, encoder once", switching, lambda: switching.tasks_of(picture, TASKS)),
     )
-    base = None
-    for title, network, step in ways:
-        took = seconds(step)
-        base = base or took
+    measured = seconds([step for _, _, step in ways])
+    for (title, network, step), (took, ratio) in zip(ways, measured, strict=True):
         with FlopCounterMode(display=False) as counter:
             step()
         billions = counter.get_total_flops() / 2e9
         print(
-            f"{title}: {1000 * took:.0f} ms for 5 tasks at {SIZE} px ({took / base:.2f}), "
+            f"{title}: {1000 * took:.0f} ms for 5 tasks at {SIZE} px ({ratio:.2f}), "
             f"{billions:.1f} billion multiplications, {megabytes(network, step):.0f} MB"
         )
 
@@ -93,21 +96,23 @@ def predict() -> None:
 def train() -> None:
     pictures = torch.rand(BATCH, 3, TRAINED_SIZE, TRAINED_SIZE, device=DEVICE)
     mixed = [(task, BATCH // len(CHANNELS)) for task in TASKS]
-    base = None
-    for title, runs in (("a task per batch", [(0, BATCH)]), ("tasks mixed in a batch", mixed)):
-        network = switching_network().train()
-        optimizer = torch.optim.Adam(network.parameters(), 1e-4)
+    ways = (("a task per batch", [(0, BATCH)]), ("tasks mixed in a batch", mixed))
+    measured = seconds([training_step(pictures, runs) for _, runs in ways])
+    for (title, _), (took, ratio) in zip(ways, measured, strict=True):
+        print(f"{title}: {BATCH / took:.1f} images/s at {TRAINED_SIZE} px ({1 / ratio:.2f})")
 
-        def step(network: SwitchedTasks = network, runs: list[tuple[int, int]] = runs) -> None:
-            outputs = network(pictures, runs)
-            loss = torch.stack([output.square().mean() for output in outputs]).sum()
-            optimizer.zero_grad()  # noqa: B023 - called before the next one is made
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()  # noqa: B023
 
-        took = seconds(step)
-        base = base or took
-        print(f"{title}: {BATCH / took:.1f} images/s at {TRAINED_SIZE} px ({base / took:.2f})")
+def training_step(pictures: Tensor, runs: Sequence[tuple[int, int]]) -> Callable[[], None]:
+    network = switching_network().train()
+    optimizer = torch.optim.Adam(network.parameters(), 1e-4)
+
+    def step() -> None:
+        loss = torch.stack([output.square().mean() for output in network(pictures, runs)]).sum()
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    return step
 
 
 def main() -> None:

@@ -34,8 +34,7 @@ def select(
     Writes into the folder OUT: ranking.csv, experts for new tasks, best first, by each method; selection.csv
     and summary.csv, what each method costs on known tasks that are held out, against brute force, chance and
     the single best expert; curve.csv, the same over the number of known tasks; and pictures. Embeddings need
-    a
-    prior: embed with --method variational or with --prior.
+    a prior: embed with --method variational or with --prior.
 
     Args:
         history: a table of task, expert and error; experts are named for the tasks they were trained on

@@ -1,6 +1,7 @@
 """`fit`, `validate`, `test` and `predict`: Lightning's own command line with this project's defaults."""
 
 import logging
+import re
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ from typing import Any, NoReturn
 import torch
 from jsonargparse import Namespace
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning import Trainer
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback, EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
@@ -19,6 +20,8 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from lightning_taskonomy.cli.commands import one_line
 from lightning_taskonomy.cli.unfinished import alone, begun_as, stop, unfinished_run
 from lightning_taskonomy.data import TaskonomyDataModule
+from lightning_taskonomy.data.multitask.dense import NyudMT, PascalMT
+from lightning_taskonomy.data.multitask.taskonomy import SwitchingTaskonomy
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.training.constant_guess import ConstantGuess
@@ -32,14 +35,15 @@ from lightning_taskonomy.training.readouts import Readouts
 from lightning_taskonomy.training.requeue import environment
 from lightning_taskonomy.training.running_checkpoint import Preempted, RunningCheckpoint, Unfinished
 from lightning_taskonomy.training.seeded_steps import SeedSteps
-from lightning_taskonomy.training.task_module import TaskModule
+from lightning_taskonomy.training.switching_network import SwitchingNetwork
 from lightning_taskonomy.training.task_network import TaskNetwork
 from lightning_taskonomy.training.throughput import LogThroughput
 from lightning_taskonomy.training.transfer_network import TransferModule, TransferNetwork
 from lightning_taskonomy.training.whole_checkpoints import WholeCheckpoints
 
-CONTENDERS = (TaskNetwork, ConstantGuess, TransferNetwork, Readouts)
-"""The classes that a configuration may name."""
+CONTENDERS = (TaskNetwork, ConstantGuess, TransferNetwork, Readouts, SwitchingNetwork)
+DATA = (TaskonomyDataModule, SwitchingTaskonomy, PascalMT, NyudMT)
+"""The classes that a configuration may name; data without a name are of the first kind."""
 
 
 def run(program: str, words: Sequence[str]) -> None:
@@ -52,9 +56,10 @@ def run(program: str, words: Sequence[str]) -> None:
     leave_out_what_no_user_can_act_on()
     try:
         _CommandLine(
-            TaskModule,
-            TaskonomyDataModule,
+            LightningModule,
+            LightningDataModule,
             subclass_mode_model=True,
+            subclass_mode_data=True,
             auto_configure_optimizers=False,
             save_config_kwargs={"overwrite": True},
             parser_class=_OneLineParser,
@@ -89,7 +94,14 @@ def leave_out_what_no_user_can_act_on() -> None:
 
 class _OneLineParser(LightningArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        raise InputError(f"{one_line(message)} (see {self.prog} --help)") from ex
+        raise InputError(f"{_plainer(one_line(message))} (see {self.prog} --help)") from ex
+
+
+def _plainer(line: str) -> str:
+    """What jsonargparse says of classes that a configuration names, without its own terms."""
+    line = re.sub(r"(--[\w.]+): Option '([\w.]+)' is not accepted.*", r"unrecognized arguments: \1.\2", line)
+    line = re.sub(r"Call to compute_fn of link .*? failed: ", "", line)
+    return re.sub(r"\. Got value: NestedArg\(.*", "", line)
 
 
 class _CommandLine(LightningCLI):
@@ -126,8 +138,15 @@ class _CommandLine(LightningCLI):
             default=600.0,
             help="from one checkpoint to the next; a run that was stopped or killed goes on from the last",
         )
-        parser.link_arguments("model.init_args.task", "data.tasks", compute_fn=_alone)
-        parser.link_arguments("model.init_args.size", "data.size")
+        parser.add_argument(
+            "--task",
+            type=str | None,
+            default=None,
+            help="tasks that `predict` writes, of a network for several, as a,b,c; by default all",
+        )
+        parser.set_defaults({"data": {"class_path": DATA[0].__name__}})
+        parser.link_arguments("model", "data.init_args.tasks", compute_fn=_tasks)
+        parser.link_arguments("model.init_args.size", "data.init_args.size")
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: what the command line says is not to be replaced by what a checkpoint remembers."""
@@ -138,16 +157,17 @@ class _CommandLine(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         chosen = self._chosen()
+        self._limit_predictions(chosen)
         if chosen.trainer.default_root_dir is None:
             chosen.trainer.default_root_dir = str(self._folder())
         root = Path(chosen.trainer.default_root_dir)
         # Lightning would load it unasked under SLURM, whatever task it belongs to.
         for left in sorted(root.glob("hpc_ckpt_*")):
             raise InputError(f"{left}: left by another run; move it away, or name it with --ckpt_path")
-        if self._is_adversarial() and chosen.trainer.strategy in ("auto", "ddp"):
+        if self._leaves_weights_out() and chosen.trainer.strategy in ("auto", "ddp"):
             several = str(chosen.trainer.devices) not in ("auto", "1") or chosen.trainer.num_nodes > 1
             several |= chosen.trainer.devices == "auto" and torch.cuda.device_count() > 1
-            if several:  # until the discriminator joins it is not used
+            if several:
                 chosen.trainer.strategy = "ddp_find_unused_parameters_true"
         if self.subcommand == "fit" and not chosen.trainer.fast_dev_run:
             self._go_on_in(root)
@@ -165,9 +185,16 @@ class _CommandLine(LightningCLI):
         chosen = self._chosen()
         self._held.enter_context(alone(root))
         if chosen.ckpt_path is None:
-            self._unfinished = unfinished_run(root, begun_as(chosen))
+            self._unfinished = unfinished_run(root, self._begun_as())
             if self._unfinished is not None:
                 chosen.ckpt_path = str(self._unfinished.path)
+
+    def _limit_predictions(self, chosen: Namespace) -> None:
+        if chosen.task is None:
+            return
+        if self.subcommand != "predict" or not self._is_a(SwitchingNetwork):
+            raise InputError("--task: expected with predict and a SwitchingNetwork only")
+        chosen.model.init_args.predicted = chosen.task.split(",")
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - passed on
         chosen = self._chosen()
@@ -195,13 +222,14 @@ class _CommandLine(LightningCLI):
             StopOnNan(),
             LogThroughput(),
             PrintProgress(),
-            WriteLossTable(str(Path(chosen.runs) / "losses"), self._contender()),
             SeedSteps(chosen.seed_everything if isinstance(chosen.seed_everything, int) else 0),
-            RunningCheckpoint(root / "checkpoints", chosen.checkpoint_seconds, begun_as(chosen)),
+            RunningCheckpoint(root / "checkpoints", chosen.checkpoint_seconds, self._begun_as()),
         ]
+        if not self._is_a(SwitchingNetwork):  # it brings what writes its results and predictions
+            callbacks.append(WriteLossTable(str(Path(chosen.runs) / "losses"), self._contender()))
         if self._is_a(Readouts):
             callbacks.append(LiveTournament())
-        else:
+        elif not self._is_a(SwitchingNetwork):
             callbacks += [LogPictures(), WritePredictions(str(root / "predictions"))]
         if chosen.trainer.logger is not False:
             callbacks.append(LearningRateMonitor("step"))
@@ -226,26 +254,49 @@ class _CommandLine(LightningCLI):
 
     def _folder(self) -> Path:
         chosen = self._chosen()
-        return Path(str(chosen.runs), task_named(chosen.model.init_args.task).name, self._contender())
+        several = self._is_a(SwitchingNetwork)
+        name = "switching" if several else task_named(chosen.model.init_args.task).name
+        return Path(str(chosen.runs), name, self._contender())
+
+    def _begun_as(self) -> str:
+        """Fingerprint of what the result depends on."""
+        chosen = self._chosen().clone()
+        # Beside each other, so that it tells the data's arguments apart: some may change.
+        arguments = chosen.data.init_args
+        arguments.class_path = chosen.data.class_path
+        chosen.data = arguments
+        return begun_as(chosen)
 
     def _contender(self) -> str:
         chosen = self._chosen()
         if chosen.contender is not None:
             return str(chosen.contender)
+        if self._is_a(SwitchingNetwork):
+            return str(chosen.model.init_args.method)
         if self._is_a(TransferNetwork):
             return "+".join(chosen.model.init_args.sources)
         return "transfers" if self._is_a(Readouts) else "self"
 
-    def _is_a(self, kind: type[TaskModule]) -> bool:
+    def _is_a(self, kind: type[LightningModule]) -> bool:
         """Whether the model that was chosen is of a kind."""
         name = self._chosen().model.class_path.rpartition(".")[2]
         return any(issubclass(contender, kind) for contender in CONTENDERS if contender.__name__ == name)
 
-    def _is_adversarial(self) -> bool:
+    def _leaves_weights_out(self) -> bool:
+        """Whether some steps do not use some of the weights."""
         arguments = self._chosen().model.init_args
-        has_term = task_named(arguments.task).norm_share is not None
-        return has_term and arguments.get("adversarial_after") is not None
+        if self._is_a(SwitchingNetwork):  # what other tasks have of their own
+            return bool(arguments.method != "switching" or arguments.added)
+        has_discriminator = task_named(arguments.task).norm_share is not None
+        return has_discriminator and arguments.get("adversarial_after") is not None
 
 
-def _alone(task: str) -> list[str]:
-    return [task]
+def _tasks(model: Namespace | None) -> list[str]:
+    """The tasks that a network is for."""
+    arguments = {} if model is None else model.init_args
+    tasks = arguments.get("tasks") or [arguments.get("task")]
+    if tasks == [None]:
+        raise InputError(
+            "model: expected a class and what it is for; name a --config, of configs/task perhaps"
+        )
+    return list(tasks)

@@ -14,6 +14,7 @@ from scipy.stats import spearmanr
 
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn.switching import SwitchedTasks
+from lightning_taskonomy.taxonomy import Transfers
 from lightning_taskonomy.taxonomy.figures.style import INK, RULE, SOURCE_COLOURS, new_figure, styled
 from lightning_taskonomy.taxonomy.figures.titles import title_of
 from lightning_taskonomy.training.switching_methods import TITLES, Method, NetworkOptions
@@ -22,6 +23,7 @@ Floats = npt.NDArray[np.float64]
 _CURVES: tuple[Method, ...] = ("single", "rcm", "multi_decoder", "task_instance_norms", "switching")
 _PUBLISHED = NetworkOptions(outputs=21)
 _CELL = 0.62
+_NAMED = 20
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
@@ -170,25 +172,83 @@ def draw_embeddings(tasks: Sequence[str], similarities: Floats) -> Figure:
     return figure
 
 
+def affinities_between(tasks: Sequence[str], transfers: Transfers) -> Floats:
+    """Affinities of first-order transfers, (sources, targets); NaN where none was measured.
+
+    Args:
+        tasks: names.
+        transfers: of these tasks and perhaps others.
+    """
+    place = {name: number for number, name in enumerate(tasks)}
+    found = np.full((len(tasks), len(tasks)), np.nan)
+    for row in transfers.candidates():
+        if row.order == 1 and not row.is_self and row.affinity is not None:
+            source, target = place.get(row.sources[0]), place.get(row.target)
+            if source is not None and target is not None:
+                found[source, target] = row.affinity
+    return found
+
+
 def rank_correlation(similarities: Floats, affinities: Floats) -> float:
     """Spearman's rank correlation of embeddings' cosines and transfer affinities, over pairs of tasks.
 
     Args:
         similarities: (tasks, tasks).
         affinities: of the same tasks in the same order, from source (row) to target (column); a pair counts
-            with the mean of both directions.
+            with the mean of what is known of both directions.
 
     Raises:
-        InputError: fewer than three tasks, or tables of different sizes.
+        InputError: fewer than three pairs, or tables of different sizes.
     """
-    if similarities.shape != affinities.shape or len(similarities) < 3:
+    alike, affine, _ = _paired(similarities, affinities)
+    return float(spearmanr(alike, affine).statistic)
+
+
+@styled
+def draw_affinities(tasks: Sequence[str], similarities: Floats, affinities: Floats) -> Figure:
+    """Pairs of tasks: how well they transfer over how alike their embeddings are.
+
+    Args:
+        tasks: names.
+        similarities: cosines, (tasks, tasks).
+        affinities: as for `rank_correlation`.
+
+    Raises:
+        InputError: fewer than three pairs, or tables of different sizes.
+    """
+    alike, affine, pairs = _paired(similarities, affinities)
+    figure = new_figure(7.2, 4.4)
+    axes = figure.add_axes((0.11, 0.13, 0.55, 0.72))
+    axes.plot(alike, affine, "o", color=SOURCE_COLOURS[0], markersize=6)
+    _framed(axes, "cosine of task embeddings", "transfer affinity, mean of both directions")
+    order = np.argsort(-affine)
+    names = []
+    for number, pair in enumerate(order, 1):
+        axes.annotate(str(number), (alike[pair], affine[pair]), (5, 3), textcoords="offset points", size=8)
+        first, second = pairs[pair]
+        names.append(f"{number}  {title_of(tasks[first])}, {title_of(tasks[second])}")
+    shown = names[:_NAMED] + ([f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else [])
+    axes.text(1.04, 1, "\n".join(shown), transform=axes.transAxes, va="top", size=8, linespacing=1.5)
+    axes.set_title("Task embeddings and transfers", loc="left", weight="bold", pad=22)
+    correlation = rank_correlation(similarities, affinities)
+    axes.text(0, 1.03, f"Spearman {correlation:.2f} over {len(pairs)} pairs", transform=axes.transAxes)
+    return figure
+
+
+def _paired(similarities: Floats, affinities: Floats) -> tuple[Floats, Floats, list[tuple[int, int]]]:
+    """Cosines and affinities of the pairs of which both are known, and these pairs."""
+    pairs: list[tuple[int, int]] = []
+    if similarities.shape == affinities.shape:
+        both = np.stack([affinities, affinities.T])
+        known = ~np.isnan(both).all(axis=0)
+        rows, columns = np.nonzero(np.triu(known, 1))
+        pairs = list(zip(rows.tolist(), columns.tolist(), strict=True))
+    if len(pairs) < 3:
         raise InputError(
-            f"affinities: expected those of the same three or more tasks, found shapes {similarities.shape} "
-            f"and {affinities.shape}"
+            f"affinities: expected those of the same tasks for three pairs or more, found {len(pairs)} "
+            f"(tables of {len(similarities)} and {len(affinities)} tasks)"
         )
-    pairs = np.triu_indices(len(similarities), 1)
-    both = (affinities + affinities.T) / 2
-    return float(spearmanr(similarities[pairs], both[pairs]).statistic)
+    return similarities[rows, columns], np.nanmean(both[:, rows, columns], axis=0), pairs
 
 
 def _framed(axes: Axes, across: str, up: str) -> None:

@@ -26,6 +26,7 @@ from lightning_taskonomy.training.switching_methods import (
 )
 from lightning_taskonomy.training.switching_metrics import TaskMetrics, through_eight_bits
 from lightning_taskonomy.training.switching_predictions import WriteTaskPredictions
+from lightning_taskonomy.training.switching_report import WriteSwitchingFigures
 from lightning_taskonomy.training.switching_results import WriteResults
 from lightning_taskonomy.training.switching_weights import LossWeights, Weighting
 
@@ -73,6 +74,8 @@ class SwitchingNetwork(pytorch_lightning.LightningModule):
         eight_bit: whether normals, edges and saliency are judged as 8-bit pictures of them would be, which
             the published numbers are.
         predicted: tasks that `predict` writes; by default all.
+        transfers: table of measured transfers between the same tasks, of `taxonomy run` for example: `test`
+            draws how the tasks' embeddings relate to it.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class SwitchingNetwork(pytorch_lightning.LightningModule):
         trained: Trained = "code",
         eight_bit: bool = False,
         predicted: list[str] | None = None,
+        transfers: str | None = None,
     ) -> None:
         super().__init__()
         self.tasks = [dense_task_named(name) for name in tasks]
@@ -109,7 +113,7 @@ class SwitchingNetwork(pytorch_lightning.LightningModule):
         self.size, self.method, self.options = size, method, network
         self.encoder_rate, self.rate, self.patience = encoder_rate, rate, patience
         self.added, self.trained = added, trained
-        self.eight_bit, self.predicted = eight_bit, predicted or names
+        self.eight_bit, self.predicted, self.transfers = eight_bit, predicted or names, transfers
         self.network = network.build(method, [channels_of(task) for task in self.tasks], added)
         self.pretrained = encoder_weights is not None
         if encoder_weights is not None:
@@ -219,7 +223,11 @@ class SwitchingNetwork(pytorch_lightning.LightningModule):
     def configure_callbacks(self) -> Sequence[Callback]:
         """What writes the results of `test` and the pictures of `predict`, below the trainer's folder."""
         root = Path(self.trainer.default_root_dir)
-        own: list[Callback] = [WriteResults(root), WriteTaskPredictions(root / "predictions")]
+        own: list[Callback] = [
+            WriteResults(root),
+            WriteSwitchingFigures(root, self.transfers),
+            WriteTaskPredictions(root / "predictions"),
+        ]
         there = {type(callback) for callback in self.trainer.callbacks}  # type: ignore[attr-defined]
         return [callback for callback in own if type(callback) not in there]
 

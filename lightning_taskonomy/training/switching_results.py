@@ -125,7 +125,9 @@ def write_comparison(found: Sequence[Results], folder: Path) -> str:
         drop = None if row in singles else average_drop(scores, baseline)
         values = [scores[task.task].value if task.task in scores else None for task in tasks]
         records.append([row.name, row.method, *values, drop, row.parameters])
-        lines.append([_title(row), *map(_number, values), _percent(drop), f"{row.parameters / 1e6:.1f} M"])
+        lines.append(
+            [title_of_run(row), *map(_number, values), _percent(drop), f"{row.parameters / 1e6:.1f} M"]
+        )
     arrow = {True: "↓", False: "↑"}
     heads = [f"{task.title} ({task.measure} {arrow[LOWER_IS_BETTER[task.measure]]})" for task in tasks]
     columns = ["network", "method", *(task.task for task in tasks), "average_drop_percent", "parameters"]
@@ -164,6 +166,12 @@ class WriteResults(Callback):
             write_comparison(results_below(self.folder.resolve().parent), self.folder.resolve().parent)
 
 
+def title_of_run(row: Results) -> str:
+    """What a run is called: its method, and its own name where that is another."""
+    title = TITLES[row.method]
+    return title if row.name == row.method else f"{title} ({row.name})"
+
+
 def results_of(module: Any, name: str) -> Results:  # noqa: ANN401 - a `SwitchingNetwork`, which imports this
     """What the metrics of a network's test say.
 
@@ -191,11 +199,6 @@ def _rows(found: Sequence[Results]) -> list[Results]:
         singles = [Results("single", "single", sum(its.parameters for its in singles), scores)]
     order = list(TITLES)
     return [*singles, *sorted(merged, key=lambda results: order.index(results.method))]
-
-
-def _title(row: Results) -> str:
-    title = TITLES[row.method]
-    return title if row.name == row.method else f"{title} ({row.name})"
 
 
 def _number(value: float | None) -> str:

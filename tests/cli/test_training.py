@@ -1,9 +1,11 @@
 """`fit`, `test` and `predict` as a user runs them, in a folder of their own."""
 
+import csv
 import subprocess
 import sys
 from math import cos, sin, tan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +16,13 @@ from pyarrow import parquet
 from lightning_taskonomy.cli import main
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
 from lightning_taskonomy.tasks import dictionary, task_named
+from tests.data.multitask.small_sets import make_nyud, make_pascal
 from tests.data.small_folder import make_folder
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SIZE = 32
+HEAD = "target,sources,order,affinity,win_rate_vs_scratch,win_rate_vs_full\n"
+QUICK: dict[str, Any] = {"max_epochs": 1, "enable_progress_bar": False, "accelerator": "cpu"}
 TINY = {
     "model": {
         "class_path": "TaskNetwork",
@@ -32,7 +37,15 @@ TINY = {
         },
     },
     "data": {"batch_size": 4, "workers": 0, "statistics": "own"},
-    "trainer": {"max_epochs": 1, "enable_progress_bar": False, "accelerator": "cpu"},
+    "trainer": QUICK,
+}
+SWITCHING = {
+    "model": {
+        "class_path": "SwitchingNetwork",
+        "init_args": {"size": 48, "network": {"code": 12, "width": 4, "decoder_width": 32}},
+    },
+    "data": {"class_path": "SwitchingTaskonomy", "init_args": {"batch_size": 6, "workers": 0}},
+    "trainer": QUICK,
 }
 
 
@@ -121,6 +134,92 @@ def test_the_worked_example_of_ones_own_task_trains(packed: Path, monkeypatch: p
         [{"rgb": np.zeros((16, 16, 3), np.uint8), "point_info": record}], 16, np.random.default_rng(0)
     )
     np.testing.assert_allclose(np.asarray(example.target), [tan(down) / tan(view / 2), 0.0], rtol=1e-6)
+
+
+def test_one_network_for_several_tasks(packed: Path) -> None:
+    Path("tiny.yaml").write_text(yaml.safe_dump(SWITCHING))
+    tasks = ("rgb2sfnorm", "rgb2depth", "edge2d")
+    pairs = enumerate((target, source) for target in tasks for source in tasks if source != target)
+    rows = [f"{target},{source},1,0.{number},,\n" for number, (target, source) in pairs]
+    Path("transfers.csv").write_text(HEAD + "".join(rows))
+    for more in (("--model.transfers", "transfers.csv"), ("--model.init_args.method", "single")):
+        for word in ("fit", "test"):
+            assert command(word, "switching/rooms.yaml", packed, *more) == 0
+    root = Path("runs/switching")
+    found = list(csv.DictReader((root / "results.csv").read_text().splitlines()))
+    assert [row["method"] for row in found] == ["single", "switching"]
+    assert int(found[0]["parameters"]) > 4 * int(found[1]["parameters"])
+    measured = [float(row["rgb2sfnorm"]) for row in found]
+    assert all(0 < degrees < 180 for degrees in measured)
+    drawn = {path.stem for path in (*root.glob("*.png"), *root.glob("switching/*.png"))}
+    assert drawn == {"parameters", "convergence", "embeddings", "affinities"}
+    assert (root / "results.md").read_text().count("|\n") == 4
+    assert command("predict", "switching/rooms.yaml", packed, "--task", "edge2d,rgb2depth") == 0
+    written = {path.stem.partition("view_")[2][2:] for path in (root / "switching").rglob("cedar/*.png")}
+    assert written == {"edge2d", "rgb2depth"}
+    grown = ("--config", str(CONFIGS / "switching" / "add_task.yaml"), "--contender", "added")
+    assert command("fit", "switching/rooms.yaml", packed, *grown, "--trainer.max_epochs", "1") == 0
+    before, after = (
+        torch.load(root / name / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+        for name in ("switching", "added")
+    )
+    assert set(after) - set(before) == {"network.codes.learned"}
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    assert not Path("runs/losses").exists()
+
+
+@pytest.mark.parametrize(
+    ("configs", "batch_size"), [(["pascal"], 2), (["pascal", "pascal_improved"], 5), (["nyud"], 2)]
+)
+def test_published_sets_train_from_their_configurations(
+    configs: list[str], batch_size: int, tmp_path: Path
+) -> None:
+    make = make_nyud if configs == ["nyud"] else make_pascal
+    make(tmp_path / "set")
+    arguments = {
+        "size": 64,
+        "network": {"code": 20, "width": 4, "decoder_width": 32},
+        "encoder_weights": None,
+    }
+    small = {
+        "model": {"class_path": "SwitchingNetwork", "init_args": arguments},
+        "data": {"init_args": {"root": str(tmp_path / "set"), "batch_size": batch_size, "workers": 0}},
+        "trainer": {**QUICK, "precision": "32-true"},
+    }
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(small))
+    words = [f"--config={CONFIGS / 'switching' / name}.yaml" for name in configs]
+    for word in ("fit", "test"):
+        assert main([word, *words, "--config", "small.yaml"]) == 0
+    (row,) = csv.DictReader(Path("runs/switching/results.csv").read_text().splitlines())
+    tasks = yaml.safe_load((CONFIGS / "switching" / f"{configs[0]}.yaml").read_text())["model"]["init_args"]
+    assert set(row) >= set(tasks["tasks"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("predict", "--task", "edge2d,edgy"), "predicted: expected some of segmentsemantic_rb"),
+        (("fit", "--task", "edge2d"), "--task: expected with predict and a SwitchingNetwork only"),
+        (("fit", "--model.metod", "rcm"), "unrecognized arguments: --model.metod"),
+        (("fit", "--data.switching", "often"), "Expected a value of 'epoch', 'batch', 'mixed', 'all'. Got"),
+        (("fit", "--model.weighting", "gradnorm"), "gradnorm compares the tasks of a batch"),
+    ],
+)
+def test_mistakes_about_several_tasks(
+    packed: Path, words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("tiny.yaml").write_text(yaml.safe_dump(SWITCHING))
+    there = Path("runs/switching/switching/checkpoints/best.ckpt")
+    there.parent.mkdir(parents=True)
+    there.touch()
+    assert command(words[0], "switching/rooms.yaml", packed, *words[1:]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    assert message in line
+
+
+def test_a_command_without_a_model_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit"]) == 2
+    assert "error: model: expected a class and what it is for" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
+from lightning_taskonomy.durations import duration
 from lightning_taskonomy.pipeline import cost
 from lightning_taskonomy.pipeline.plan import Plan
-from lightning_taskonomy.pipeline.run import Estimate, duration
+from lightning_taskonomy.pipeline.run import Estimate
 from tests.pipeline.tiny_run import MAX_ORDER, TARGETS, TASKS, config, copy, files, settings, taxonomy_run
 
 READ, LEARNED = 12, 8 * 2
@@ -87,10 +88,3 @@ def test_after_a_run_estimates_are_those_of_measured_times(
     job = Plan(longer).jobs["network/reshade"]
     assert estimate.seconds[job.name] == pytest.approx(job.operations / rate)
     assert estimate.done == len(TASKS) + len(TARGETS) + len(TASKS) + 1
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0, "0 s"), (89, "89 s"), (90, "2 min"), (5399, "90 min"), (5400, "1.5 h")]
-)
-def test_durations(seconds: float, words: str) -> None:
-    assert duration(seconds) == words

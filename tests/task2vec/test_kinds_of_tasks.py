@@ -18,7 +18,7 @@ from lightning_taskonomy.task2vec import (
     embed_tasks,
     norm,
 )
-from lightning_taskonomy.task2vec.distances import distance, domain_distances
+from lightning_taskonomy.task2vec.distances import distance, domain_distances, trivial
 from lightning_taskonomy.task2vec.features import Features, Numbered, View
 from lightning_taskonomy.task2vec.fisher import Expectation, Share, fisher
 from lightning_taskonomy.task2vec.heads import Head
@@ -178,6 +178,23 @@ def test_nested_tasks_have_smaller_norms(digits: tuple[ImageArrays, np.ndarray],
     ]
     norms = [norm(found) for found in embed_tasks(untrained_probe("resnet18", 8, seed), tasks)]
     assert norms == sorted(norms, reverse=True)
+
+
+def test_the_broader_task_is_preferred_as_an_expert(digits: tuple[ImageArrays, np.ndarray]) -> None:
+    """It is further from the trivial task, and so nearer, directed, than it is undirected."""
+    images, digit = digits
+    rows = np.arange(600)
+    tasks = [LabelledTask("ten", images, Targets.of("classes", digit[rows]), rows)]
+    for a, b in ((3, 8), (1, 7), (4, 9), (0, 6)):
+        mine = np.flatnonzero(np.isin(digit[:600], (a, b)))
+        tasks.append(LabelledTask(f"{a}{b}", images, Targets.of("classes", (digit[mine] == b) * 1), mine))
+    settings = Settings(prior=1e-4)
+    broad, *pairs = embed_tasks(untrained_probe("resnet18", 8), tasks, settings)
+    for pair in pairs:
+        assert distance(broad, trivial(broad)) > distance(pair, trivial(pair))
+        for new in pairs:
+            undirected = distance(broad, new) - distance(pair, new)
+            assert distance(broad, new, "asymmetric") - distance(pair, new, "asymmetric") < undirected
 
 
 def test_the_same_pictures_with_other_labels_differ_as_tasks_alone(digit_tasks: dict[str, Embedding]) -> None:

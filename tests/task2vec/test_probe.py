@@ -51,6 +51,30 @@ def test_classifiers_are_found() -> None:
         Probe(SmallNet(), "fc")
 
 
+@pytest.mark.parametrize(
+    ("name", "filters"),
+    [
+        ("resnet18", [4800, 4736, 4736, 4736, 4736, 4480, 3840, 2560]),
+        ("resnet34", [8512, 8448, 8448, 8448, 8448, 8064, 6912, 3584]),
+    ],
+)
+def test_embeddings_are_as_long_as_the_published_ones(name: str, filters: list[int]) -> None:
+    """By layers skipped: a number per filter, and with norms one per channel of normalisation too."""
+    with torch.device("meta"):
+        probe = Probe(ResNet(name))
+
+    def length(skipped: int, norms: bool) -> int:
+        layers = probe.weighted_layers(skipped, norms).values()
+        return sum(len(layer.weight) for layer in layers if isinstance(layer.weight, Tensor))
+
+    assert [length(skipped, norms=False) for skipped in range(8)] == filters
+    with_norms = [2 * count for count in filters]
+    with_norms[1] += 64  # the first convolution is skipped, its normalisation is not
+    assert [length(skipped, norms=True) for skipped in range(8)] == with_norms
+    with pytest.raises(InputError, match="no layer with weights is left"):
+        length(8, norms=True)
+
+
 def test_features_are_what_the_classifier_is_given() -> None:
     network = OfTheUsers().eval()
     pictures = torch.randn(3, 3, 8, 8)

@@ -9,11 +9,15 @@ import pytest
 import torch
 from scipy import stats
 from torch import Tensor, nn
-from torch.utils.data import TensorDataset
+from torch.utils.data import TensorDataset, WeightedRandomSampler
 
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.task2vec import Probe, embed
-from lightning_taskonomy.task2vec.variational import Noise, output_variance
+from lightning_taskonomy.task2vec.features import Features, Numbered, View
+from lightning_taskonomy.task2vec.heads import Head
+from lightning_taskonomy.task2vec.likelihoods import Categorical
+from lightning_taskonomy.task2vec.running import Running
+from lightning_taskonomy.task2vec.variational import Noise, Variational, output_variance, variational
 from tests.task2vec.slow_loop import class_pictures, settle, small_net, small_resnet
 
 
@@ -112,6 +116,72 @@ def test_settles_where_theory_says() -> None:
     curvature = float((pictures**2 + 0.01).mean())
     np.testing.assert_allclose(scale, 1 / ((weight**2).mean() + (1 / hessian).mean()), rtol=0.02)
     np.testing.assert_allclose(hessian, scale + curvature / (2 * beta), rtol=0.03)
+
+
+def test_steps_are_those_of_the_formulas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four steps of Adam on cross-entropy of noisy outputs plus β L, written out, with the same noise."""
+    network, (pictures, labels) = small_net(), class_pictures(24)
+    head = Head(torch.randn(3, 5), torch.randn(3), Categorical(3))
+    settings = Variational(beta=1e-3, epochs=1, draws=32, batch=8, rate=0.05, head_rate=0.02, seed=3)
+    drawn: list[Tensor] = []
+    plain = torch.randn_like
+
+    def noted(given: Tensor) -> Tensor:
+        drawn.append(plain(given))
+        return drawn[-1]
+
+    layers: list[nn.Conv2d | nn.Linear] = [network.first, network.second, network.one, network.linear]
+    fixed = [layer.weight.detach().clone() for layer in layers]
+    log_variance = [(0.05 * w.flatten(1).var(1) + 1e-8).log().requires_grad_() for w in fixed]
+    log_prior = [(w.square().mean() + 1e-8).log().requires_grad_() for w in fixed]
+    last = [head.weight.clone().requires_grad_(), head.bias.clone().requires_grad_()]
+    optimizer = torch.optim.Adam(
+        [{"params": [*log_variance, *log_prior], "lr": 0.05}, {"params": last, "lr": 0.02}]
+    )
+    chances = torch.linspace(1, 3, 24) / 48
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "randn_like", noted)
+        features = Features(Probe(network, "last"), View())
+        found = variational(
+            features,
+            Numbered(list(pictures), range(24)),
+            labels.unsqueeze(1),
+            head,
+            chances,
+            settings,
+            Running(),
+        )
+    generator = torch.Generator().manual_seed(3)
+    order = list(WeightedRandomSampler(chances.double().tolist(), 32, generator=generator))
+
+    def noisy(number: int, given: Tensor, noise: Tensor) -> Tensor:
+        layer, spread = copy.deepcopy(layers[number]), log_variance[number].exp()
+        shape = (-1, *[1] * (fixed[number].ndim - 1))
+        state = {"weight": spread.view(shape).expand_as(fixed[number])}
+        if layer.bias is not None:
+            state["bias"] = torch.zeros_like(layer.bias)
+        variance = torch.func.functional_call(layer, state, (given.square() + 1e-2,))
+        return layers[number](given) + variance.sqrt() * noise  # type: ignore[no-any-return]
+
+    for step in range(4):
+        rows, noises = order[8 * step : 8 * step + 8], drawn[4 * step : 4 * step + 4]
+        values = network.norm(noisy(0, pictures[rows], noises[0])).relu()
+        values = noisy(1, values, noises[1]).relu()
+        values = noisy(2, values, noises[2]).mean((2, 3))
+        values = noisy(3, values, noises[3]).tanh()
+        loss = nn.functional.cross_entropy(values @ last[0].T + last[1], labels[rows])
+        for weight, variance, prior in zip(fixed, log_variance, log_prior, strict=True):
+            each = variance.view(-1, 1).expand(-1, weight[0].numel())
+            sums = weight.square().sum() + each.exp().sum()
+            loss = loss + 1e-3 * (sums / prior.exp() + each.numel() * prior - each.sum() - each.numel())
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    assert len(drawn) == 16
+    expected = torch.cat([(-variance).exp() for variance in log_variance]).detach().double()
+    torch.testing.assert_close(found[0], expected, rtol=1e-4, atol=1e-6)
+    scales = [(-prior).exp().expand(len(weight)) for prior, weight in zip(log_prior, fixed, strict=True)]
+    torch.testing.assert_close(found[1], torch.cat(scales).detach().double(), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.slow

@@ -12,7 +12,11 @@ from scipy.stats import spearmanr
 
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn.switching import SwitchedTasks, SwitchingNet, TaskCodes
+from lightning_taskonomy.taxonomy import Transfers
+from lightning_taskonomy.taxonomy.figures.titles import title_of
 from lightning_taskonomy.training.switching_figures import (
+    affinities_between,
+    draw_affinities,
     draw_convergence,
     draw_embeddings,
     draw_parameters,
@@ -110,5 +114,32 @@ def test_relation_to_affinities() -> None:
     ).statistic
     assert rank_correlation(similarities, affinities) == pytest.approx(expected)
     assert rank_correlation(similarities, 3 * similarities + 1) == pytest.approx(1)
-    with pytest.raises(InputError, match="three or more tasks"):
+    # Pairs of which nothing is known are left out; of one direction, that one counts.
+    affinities[0, 1] = affinities[1, 0] = affinities[2, 3] = np.nan
+    known = {pair: affinities[pair] + affinities[pair[::-1]] for pair in pairs if pair != (0, 1)}
+    known[2, 3] = 2 * affinities[3, 2]
+    expected = spearmanr([similarities[pair] for pair in known], list(known.values())).statistic
+    assert rank_correlation(similarities, affinities) == pytest.approx(expected)
+    figure = draw_affinities([*TASKS, "reshade"], similarities, affinities)
+    assert f"Spearman {expected:.2f} over 9 pairs" in texts(figure)
+    best = max(known, key=lambda pair: known[pair])
+    named = [title_of([*TASKS, "reshade"][place]) for place in best]
+    assert any(text.startswith(f"1  {named[0]}, {named[1]}\n") for text in texts(figure))
+    with pytest.raises(InputError, match="three pairs or more, found 0"):
         rank_correlation(similarities, affinities[:4, :4])
+    affinities[1:, 1:] = np.nan
+    affinities[0] = affinities[:, 0] = np.nan
+    with pytest.raises(InputError, match="three pairs or more, found 0"):
+        rank_correlation(similarities, affinities)
+
+
+def test_affinities_are_those_of_single_sources(tmp_path: Path) -> None:
+    (tmp_path / "transfers.csv").write_text(
+        "target,sources,order,affinity,win_rate_vs_scratch,win_rate_vs_full\n"
+        "edge2d,self,1,0.9,,\nedge2d,edge3d,1,0.25,,\nedge3d,edge2d,1,0.5,,\nedge2d,other,1,0.75,,\n"
+        "edge3d,edge2d+rgb2depth,2,0.8,,\nrgb2depth,pixels,1,0.1,,\n"
+    )
+    found = affinities_between(TASKS, Transfers.read_csv(tmp_path / "transfers.csv"))
+    expected = np.full((4, 4), np.nan)
+    expected[3, 2], expected[2, 3] = 0.25, 0.5
+    np.testing.assert_array_equal(found, expected)

@@ -10,7 +10,7 @@ import pytorch_lightning
 import torch
 from torch import Tensor, nn
 
-from lightning_taskonomy.data.multitask.switched_loader import Switching
+from lightning_taskonomy.data.multitask.switched_loader import SwitchedLoader, Switching
 from lightning_taskonomy.data.multitask.taskonomy import SwitchingTaskonomy
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
 from lightning_taskonomy.errors import InputError
@@ -101,9 +101,13 @@ def test_turns_are_blocks_under_the_trainer(packed: Path, tmp_path: Path) -> Non
             (task,) = batch.keys() - {"key"}
             seen.append(task)
 
-    trainer(tmp_path, max_epochs=3, callbacks=[Note()], limit_val_batches=0).fit(
-        network(), data(packed, "epoch")
-    )
+    part = data(packed, "epoch")
+    trainer(tmp_path, max_epochs=3, callbacks=[Note()], limit_val_batches=0).fit(network(), part)
+    loader = part.train_dataloader()
+    assert isinstance(loader, SwitchedLoader)
+    orders = [[name for (name,) in loader.turns(epoch)] for epoch in range(3)]
+    assert seen == [name for order in orders for name in order]
+    assert len({tuple(order) for order in orders}) > 1
     assert len(seen) == 18
     for start in range(0, 18, 6):
         blocks = seen[start : start + 6]

@@ -44,7 +44,7 @@ class SwitchedLoader:
 
     def __init__(self, loaders: Mapping[str, TaskLoader], switching: Switching, seed: int) -> None:
         self.loaders, self.switching, self.seed = dict(loaders), switching, seed
-        self._epoch, self._start, self._done = 0, 0, 0
+        self._epoch, self._start, self._running, self._done = 0, 0, 0, 0
 
     def __len__(self) -> int:
         """Steps of an epoch: in a mixed one, those of the task with the most; others begin again."""
@@ -65,20 +65,21 @@ class SwitchedLoader:
 
     def __iter__(self) -> Iterator[Batch | PackedBatch]:
         """The batches of the next epoch, or the rest of an interrupted one."""
-        turns, start = self.turns(self._epoch), self._start
-        self._done, self._start = start, 0
+        epoch, start = self._epoch, self._start
+        self._running, self._done = epoch, start
+        # At once: a trainer that has had every batch does not ask for the end.
+        self._epoch, self._start = epoch + 1, 0
         running: dict[str, Iterator[Any]] = {}
-        for names in turns[start:]:
+        for names in self.turns(epoch)[start:]:
             parts = [self._next(running, name) for name in names]
             self._done += 1
             yield parts[0] if len(parts) == 1 else joined(parts)
-        self._epoch, self._done = self._epoch + 1, 0
 
     def state_dict(self) -> dict[str, Any]:
         """The place in the turns, and in the data of every task."""
         finished = self._done >= len(self)
         return {
-            "epoch": self._epoch + finished,
+            "epoch": self._epoch if finished or self._done == 0 else self._running,
             "steps": 0 if finished else self._done,
             "tasks": {name: loader.state_dict() for name, loader in self.loaders.items()},
         }
