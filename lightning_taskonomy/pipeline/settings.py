@@ -213,6 +213,9 @@ class PipelineSettings:
         Raises:
             InputError: names the key and what was expected.
         """
+        repeated = [name for name, times in Counter(self._named(self.tasks)).items() if times > 1]
+        if repeated:
+            raise InputError(f"tasks: expected each task once, found {repeated[0]} more than once")
         if len(self.by_name) < 2:
             raise InputError(f"tasks: expected at least two, found {len(self.by_name)}")
         if self.size % 16:
@@ -227,9 +230,6 @@ class PipelineSettings:
             self._require_tasks(key, chosen)
         if not self.target_names or not self.source_names:
             raise InputError("tasks: expected at least one target and one source")
-        repeated = [name for name, times in Counter(self._named(self.tasks)).items() if times > 1]
-        if repeated:
-            raise InputError(f"tasks: expected each task once, found {repeated[0]} more than once")
         self._require_numbers()
 
     def _require_numbers(self) -> None:

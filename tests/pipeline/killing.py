@@ -17,6 +17,9 @@ def started(words: Sequence[str], log: Path) -> ForkServerProcess:
     """The command line in a process group of its own."""
     process = _CONTEXT.Process(target=_run, args=(list(words), str(log)))
     process.start()
+    assert process.pid is not None
+    while process.is_alive() and os.getpgid(process.pid) != process.pid:
+        time.sleep(0.01)  # until it has a group that can be killed
     return process
 
 

@@ -130,5 +130,6 @@ def require_same_results(run: Path, reference: Path) -> None:
     assert sorted(path.name for path in (run / "losses").iterdir()) == names
     for name in names:
         assert table(run / "losses" / name).equals(table(reference / "losses" / name)), name
-    for name in ("transfers.csv", "taxonomy/taxonomy.json", "taxonomy/gains.csv", "summary.md"):
+    drawn = [str(path.relative_to(reference)) for path in sorted(reference.glob("pictures/*/*"))]
+    for name in ("transfers.csv", "taxonomy/taxonomy.json", "taxonomy/gains.csv", "summary.md", *drawn):
         assert (run / name).read_bytes() == (reference / name).read_bytes(), name
