@@ -24,6 +24,7 @@ GROUPS = {
         "tasks as vectors: which are alike, which expert to choose",
     ),
     "taxonomy": ("lightning_taskonomy.cli.taxonomy", "from measured transfers to a taxonomy, with evidence"),
+    "explore": ("lightning_taskonomy.cli.explore", "a web page that solves, compares and exports, live"),
     "bank": (
         "lightning_taskonomy.cli.bank",
         "trained networks, published and own; predictions for one's photos",

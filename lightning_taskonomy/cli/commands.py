@@ -78,7 +78,21 @@ def run_command(program: str, commands: Mapping[str, str], words: Sequence[str])
     if list(_parameters(command)) == ["program", "words"]:  # it reads its own: nested options, for example
         command(f"{program} {words[0]}", words[1:])
         return
-    chosen = _parser(f"{program} {words[0]}", command).parse_args(list(words[1:]))
+    run_single(f"{program} {words[0]}", command, words[1:])
+
+
+def run_single(program: str, command: Command, words: Sequence[str]) -> None:
+    """Run one command with the options that the words give it, as `run_command` does for one of a group.
+
+    Args:
+        program: how the command is called, for help texts.
+        command: the function.
+        words: its options.
+
+    Raises:
+        InputError: a bad option.
+    """
+    chosen = _parser(program, command).parse_args(list(words))
     command(**{name: _given(chosen, parameter) for name, parameter in _parameters(command).items()})
 
 

@@ -1,0 +1,63 @@
+"""`explore`: the web page that solves a table of transfers while one moves a slider."""
+
+import ipaddress
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lightning_taskonomy.cli.commands import run_single
+from lightning_taskonomy.errors import InputError
+
+
+def explore(
+    transfers: tuple[Path, ...] = (), run: Path | None = None, port: int = 8050, host: str = "127.0.0.1"
+) -> None:
+    """Look at tables of transfers in a web browser: solve, compare and export, live.
+
+    The page is served to this machine alone, needs no internet, and reads no file but those named here.
+    Without a table it asks for one to be uploaded. Ctrl-C ends it.
+
+    Args:
+        transfers: tables of measured transfers, CSVs; with --run, by default the run's own
+        run: folder of a `taxonomy run`: its transfers are shown image by image
+        port: of the page; 0 for any that is free
+        host: address to listen on; by default this machine alone
+    """
+    try:
+        from lightning_taskonomy.explorer.app import serve
+        from lightning_taskonomy.explorer.run_panel import pictures_of
+        from lightning_taskonomy.explorer.state import Explorer
+        from lightning_taskonomy.explorer.tables import Tables
+    except ModuleNotFoundError as error:
+        raise InputError(f"explore needs {error.name}: pip install 'lightning_taskonomy[explore]'") from error
+    if run is not None and not run.is_dir():
+        raise InputError(f"run: expected the folder of a run, found no folder {run}")
+    if run is not None and not transfers:
+        transfers = (run / "transfers.csv",)
+    explorer = Explorer(Tables(transfers), None if run is None else pictures_of(run))
+    server = serve(explorer, host, port)
+    print(f"http://{host}:{server.port}/  (Ctrl-C ends it)", flush=True)
+    if not _loopback(host):
+        print(f"other machines that reach {host} can use this page and see its tables", file=sys.stderr)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.server_close()
+
+
+def run(program: str, words: Sequence[str]) -> None:
+    """Read the options and serve the page.
+
+    Raises:
+        InputError: a bad option or table.
+    """
+    run_single(program, explore, words)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,155 @@
+"""Objective, gain and quality against the budget, and against random taxonomies of the same budget."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lightning_taskonomy.explorer.palette import COMPUTED, SECOND
+from lightning_taskonomy.explorer.plot_style import Figure, axis, layout, message
+from lightning_taskonomy.taxonomy import Taxonomy
+from lightning_taskonomy.taxonomy.figures.style import FAINT
+from lightning_taskonomy.taxonomy.significance import Measure, Significance
+
+_TITLES: dict[Measure, str] = {
+    "objective": "Objective against budget",
+    "gain": "Mean gain against budget",
+    "quality": "Mean quality against budget",
+}
+_INSIDE = {"x": 1, "xanchor": "right", "y": 0.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"}
+"""Curves rise: there is room for a legend at the lower right."""
+_BAND = "rgba(154,161,169,0.35)"
+
+
+def value_of(taxonomy: Taxonomy, measure: Measure) -> float | None:
+    """What a curve shows of a taxonomy."""
+    if measure == "objective":
+        return taxonomy.objective
+    return taxonomy.mean_gain if measure == "gain" else taxonomy.mean_quality
+
+
+def curve_plot(
+    curves: Mapping[str, Mapping[float, Taxonomy]], measure: Measure, budgets: Mapping[str, float]
+) -> Figure:
+    """A curve per table, and a dot where the sliders stand.
+
+    Args:
+        curves: taxonomies by budget, by name of the table.
+        measure: what is shown.
+        budgets: those looked at, by the words that name them.
+    """
+    if all(value_of(own, measure) is None for curve in curves.values() for own in curve.values()):
+        return message(f"This table holds no {measure}.")
+    traces: list[dict[str, Any]] = []
+    for colour, (name, taxonomies) in zip((COMPUTED, SECOND), curves.items(), strict=False):
+        values = [value_of(taxonomy, measure) for taxonomy in taxonomies.values()]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": name,
+                "x": list(taxonomies),
+                "y": values,
+                "line": {"color": colour, "width": 2.2},
+                "marker": {"size": 5, "color": colour},
+                "customdata": [
+                    f"trained fully: {len(taxonomy.sources)} · {taxonomy.status}"
+                    for taxonomy in taxonomies.values()
+                ],
+                "hovertemplate": "budget %{x:g}: %{y:.4f}<br>%{customdata}<extra></extra>",
+            }
+        )
+    marks = [
+        {
+            "type": "line",
+            "x0": at,
+            "x1": at,
+            "y0": 0,
+            "y1": 1,
+            "yref": "paper",
+            "line": {"color": FAINT, "width": 1.5, "dash": "dot"},
+        }
+        for at in budgets.values()
+    ]
+    names = [
+        {
+            "text": name,
+            "x": at,
+            "y": 0,
+            "yref": "paper",
+            "showarrow": False,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "xshift": 3,
+            "font": {"size": 11},
+        }
+        for name, at in budgets.items()
+    ]
+    return {
+        "data": traces,
+        "layout": layout(
+            _TITLES[measure],
+            xaxis=axis("budget (label units)"),
+            yaxis=axis(),
+            showlegend=len(curves) > 1,
+            legend=_INSIDE,
+            shapes=marks,
+            annotations=names,
+        ),
+    }
+
+
+def significance_plot(significance: Significance, measure: Measure) -> Figure:
+    """The computed taxonomies over the band from the 5th to the 95th percentile of random ones (Fig. 11)."""
+    low, middle, high = significance.percentiles(measure, (5, 50, 95)).tolist()
+    budgets = list(significance.budgets)
+    own = significance.computed[measure]
+    below = [
+        f"{float((drawn < value).mean()):.1%} of {len(drawn):,} random ones are below"
+        for drawn, value in zip(significance.random[measure], own, strict=True)
+    ]
+    band = {
+        "type": "scatter",
+        "x": [*budgets, *budgets[::-1]],
+        "y": [*high, *low[::-1]],
+        "fill": "toself",
+        "fillcolor": _BAND,
+        "line": {"width": 0},
+        "mode": "lines",
+        "name": "random, 5th to 95th percentile",
+        "hoverinfo": "skip",
+    }
+    median = {
+        "type": "scatter",
+        "x": budgets,
+        "y": middle,
+        "mode": "lines",
+        "line": {"color": FAINT, "width": 1.5},
+        "name": "random, median",
+        "hovertemplate": "budget %{x:g}: random median %{y:.4f}<extra></extra>",
+    }
+    computed = {
+        "type": "scatter",
+        "x": budgets,
+        "y": own.tolist(),
+        "mode": "lines+markers",
+        "line": {"color": COMPUTED, "width": 2.2},
+        "marker": {"size": 5, "color": COMPUTED},
+        "name": "computed",
+        "customdata": below,
+        "hovertemplate": "budget %{x:g}: %{y:.4f}<br>%{customdata}<extra></extra>",
+    }
+    return {
+        "data": [band, median, computed],
+        "layout": layout(
+            "More than luck?",
+            xaxis=axis("budget (label units)"),
+            yaxis=axis("objective" if measure == "objective" else f"mean {measure}"),
+            legend=_INSIDE,
+        ),
+    }
+
+
+def has_measure(significance: Significance, measure: Measure) -> bool:
+    """Whether the table holds what the measure needs."""
+    return bool(np.isfinite(significance.computed[measure]).all())

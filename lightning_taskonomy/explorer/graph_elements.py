@@ -1,0 +1,243 @@
+"""The graph of a taxonomy as Cytoscape's elements: sources on the left, targets on the right.
+
+Every task keeps its row whatever is solved, so that a moving budget moves lines and never nodes. A transfer
+of higher order joins the lines of its sources in a small node that shows the order.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lightning_taskonomy.explorer.palette import line_colour, measured, number_words, win_rate_colour
+from lightning_taskonomy.explorer.question import Question
+from lightning_taskonomy.explorer.tables import Table
+from lightning_taskonomy.explorer.view import Measure
+from lightning_taskonomy.taxonomy import Taxonomy, Transfer
+from lightning_taskonomy.taxonomy.figures.titles import title_of
+
+Element = dict[str, Any]
+ROW = 25
+"""Pixels from one task to the next."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How a graph is drawn.
+
+    Attributes:
+        measure: what its colours show.
+        alternatives: how many unused transfers of a target are drawn.
+        narrow: for a phone, or for two graphs side by side.
+    """
+
+    measure: Measure
+    alternatives: int
+    narrow: bool
+
+    @property
+    def right(self) -> int:
+        """Where the targets stand; the sources stand at 0."""
+        return 104 if self.narrow else 225
+
+    @property
+    def junction(self) -> int:
+        """Where the sources of a transfer meet."""
+        return self.right - (26 if self.narrow else 40)
+
+
+def elements(
+    table: Table,
+    question: Question,
+    taxonomy: Taxonomy | None,
+    drawing: Drawing,
+    max_order: int | None,
+    differing: frozenset[str] = frozenset(),
+) -> list[Element]:
+    """Nodes and edges; without a taxonomy all is dimmed.
+
+    Args:
+        table: gives the tasks and their order from top to bottom.
+        question: says who may be trained and who is solved.
+        taxonomy: the answer.
+        drawing: how it is drawn.
+        max_order: unused transfers of more sources are not shown.
+        differing: targets to mark because another taxonomy transfers them otherwise.
+    """
+    heights = {task: row * ROW for row, task in enumerate(table.order)}
+    chosen = {transfer.target: transfer for transfer in taxonomy.transfers} if taxonomy else {}
+    trained = frozenset(taxonomy.sources) if taxonomy else frozenset()
+    nodes = [
+        *(_source(task, heights[task], table, question, trained, chosen.values()) for task in table.sources),
+        *(
+            _target(task, heights[task], chosen.get(task), drawing, task in differing)
+            for task in table.transfers.targets
+        ),
+    ]
+    used = [part for transfer in chosen.values() for part in _hyperedge(transfer, heights, drawing, True)]
+    unused = [
+        part
+        for transfer in _alternatives(table, question, chosen, drawing.alternatives, max_order)
+        for part in _hyperedge(transfer, heights, drawing, False)
+    ]
+    return [*sorted(nodes, key=lambda node: str(node["data"]["id"])), *unused, *used]
+
+
+def about(transfer: Transfer, chosen: bool) -> str:
+    """The numbers of a transfer, for whoever points at it."""
+    numbers = [
+        f"affinity {number_words(transfer.affinity, 4)}",
+        f"gain {number_words(transfer.gain)}",
+        f"quality {number_words(transfer.quality)}",
+    ]
+    state = "" if chosen else " (not chosen)"
+    order = "own network" if transfer.is_self else f"order {transfer.order}"
+    return f"{title_of(transfer.target)} ← {sources_words(transfer)}{state}\n{order} · {' · '.join(numbers)}"
+
+
+def sources_words(transfer: Transfer) -> str:
+    """The sources of a transfer as a reader knows them."""
+    if transfer.is_self:
+        return "trained fully"
+    return " + ".join(map(title_of, transfer.sources))
+
+
+def _source(
+    task: str,
+    height: float,
+    table: Table,
+    question: Question,
+    trained: frozenset[str],
+    chosen: Iterable[Transfer],
+) -> Element:
+    cost = dict(question.cost).get(task, 1.0)
+    served = sum(task in transfer.trained_tasks for transfer in chosen)
+    if task in trained:
+        state = f"trained fully, serves {served} target{'s' if served != 1 else ''}"
+    else:
+        state = "must not be trained" if task in question.target_only else "not trained"
+    only = "" if task in table.transfers.targets else " source-only"
+    return {
+        "data": {
+            "id": f"source:{task}",
+            "label": title_of(task),
+            "about": f"{title_of(task)}\nlabel cost {cost:g} · {state}",
+        },
+        "position": {"x": 0, "y": height},
+        "classes": f"source {'trained' if task in trained else 'idle'}{only}",
+    }
+
+
+def _target(
+    task: str, height: float, transfer: Transfer | None, drawing: Drawing, differing: bool
+) -> Element:
+    data: dict[str, Any] = {"id": f"target:{task}", "label": title_of(task), "target_task": task}
+    if transfer is None:
+        data["about"] = f"{title_of(task)}\nnot solved"
+    else:
+        value = measured(transfer, drawing.measure)
+        data["label"] += f"  {number_words(value, 2)}"
+        data["colour"] = win_rate_colour(value)
+        data["about"] = about(transfer, True)
+    classes = ["target", "idle" if transfer is None else "solved", *(["differs"] if differing else [])]
+    return {"data": data, "position": {"x": drawing.right, "y": height}, "classes": " ".join(classes)}
+
+
+def _alternatives(
+    table: Table, question: Question, chosen: dict[str, Transfer], count: int, max_order: int | None
+) -> list[Transfer]:
+    """The best transfers of each solved target that were not chosen."""
+    barred = set(question.target_only)
+    best: list[Transfer] = []
+    for target, ranked in table.ranked.items() if count else ():
+        own = chosen.get(target)
+        usable = (
+            transfer
+            for transfer in ranked
+            if own is not None
+            and transfer is not own
+            and (max_order is None or transfer.order <= max_order)
+            and barred.isdisjoint(transfer.trained_tasks)
+        )
+        best += [transfer for _, transfer in zip(range(count), usable, strict=False)]
+    return best
+
+
+def _hyperedge(
+    transfer: Transfer, heights: Mapping[str, float], drawing: Drawing, used: bool
+) -> list[Element]:
+    """A line from a single source; or lines to a junction with the order on it, and one on to the target."""
+    state = "used" if used else "unused"
+    # A plus is in no task's name, so that no two keys are alike.
+    key = f"{state}+{transfer.target}" if used else f"{state}+{transfer.target}+{transfer.label}"
+    shared = {
+        "target_task": transfer.target,
+        "about": about(transfer, used),
+        "colour": line_colour(measured(transfer, drawing.measure)),
+    }
+    height = heights[transfer.target]
+    if transfer.order == 1:
+        source = transfer.trained_tasks[0]
+        bend = _bend((0, heights[source]), (drawing.right, height))
+        return [
+            _edge(
+                f"{key}+{source}",
+                f"source:{source}",
+                f"target:{transfer.target}",
+                f"{state} last",
+                shared,
+                bend,
+            )
+        ]
+    junction = f"junction:{key}"
+    # Junctions of unused transfers stand beside that of the used one.
+    place = drawing.junction - (0 if used else 14)
+    lift = 0.0 if used else 6.0
+    node = {
+        "data": {"id": junction, "label": str(transfer.order), **shared},
+        "position": {"x": place, "y": height + lift},
+        "classes": f"junction {state}",
+    }
+    lines = [
+        _edge(
+            f"{key}+{source}",
+            f"source:{source}",
+            junction,
+            state,
+            shared,
+            _bend((0, heights[source]), (place, height + lift)),
+        )
+        for source in transfer.sources
+    ]
+    last = _edge(f"{key}+", junction, f"target:{transfer.target}", f"{state} last", shared, None)
+    return [node, *lines, last]
+
+
+def _edge(
+    name: str,
+    start: str,
+    end: str,
+    classes: str,
+    shared: dict[str, Any],
+    bend: tuple[list[float], list[float]] | None,
+) -> Element:
+    data = {"id": name, "source": start, "target": end, **shared}
+    if bend is None:
+        return {"data": data, "classes": classes}
+    return {"data": {**data, "bends": bend[0], "weights": bend[1]}, "classes": f"{classes} bent"}
+
+
+def _bend(start: tuple[float, float], end: tuple[float, float]) -> tuple[list[float], list[float]] | None:
+    """Control points that let a line leave and arrive level, as Cytoscape wants them; None for a level one.
+
+    Each is given by its distance from the straight line and by where along the line it stands, from 0 to 1.
+    """
+    across, down = end[0] - start[0], end[1] - start[1]
+    if down == 0:
+        return None
+    length = math.hypot(across, down)
+    distances, weights = [], []
+    for reach, fall in ((0.35 * across, 0.0), (0.65 * across, down)):
+        weights.append((reach * across + fall * down) / length**2)
+        distances.append((fall * across - reach * down) / length)
+    return distances, weights

@@ -1,0 +1,109 @@
+"""Tables of a taxonomy, and of two side by side, as data: the browser draws them.
+
+As components of Dash every cell would have a part in every later change of the page, and a move of the slider
+would take twice as long.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lightning_taskonomy.explorer.graph_elements import sources_words
+from lightning_taskonomy.explorer.palette import number_words, win_rate_colour
+from lightning_taskonomy.taxonomy import Taxonomy, Transfer
+from lightning_taskonomy.taxonomy.figures.style import ink_on
+from lightning_taskonomy.taxonomy.figures.titles import title_of
+
+Cell = dict[str, Any]
+Table = dict[str, Any]
+"""`caption`, `head` (rows of cells) and `rows` (a target, a kind, its title and cells)."""
+
+
+def headline(taxonomy: Taxonomy) -> dict[str, str]:
+    """Objective, means and what is spent, by name."""
+    return {
+        "objective": number_words(taxonomy.objective, 4),
+        "mean gain": number_words(taxonomy.mean_gain),
+        "mean quality": number_words(taxonomy.mean_quality),
+        "trained fully": f"{len(taxonomy.sources)} of {len(taxonomy.tasks)}",
+        "spent": f"{taxonomy.spent:g} of {taxonomy.budget:g}",
+        "status": taxonomy.status,
+    }
+
+
+def result_table(taxonomy: Taxonomy) -> Table:
+    """A row per target, which the keyboard reaches: its transfer is then marked in the graph."""
+    rows = [
+        _row(
+            transfer,
+            [
+                _from(transfer),
+                {"text": str(transfer.order), "kind": "number"},
+                _win_rate(transfer.gain),
+                _win_rate(transfer.quality),
+            ],
+        )
+        for transfer in taxonomy.transfers
+    ]
+    return {"caption": "", "head": [_heads("target", "from", "order", "gain", "quality")], "rows": rows}
+
+
+def comparison_table(first: Taxonomy, second: Taxonomy, names: Sequence[str]) -> Table:
+    """What either transfers to each target; what differs comes first.
+
+    Args:
+        first: one taxonomy.
+        second: the other.
+        names: what to call them.
+    """
+    left = {transfer.target: transfer for transfer in first.transfers}
+    right = {transfer.target: transfer for transfer in second.transfers}
+    differing = differing_targets(first, second)
+    targets = sorted({*left, *right}, key=lambda target: (target not in differing, target))
+    rows = [
+        _row(
+            left.get(target) or right[target],
+            [cell for own in (left.get(target), right.get(target)) for cell in _half(own)],
+            "" if target in differing else "same",
+        )
+        for target in targets
+    ]
+    return {
+        "caption": f"{len(differing)} of {len(targets)} targets are transferred differently",
+        "head": [
+            [{"text": "target", "rows": 2}, *({"text": name, "columns": 3} for name in names)],
+            _heads(*("from", "gain", "quality") * 2),
+        ],
+        "rows": rows,
+    }
+
+
+def differing_targets(first: Taxonomy, second: Taxonomy) -> frozenset[str]:
+    """The targets that two taxonomies transfer from different sources, or that one of them lacks."""
+    left = {transfer.target: frozenset(transfer.sources) for transfer in first.transfers}
+    right = {transfer.target: frozenset(transfer.sources) for transfer in second.transfers}
+    return frozenset(target for target in {*left, *right} if left.get(target) != right.get(target))
+
+
+def _heads(*words: str) -> list[Cell]:
+    return [{"text": word} for word in words]
+
+
+def _row(transfer: Transfer, cells: list[Cell], kind: str = "") -> Table:
+    return {"target": transfer.target, "title": title_of(transfer.target), "kind": kind, "cells": cells}
+
+
+def _half(transfer: Transfer | None) -> list[Cell]:
+    if transfer is None:
+        return [{"text": "not solved", "columns": 3, "kind": "own"}]
+    return [_from(transfer), _win_rate(transfer.gain), _win_rate(transfer.quality)]
+
+
+def _from(transfer: Transfer) -> Cell:
+    return {"text": sources_words(transfer), "kind": "own" if transfer.is_self else ""}
+
+
+def _win_rate(value: float | None) -> Cell:
+    if value is None:
+        return {"text": number_words(value), "kind": "number"}
+    colour = win_rate_colour(value)
+    return {"text": number_words(value), "kind": "number", "colour": colour, "ink": ink_on(colour)}

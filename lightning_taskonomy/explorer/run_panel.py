@@ -1,0 +1,75 @@
+"""The tab of a run's transfers: input, label, transfer, scratch and full supervision, image by image."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from lightning_taskonomy.taxonomy.figures.titles import title_of
+
+if TYPE_CHECKING:  # only who asks for a run pays for the import
+    from lightning_taskonomy.report.transfer_pictures import Shown, TransferPictures
+
+_COLUMNS = "Columns: input, label, this transfer, from scratch, full supervision."
+_PLACES = {"win": "furthest ahead of training from scratch", "loss": "furthest behind training from scratch"}
+
+
+def pictures_of(run: Path) -> "TransferPictures":
+    """The pictures in a run's folder."""
+    from lightning_taskonomy.report.transfer_pictures import TransferPictures
+
+    return TransferPictures(run)
+
+
+def run_panel(run: "TransferPictures") -> Component:
+    """The choice of a target, and a place for its pictures; or what to do where there are none."""
+    if not run.targets:
+        return html.P("This run has drawn no pictures of its transfers.", className="about")
+    choice = dcc.Dropdown(
+        id="run-target",
+        options=[{"label": title_of(target), "value": target} for target in run.targets],
+        value=run.targets[0],
+        clearable=False,
+    )
+    return html.Div(
+        [
+            html.Label(["Target", choice], className="run-target"),
+            html.P(_COLUMNS, className="about"),
+            dcc.Loading(html.Div(id="run-pictures"), type="dot"),
+        ]
+    )
+
+
+def strips(shown: "Sequence[Shown]") -> list[Component]:
+    """The strips of a target, by transfer."""
+    by_transfer: dict[str, list[Shown]] = {}
+    for entry in shown:
+        by_transfer.setdefault(entry.transfer, []).append(entry)
+    return [
+        html.Section([html.H3(_words(transfer)), *map(_strip, entries)], className="transfer")
+        for transfer, entries in by_transfer.items()
+    ]
+
+
+def _strip(entry: "Shown") -> Component:
+    place = _PLACES[entry.extreme]
+    losses = (
+        f"loss {entry.loss:.4g}, from scratch {entry.loss_from_scratch:.4g}, "
+        f"full supervision {entry.loss_of_full:.4g}"
+    )
+    return html.Figure(
+        [
+            html.Img(
+                src=f"data:image/jpeg;base64,{base64.b64encode(entry.picture).decode()}",
+                alt=f"{_words(entry.transfer)}, {place}: {losses}",
+            ),
+            html.Figcaption([html.Strong(place), f" · {losses} · {entry.image}"]),
+        ]
+    )
+
+
+def _words(transfer: str) -> str:
+    return "from " + " + ".join(map(title_of, transfer.split("+")))

@@ -1,0 +1,155 @@
+"""The tables of transfers that the page can show: those it was started with, and those uploaded to it."""
+
+import hashlib
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.taxonomy import Transfer, Transfers
+from lightning_taskonomy.taxonomy.affinity_matrix import AffinityMatrix
+from lightning_taskonomy.taxonomy.tree import VARIANTS, SimilarityTree, order_of_tasks
+
+LARGEST_UPLOAD = 8 * 2**20
+"""Bytes of one uploaded table; some 100,000 transfers."""
+_UPLOADS_KEPT = 4 * LARGEST_UPLOAD
+_UPLOADED = "upload-"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table and what is derived from it alone, once.
+
+    Attributes:
+        key: what a link calls it.
+        name: what the page calls it.
+        transfers: its content.
+    """
+
+    key: str
+    name: str
+    transfers: Transfers
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """All tasks, similar ones together."""
+        return order_of_tasks(self.transfers)
+
+    @cached_property
+    def sources(self) -> frozenset[str]:
+        """The tasks that some transfer needs to be trained fully."""
+        return frozenset(task for transfer in self.transfers.candidates() for task in transfer.trained_tasks)
+
+    @cached_property
+    def ranked(self) -> dict[str, tuple[Transfer, ...]]:
+        """The candidates of each target, the strongest first."""
+        own: dict[str, list[Transfer]] = {target: [] for target in self.transfers.targets}
+        for transfer in self.transfers.candidates():
+            own[transfer.target].append(transfer)
+        return {
+            target: tuple(sorted(rows, key=lambda row: (-(row.affinity or 0.0), row.label)))
+            for target, rows in own.items()
+        }
+
+    @cached_property
+    def highest_order(self) -> int:
+        """The largest number of sources of a candidate."""
+        return max((transfer.order for transfer in self.transfers.candidates()), default=1)
+
+    @cached_property
+    def matrix(self) -> AffinityMatrix:
+        """First-order transfers.
+
+        Raises:
+            InputError: there are none.
+        """
+        return AffinityMatrix.from_transfers(self.transfers)
+
+    @cached_property
+    def tree(self) -> SimilarityTree:
+        """The similarity tree, as `taxonomy tree` makes it.
+
+        Raises:
+            InputError: too few transfers.
+        """
+        return SimilarityTree.from_transfers(self.transfers, VARIANTS)
+
+
+class Tables:
+    """Tables by key; of uploaded ones, the latest are kept.
+
+    Args:
+        given: files that the page is started with.
+
+    Raises:
+        InputError: a file is no table of transfers.
+    """
+
+    def __init__(self, given: Sequence[Path] = ()) -> None:
+        self._given: dict[str, Table] = {}
+        for path in given:
+            key = path.stem
+            while key in self._given or key.startswith(_UPLOADED):
+                key = f"{path.parent.name}-{key}" if key == path.stem else f"{key}-again"
+            self._given[key] = Table(key, key, Transfers.read_csv(path))
+        self._uploaded: OrderedDict[str, tuple[Table, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def given(self) -> tuple[Table, ...]:
+        """Those that the page was started with."""
+        return tuple(self._given.values())
+
+    def find(self, key: str) -> Table:
+        """The table of a key; the first one for an empty key.
+
+        Raises:
+            InputError: there is no such table, or no longer.
+        """
+        if not key and self._given:
+            return next(iter(self._given.values()))
+        if key in self._given:
+            return self._given[key]
+        with self._lock:
+            if key in self._uploaded:
+                self._uploaded.move_to_end(key)
+                return self._uploaded[key][0]
+        if key.startswith(_UPLOADED):
+            raise InputError("link: the uploaded table it shows is no longer here; upload it once more")
+        raise InputError(f"link: no table {key!r}; expected {' or '.join(self._given) or 'an uploaded one'}")
+
+    def upload(self, name: str, content: bytes) -> Table:
+        """Read an uploaded file and keep it; its key is a digest of the content, so that links stay valid.
+
+        Args:
+            name: of the file, for messages.
+            content: at most `LARGEST_UPLOAD` bytes.
+
+        Raises:
+            InputError: too large, or no table of transfers; what the command line says of such a file.
+        """
+        if len(content) > LARGEST_UPLOAD:
+            raise InputError(f"{name}: expected at most {LARGEST_UPLOAD:,} bytes, found {len(content):,}")
+        key = _UPLOADED + hashlib.sha256(content).hexdigest()[:32]
+        table = Table(key, name.removesuffix(".csv") or name, _read(name, content))
+        with self._lock:
+            self._uploaded[key] = (table, len(content))
+            self._uploaded.move_to_end(key)
+            while sum(size for _, size in self._uploaded.values()) > _UPLOADS_KEPT:
+                self._uploaded.popitem(last=False)
+        return table
+
+
+def _read(name: str, content: bytes) -> Transfers:
+    """Read by way of a file that is gone afterwards: one reader, and one wording, for files and uploads."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.csv"
+        path.write_bytes(content)
+        try:
+            return replace(Transfers.read_csv(path), origin=name)
+        except InputError as error:
+            raise InputError(str(error).replace(str(path), name)) from error

@@ -1,0 +1,26 @@
+"""The tab of a run: every picture once, under its transfer, with its numbers."""
+
+import base64
+from pathlib import Path
+
+from lightning_taskonomy.explorer.run_panel import pictures_of, run_panel, strips
+
+
+def test_every_picture_stands_under_its_transfer(run: Path) -> None:
+    pictures = pictures_of(run)
+    assert pictures.targets == ["depth"]
+    sections = [section.children for section in strips(pictures.of("depth"))]
+    heads = [section[0].children for section in sections]
+    assert heads == ["from Reshading", "from Reshading + Normals"]
+    images = [[figure.children[0] for figure in section[1:]] for section in sections]
+    assert [len(own) for own in images] == [2, 1]
+    for number, image in enumerate(image for own in images for image in own):
+        head, _, body = image.src.partition(",")
+        assert head == "data:image/jpeg;base64"
+        assert base64.b64decode(body) == (run / "pictures" / "depth" / f"{number}.jpg").read_bytes()
+    assert "furthest ahead of training from scratch: loss 0.1, from scratch 0.5" in images[0][0].alt
+    assert "furthest behind" in images[0][1].alt
+
+
+def test_a_run_without_pictures_says_so(tmp_path: Path) -> None:
+    assert "no pictures" in str(run_panel(pictures_of(tmp_path)))
