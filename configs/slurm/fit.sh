@@ -17,12 +17,19 @@ set -uo pipefail
 trap : TERM USR1
 export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
 # Put here what sets up a node: module load cuda; source .venv/bin/activate
-# A rank that dies takes the others with it, at once: what they wait for would never come.
-srun --kill-on-bad-exit=1 "${PYTHON:-python}" -m lightning_taskonomy fit --config "$1" "${@:2}" \
+# A rank that dies takes the others with it: what they wait for would never come. They get some seconds to end by
+# themselves first, so that the status is that of an error where all have met one.
+srun --kill-on-bad-exit=0 --wait=20 "${PYTHON:-python}" -m lightning_taskonomy fit --config "$1" "${@:2}" \
     --trainer.num_nodes "$SLURM_NNODES" --trainer.devices "$SLURM_NTASKS_PER_NODE" --trainer.strategy ddp
 status=$?
 # 75: saved and requeued; 2: what the log says is to be put right first. After anything else, go on from the
 # last checkpoint, up to three times.
 case $status in 0|2|75) exit $status ;; esac
-if [ "${SLURM_RESTART_COUNT:-0}" -lt 3 ]; then scontrol requeue "$SLURM_JOB_ID"; fi
+restarts=${SLURM_RESTART_COUNT:-0}
+if [ "$restarts" -lt 3 ]; then
+    echo "fit ended with status $status: requeued, to go on from its last checkpoint (restart $((restarts + 1)) of 3)"
+    scontrol requeue "$SLURM_JOB_ID"
+else
+    echo "fit ended with status $status after $restarts restarts: see above why, then submit it again to go on"
+fi
 exit $status

@@ -12,7 +12,8 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.pipeline.records import alone_in
-from lightning_taskonomy.training.requeue import STOPPED, requeue
+from lightning_taskonomy.training.event_files import put_in_order
+from lightning_taskonomy.training.requeue import STOPPED, Finished, requeue
 from lightning_taskonomy.training.running_checkpoint import Preempted, Unfinished
 
 _ANY = (
@@ -68,7 +69,12 @@ def unfinished_run(root: Path, run: str) -> Unfinished | None:
 
     Raises:
         InputError: it was started with another configuration, or its checkpoints are damaged.
+        SystemExit: it is done: SLURM has started its job once more after its end.
     """
+    if Finished.before_requeue(root / "checkpoints", run):
+        if _rank() == 0:
+            print(f"{root}: training had finished before this job was requeued", flush=True)
+        raise SystemExit(0)
     found = Unfinished.in_folder(root / "checkpoints")
     if found is None:
         return None
@@ -78,6 +84,7 @@ def unfinished_run(root: Path, run: str) -> Unfinished | None:
             "remove its checkpoint to start again, or choose another --contender"
         )
     if _rank() == 0:
+        put_in_order(root)
         print(f"going on at step {found.next_step} from {found.path}", flush=True)
     return found
 

@@ -28,11 +28,14 @@ class SlurmSettings:
             kind, such as `[--partition=gpu, --gres=gpu:1, --time=24:00:00]`; a kind's come last and win.
         setup: shell commands before each job, such as `module load cuda` or `source .venv/bin/activate`.
         notice: seconds before the time limit at which a fit is told to save and is requeued.
+        in_turn: each array waits for the end of the one before, so that no more than `jobs` jobs of the run
+            are ever at work at once; else no more than that of a kind.
     """
 
     options: dict[str, list[str]] = field(default_factory=dict)
     setup: list[str] = field(default_factory=list)
     notice: int = 120
+    in_turn: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,21 +127,20 @@ class SlurmLauncher:
             estimate = Estimate.of(self.plan)
             write_plan(self.plan, estimate)
             left = {job.name: job for job in estimate.left}
-            submitted: list[tuple[JobArray, str]] = []
+            if not left:
+                self.say(f"nothing is left to do: {self.root}")
+                return
+            submitted: list[SubmittedArray] = []
             make_folder(Attempts(self.root).logs)
             try:
                 for number, array in enumerate(arrays_of(self.plan.jobs, left)):
-                    job_id = self._submit(number, array, [job_id for _, job_id in submitted])
-                    submitted.append((array, job_id))
-            except InputError:
-                cancel([job_id for _, job_id in submitted])
+                    job_id = self._submit(number, array, [before.job_id for before in submitted])
+                    names = {str(index): name for index, name in array.names.items()}
+                    submitted.append(SubmittedArray(job_id, names))
+                    Submission(tuple(submitted)).write(self.root)  # known, should this be killed
+            except BaseException:
+                cancel([array.job_id for array in submitted])
                 raise
-            Submission(
-                tuple(
-                    SubmittedArray(job_id, {str(index): name for index, name in array.names.items()})
-                    for array, job_id in submitted
-                )
-            ).write(self.root)
         self.say(f"{len(left)} jobs in {len(submitted)} arrays; see `taxonomy status`")
 
     def _submit(self, number: int, array: JobArray, before: list[str]) -> str:
@@ -148,6 +150,8 @@ class SlurmLauncher:
             *(f"aftercorr:{before[place]}" for place in array.same),
             *(f"afterok:{before[place]}" for place in array.whole),
         ]
+        if self.settings.in_turn:
+            conditions += [f"afterany:{last}" for last in before[-1:]]
         dependency = [f"--dependency={','.join(conditions)}", "--kill-on-invalid-dep=yes"]
         job_id = submit(script, dependency if conditions else [])
         after = f" after {', '.join(conditions)}" if conditions else ""

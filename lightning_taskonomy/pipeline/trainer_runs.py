@@ -14,6 +14,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.pipeline.settings import PipelineSettings
+from lightning_taskonomy.training.event_files import put_in_order
 from lightning_taskonomy.training.loss_table import WriteLossTable
 from lightning_taskonomy.training.requeue import environment
 from lightning_taskonomy.training.running_checkpoint import RunningCheckpoint, Unfinished
@@ -82,7 +83,7 @@ def fit_and_test(
     torch.manual_seed(settings.seed)
     trainer.fit(module, data, ckpt_path=None if resumed is None else str(resumed.path), weights_only=True)
     # Kept until the job is done: what is killed from here on need not learn again.
-    trainer.save_checkpoint(running.path)
+    trainer.save_checkpoint(running.path, weights_only=False)
     if best:
         module.load_state_dict(read_checkpoint(checkpoints / f"{BEST}.ckpt")["state_dict"])
     if tested:
@@ -108,6 +109,7 @@ def _unfinished(folder: Path, run: str) -> Unfinished | None:
         log.warning("%s: this job starts again", error)
         found = None
     if found is not None and found.run == run:
+        put_in_order(folder)
         return found
     remove_checkpoints(folder)
     return None

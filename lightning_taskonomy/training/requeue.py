@@ -1,15 +1,22 @@
 """Under SLURM: a job that has been told to stop is put back into the queue, once it has saved its state."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 
+from lightning_taskonomy.output import write_text
+
 STOPPED = 75
 """Exit status of a run that was told to stop and can go on: `EX_TEMPFAIL` of sysexits.h."""
+_FINISHED = "finished.json"
 
 
 def environment() -> list[ClusterEnvironment]:
@@ -23,6 +30,45 @@ def slurm_job(variables: Mapping[str, str] = os.environ) -> str | None:
     if array is not None:
         return f"{array}_{variables['SLURM_ARRAY_TASK_ID']}"
     return variables.get("SLURM_JOB_ID")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """That training has ended, left beside its checkpoints for the case that SLURM starts the job once more.
+
+    A rank, a node or the controller may be lost between the end of training and that of the job: the job is
+    requeued, and has nothing left to do. Elsewhere nothing is started but by people, who mean it.
+
+    Attributes:
+        job: as SLURM calls it.
+        run: what tells the fit from others.
+    """
+
+    job: str
+    run: str
+
+    @classmethod
+    def note(cls, folder: Path, run: str) -> None:
+        """Leave the note, under SLURM."""
+        job = slurm_job()
+        if job is not None:
+            write_text(folder / _FINISHED, json.dumps(asdict(cls(job, run))) + "\n")
+
+    @classmethod
+    def forget(cls, folder: Path) -> None:
+        """Remove the note: training begins."""
+        (folder / _FINISHED).unlink(missing_ok=True)
+
+    @classmethod
+    def before_requeue(cls, folder: Path, run: str) -> bool:
+        """Whether this very job has been requeued after it had finished a fit."""
+        job = slurm_job()
+        if job is None or not _restarts():
+            return False
+        try:
+            return cls(**json.loads((folder / _FINISHED).read_text(encoding="utf-8"))) == cls(job, run)
+        except (OSError, ValueError, TypeError):
+            return False
 
 
 def requeue() -> str:
@@ -39,13 +85,19 @@ def requeue() -> str:
     if shutil.which("scontrol") is None:
         return f"job {job} was not requeued, there is no scontrol here: submit it again to go on"
     shown = subprocess.run(["scontrol", "show", "job", job], capture_output=True, text=True, check=False)
-    if "JobState=COMPLETING Reason=None" in shown.stdout:
-        # Pre-empted jobs are requeued by SLURM itself; a cancelled one is to stay so.
-        return f"job {job} was cancelled or pre-empted: if it does not return by itself, submit it again"
-    if "JobState=PENDING" in shown.stdout:
+    restarts = re.search(r"Restarts=(\d+)", shown.stdout)
+    requeued = restarts is not None and int(restarts[1]) > _restarts()
+    if requeued or "JobState=PENDING" in shown.stdout:
         return f"job {job} is in the queue again"
+    if "JobState=COMPLETING Reason=None" in shown.stdout:
+        return f"job {job} was cancelled: submit it again to go on"
     asked = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True, check=False)
     if asked.returncode:
         reason = " ".join((asked.stderr or asked.stdout).split())
         return f"job {job} was not requeued ({reason}): submit it again to go on"
     return f"job {job} is in the queue again"
+
+
+def _restarts() -> int:
+    """How often SLURM has started this process's job again."""
+    return int(os.environ.get("SLURM_RESTART_COUNT", "0"))

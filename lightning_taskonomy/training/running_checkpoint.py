@@ -18,6 +18,7 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
 from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.training.requeue import Finished
 from lightning_taskonomy.training.whole_checkpoints import first_whole
 
 SIGNALS = (signal.SIGUSR1, signal.SIGTERM)
@@ -28,19 +29,17 @@ _AGREED_EVERY = 8
 
 
 class Preempted(BaseException):
-    """A fit was told to stop and has saved where it is.
+    """What was told to stop has stopped, and can go on.
 
     Not an `Exception`: nothing between the trainer and the command line is to take it for a failure.
 
     Args:
-        path: of its checkpoint.
         number: of the signal.
-        step: batches trained on.
+        kept: what there is to go on from.
     """
 
-    def __init__(self, path: Path, number: int, step: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name} after {step} batches; saved {path}")
-        self.path, self.number, self.step = path, number, step
+    def __init__(self, number: int, kept: str) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}; {kept}")
 
 
 class RunningCheckpoint(Checkpoint):
@@ -74,6 +73,8 @@ class RunningCheckpoint(Checkpoint):
         """Listen to signals from now on, in the place of Lightning's handlers, which save while they run."""
         self._asked = self._preempted = None
         self._last = time.monotonic()
+        if trainer.is_global_zero:
+            Finished.forget(self.folder)
         if threading.current_thread() is threading.main_thread():
             self._found = {number: signal.signal(number, self._note) for number in SIGNALS}
 
@@ -115,6 +116,7 @@ class RunningCheckpoint(Checkpoint):
         self._stop_listening()
         trainer.strategy.barrier()
         if trainer.is_global_zero:
+            Finished.note(self.folder, self.run)
             for name in (NAME, BEFORE):
                 (self.folder / name).unlink(missing_ok=True)
 
@@ -146,11 +148,11 @@ class RunningCheckpoint(Checkpoint):
         if trainer.strategy.reduce_boolean_decision(self._asked is not None, all=False):
             number = self._asked or signal.SIGUSR1  # it may have reached another rank only
             batches = trainer.fit_loop.epoch_loop.total_batch_idx + 1
-            self._preempted = Preempted(self.path, number, batches)
+            self._preempted = Preempted(number, f"saved after {batches} batches: {self.path}")
 
     def _save(self, trainer: Trainer) -> None:
         written = self.folder / f".{NAME}"
-        trainer.save_checkpoint(written)
+        trainer.save_checkpoint(written, weights_only=False)
         if trainer.is_global_zero:
             if self.path.exists():
                 self.path.replace(self.folder / BEFORE)

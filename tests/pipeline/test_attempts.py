@@ -1,5 +1,6 @@
 """Who is at a job, and how an attempt ended, as other processes see it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import pytest
 
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.pipeline.attempts import Attempts
+from lightning_taskonomy.pipeline.worker import leaving_at_signals
+from lightning_taskonomy.training.running_checkpoint import SIGNALS, Preempted
 
 JOB = "network/normal"
 HOLDING = """
@@ -50,6 +53,23 @@ def test_how_an_attempt_ends_is_noted(tmp_path: Path) -> None:
     with attempts.at(JOB, None):
         pass
     assert attempts.read(JOB) is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
+def test_a_job_that_is_told_to_stop_leaves_to_be_gone_on_with(tmp_path: Path, number: signal.Signals) -> None:
+    """Not only fits: a default handler would kill a job, and SLURM would not start it again."""
+    attempts = Attempts(tmp_path)
+    before = [signal.getsignal(each) for each in SIGNALS]
+    with (
+        pytest.raises(Preempted, match=f"stopped by {number.name}"),
+        attempts.at(JOB, None),
+        leaving_at_signals(),
+    ):
+        os.kill(os.getpid(), number)
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+    left = attempts.read(JOB)
+    assert left is not None
+    assert left.ended == "stopped"
 
 
 def test_the_last_lines_of_a_log(tmp_path: Path) -> None:

@@ -58,6 +58,23 @@ def test_operations_of_a_plan(packed: Path, tmp_path: Path) -> None:
     assert jobs["store/random"].operations == cost.encoder_operations(of, "random") * pictures
 
 
+def test_a_job_does_not_pay_for_counting_the_others(
+    packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counting takes seconds, and every job of a sweep makes the plan anew."""
+    counted: list[object] = []
+
+    def count(*asked: object) -> float:
+        counted.append(asked)
+        return 1.0
+
+    monkeypatch.setattr(cost, "operations", count)
+    plan = Plan(settings(tmp_path / "run", packed))
+    assert not any(plan.current(job) for job in plan.jobs.values())
+    assert plan.jobs["network/edge2d"].operations > 0
+    assert len(counted) == 1
+
+
 def test_a_dry_run_writes_its_plan_and_nothing_else(
     packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

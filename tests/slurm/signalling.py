@@ -2,11 +2,14 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
+
+from lightning_taskonomy.training.running_checkpoint import RunningCheckpoint
 
 
 class SignalAt(Callback):
@@ -31,6 +34,68 @@ class SignalAt(Callback):
                 return
             self.mark.touch()
         os.kill(os.getpid(), self.number)
+
+
+class HoldUntilTold(Callback):
+    """Stays in a batch until a signal has come, the first time that it is reached."""
+
+    def __init__(self, batch: int, mark: str) -> None:
+        self.batch, self.mark = batch, Path(mark)
+
+    def on_train_batch_start(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        batch: Any,  # noqa: ANN401 - Lightning's signature
+        batch_idx: int,
+    ) -> None:
+        if trainer.fit_loop.epoch_loop.total_batch_idx + 1 != self.batch or self.mark.exists():
+            return
+        self.mark.touch()
+        (saving,) = (own for own in trainer.checkpoint_callbacks if isinstance(own, RunningCheckpoint))
+        until = time.monotonic() + 120
+        while saving._asked is None and time.monotonic() < until:
+            time.sleep(0.1)
+
+
+class KillAfterTraining(Callback):
+    """Ends its own process between the end of training and that of the command."""
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class LoseShards(Callback):
+    """Moves shards away while a batch is under way."""
+
+    def __init__(self, batch: int, folder: str, to: str) -> None:
+        self.batch, self.folder, self.to = batch, Path(folder), Path(to)
+
+    def on_train_batch_start(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        batch: Any,  # noqa: ANN401 - Lightning's signature
+        batch_idx: int,
+    ) -> None:
+        if trainer.fit_loop.epoch_loop.total_batch_idx + 1 == self.batch:
+            self.folder.rename(self.to)
+
+
+class SlowBatches(Callback):
+    """So that there is time to do something to a fit."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def on_train_batch_start(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        batch: Any,  # noqa: ANN401 - Lightning's signature
+        batch_idx: int,
+    ) -> None:
+        time.sleep(self.seconds)
 
 
 class KeepWeights(Callback):

@@ -3,62 +3,61 @@
 import os
 import signal
 import subprocess
-import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.slurm.conftest import Cluster
-from tests.slurm.small_fits import FOLDER, curve, pack, words
+from tests.slurm.cluster import CONTROLLER, Cluster
+from tests.slurm.small_fits import FOLDER
+from tests.slurm.submitted_fits import log_of, require_same, submit
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "configs" / "slurm" / "fit.sh"
-BATCHES = 12
+SLOW = ("SlowBatches", {"seconds": 0.5})
 
 
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return pack(tmp_path_factory.mktemp("shards"), points=11, shard_size=8)
-
-
-def running(cluster: Cluster, folder: Path, shards: Path) -> str:
-    """A job on both nodes whose training has begun."""
-    given = words(folder, shards)
-    config = given.index("--config")
-    options = [f"--output={folder / 'fit.log'}", f"--chdir={ROOT}", "--time=10"]
-    os.environ["PYTHON"] = sys.executable
-    more = ["--checkpoint_seconds", "0"]
-    job = cluster.submitted([*options, SCRIPT, given[config + 1], *given[config + 2 :], *more])
-    cluster.wait_for((folder / FOLDER / "config.yaml").exists, 120)
+def training(cluster: Cluster, folder: Path, shards: Path) -> str:
+    """A job on both nodes that has saved a checkpoint and goes on for some seconds."""
+    job = submit(cluster, folder, shards, "--checkpoint_seconds", "0", callbacks=[SLOW])
+    cluster.wait_for((folder / FOLDER / "checkpoints" / "running.ckpt").exists, 120)
     return job
 
 
 def test_a_controller_that_is_away_for_a_while_is_not_missed(
-    cluster: Cluster, shards: Path, tmp_path: Path
+    cluster: Cluster, on_two_nodes: Path, shards: Path, tmp_path: Path
 ) -> None:
-    job = running(cluster, tmp_path, shards)
-    cluster.end("slurmctld", signal.SIGKILL)
+    job = training(cluster, tmp_path, shards)
+    cluster.end(CONTROLLER, signal.SIGKILL)
     assert subprocess.run(["sinfo"], capture_output=True, check=False).returncode == 1
     cluster.start_controller()
-    assert cluster.ended(job) == "COMPLETED", (tmp_path / "fit.log").read_text()
-    assert len(curve(tmp_path)) == BATCHES
+    assert cluster.ended(job) == "COMPLETED", log_of(tmp_path)
+    assert cluster.about(job, "Restarts") == "0"
+    require_same(tmp_path, on_two_nodes)
 
 
-def test_a_node_that_dies_has_the_job_requeued(cluster: Cluster, shards: Path, tmp_path: Path) -> None:
-    job = running(cluster, tmp_path, shards)
-    steps = subprocess.run(
-        ["pgrep", "-f", rf"slurmstepd: \[{job}\."], capture_output=True, text=True, check=False
-    )
-    cluster.end("slurmd.n2", signal.SIGKILL)
-    # All that is left of the node: the daemon of the step there, and its rank.
-    for number in map(int, steps.stdout.split()):
-        children = Path(f"/proc/{number}/task/{number}/children").read_text().split()
-        for child in children:
-            if b"SLURMD_NODENAME=n2" in Path(f"/proc/{child}/environ").read_bytes():
-                os.kill(number, signal.SIGKILL)
-                os.kill(int(child), signal.SIGKILL)
-    cluster.wait_for(lambda: cluster.state(job) != "RUNNING", 120)  # the controller has seen that it is gone
+def test_a_node_that_dies_has_the_job_requeued(
+    cluster: Cluster, on_two_nodes: Path, shards: Path, tmp_path: Path
+) -> None:
+    job = training(cluster, tmp_path, shards)
+    cluster.end("n2", signal.SIGKILL)
+    for number in rest_of_node("n2", job):
+        os.kill(number, signal.SIGKILL)
+    cluster.wait_for(lambda: cluster.state(job) != "RUNNING")
     cluster.start_node("n2")
-    assert cluster.ended(job, 300) == "COMPLETED", (tmp_path / "fit.log").read_text()
-    assert len(curve(tmp_path)) == BATCHES
+    assert cluster.ended(job) == "COMPLETED", log_of(tmp_path)
+    assert cluster.about(job, "Restarts") != "0"
+    assert "going on at step" in log_of(tmp_path)
+    require_same(tmp_path, on_two_nodes)
+
+
+def rest_of_node(node: str, job: str) -> set[int]:
+    """The processes that die with a node beside its daemon: its ranks, and the daemons of their steps."""
+    wanted = {f"SLURMD_NODENAME={node}", f"SLURM_JOB_ID={job}"}
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or belongs to the system
+            variables = (process / "environ").read_bytes().decode(errors="replace").split("\0")
+            if wanted <= set(variables):
+                parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+                found |= {int(process.name), int(parent)}
+    return found

@@ -1,6 +1,7 @@
 """What goes wrong on clusters, for real: full disks, damaged or lost files, two runs at once."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from lightning_taskonomy.output import whole_file
 from lightning_taskonomy.pipeline.records import alone_in
 from lightning_taskonomy.training.running_checkpoint import BEFORE, NAME, RunningCheckpoint, Unfinished
 from lightning_taskonomy.training.whole_checkpoints import WholeCheckpoints, read_checkpoint
-from tests.slurm.small_fits import FOLDER, pack, words
+from tests.slurm.small_fits import FOLDER, curve, pack, same, weights, words
 
 
 def checkpoint(step: int, size: int = 1000) -> dict[str, object]:
@@ -159,6 +160,28 @@ def test_a_shard_that_has_gone_is_named(
         gone.unlink()
     assert main(words(run, shards)) == 2
     assert str(shards / "train" / "rgb") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_fit_that_loses_its_shards_in_the_middle_goes_on_when_they_are_back(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], workers: int
+) -> None:
+    shards = pack(tmp_path / "pack", points=14, shard_size=1)  # more than are read ahead
+    given = ["--checkpoint_seconds", "0", "--data.workers", str(workers)]
+    assert main([*words(tmp_path / "whole", shards, max_epochs=1), *given]) == 0
+    photos, elsewhere = shards / "train" / "rgb", tmp_path / "elsewhere"
+    lost = {"batch": 2, "folder": str(photos), "to": str(elsewhere)}
+    callbacks = [{"class_path": "tests.slurm.signalling.LoseShards", "init_args": lost}]
+    run = tmp_path / "run"
+    capfd.readouterr()
+    assert main([*words(run, shards, max_epochs=1, callbacks=callbacks), *given]) == 2
+    (line,) = (line for line in capfd.readouterr().err.splitlines() if line.startswith("error: "))
+    assert re.search(rf"{photos}/\S+: cannot read this shard \(No such file or directory\)$", line)
+    assert [path.name for path in run.rglob(".*")] == [".running"]  # the lock: nothing is half-written
+    elsewhere.rename(photos)
+    assert main([*words(run, shards, max_epochs=1), *given]) == 0
+    assert same(weights(run, "last"), weights(tmp_path / "whole", "last"))
+    assert curve(run) == curve(tmp_path / "whole")
 
 
 def test_a_fit_killed_outright_goes_on_from_its_last_checkpoint(
