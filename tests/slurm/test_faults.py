@@ -176,6 +176,7 @@ def test_a_fit_that_loses_its_shards_in_the_middle_goes_on_when_they_are_back(
     capfd.readouterr()
     assert main([*words(run, shards, max_epochs=1, callbacks=callbacks), *given]) == 2
     (line,) = (line for line in capfd.readouterr().err.splitlines() if line.startswith("error: "))
+    assert "Traceback" not in line
     assert re.search(rf"{photos}/\S+: cannot read this shard \(No such file or directory\)$", line)
     assert [path.name for path in run.rglob(".*")] == [".running"]  # the lock: nothing is half-written
     elsewhere.rename(photos)

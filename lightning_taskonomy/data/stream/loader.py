@@ -83,6 +83,11 @@ class _Batches(Dataset[Read]):
         return None if batch is None else writer.left(batch), broken
 
 
+def _as_it_was(error: InputError) -> InputError:
+    """A worker's error as it was raised there: it arrives with its traceback as text."""
+    return InputError(str(error).rpartition(f"{InputError.__module__}.{InputError.__name__}: ")[2].strip())
+
+
 class _Order:
     """The batches wanted next; read anew by the loader at the start of every epoch, in the main process."""
 
@@ -155,9 +160,9 @@ class PlannedLoader:
                         f"a whole batch of {len(samples)} samples is broken; the last: {broken[-1]}"
                     )
                 yield self._handed_out(batch)
-        except InputError:
+        except InputError as error:
             self.close()
-            raise
+            raise _as_it_was(error) from None
 
     def _handed_out(self, batch: LeftBatch | PackedBatch) -> Batch | PackedBatch:
         """The batch in memory of its own: its slot will be written to again."""
