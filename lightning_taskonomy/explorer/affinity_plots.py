@@ -34,7 +34,6 @@ def matrix_plot(matrix: AffinityMatrix, stage: Stage, arrangement: Arrangement) 
         "after": f"After AHP: exp(−βP), β = {BETA:g}",
         "before": "Before: 1 − win rate against full supervision",
     }
-    legend = "<br><sup>targets in rows, sources in columns</sup>"
     heatmap = {
         "type": "heatmap",
         "z": _with_gaps(far),
@@ -61,7 +60,8 @@ def matrix_plot(matrix: AffinityMatrix, stage: Stage, arrangement: Arrangement) 
     return {
         "data": [heatmap],
         "layout": layout(
-            titles[stage] + legend,
+            titles[stage],
+            "targets in rows, sources in columns",
             xaxis=axis(**_names(columns), tickangle=-90),
             yaxis=axis(**_names(rows), autorange="reversed"),
             margin={"l": 10, "r": 6, "t": 56, "b": 10},

@@ -11,15 +11,24 @@ _CLEAR = "rgba(0,0,0,0)"
 PLOT_OPTIONS: Any = {"displaylogo": False, "displayModeBar": False, "responsive": True}
 
 
-def layout(title: str, **more: object) -> dict[str, Any]:
+def layout(title: str, subtitle: str = "", **more: object) -> dict[str, Any]:
     """A layout without ground, frame or toolbar.
 
     Args:
         title: stands above the plot, to the left.
+        subtitle: smaller, below it.
         more: further keys of plotly's layout.
     """
+    below = {"text": subtitle, "font": {"size": 11}}
     return {
-        "title": {"text": title, "x": 0.01, "font": {"size": 14}, "y": 0.98, "yanchor": "top"},
+        "title": {
+            "text": title,
+            "subtitle": below,
+            "x": 0.01,
+            "font": {"size": 14},
+            "y": 0.98,
+            "yanchor": "top",
+        },
         "margin": {"l": 52, "r": 12, "t": 40, "b": 44},
         "paper_bgcolor": _CLEAR,
         "plot_bgcolor": _CLEAR,
