@@ -8,7 +8,6 @@ from typing import Any
 
 from lightning_taskonomy.data.representations.fingerprints import of_data
 from lightning_taskonomy.data.stream.partners import Span, needed_domains
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.pipeline import (
     cost,
     experiments,
@@ -66,16 +65,10 @@ class Plan:
         settings: of the run.
 
     Raises:
-        InputError: weights that are given are not those of the run's encoders, or a job is to have several
-            devices.
+        InputError: weights that are given are not those of the run's encoders.
     """
 
     def __init__(self, settings: PipelineSettings) -> None:
-        if settings.machine.devices > 1:
-            raise InputError(
-                f"machine.devices: a job of a run has one device, found {settings.machine.devices}; several "
-                "do several jobs at a time (`--launcher local --jobs 2`), or train one network with `fit`"
-            )
         self.settings, self.records = settings, Records(settings.root)
         networks.require_given_weights(settings)
         self._fingerprints: dict[tuple[tuple[str, ...], str], str] = {}

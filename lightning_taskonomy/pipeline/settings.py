@@ -29,7 +29,7 @@ _LEAST = {
         "together": 1,
     },
     "program": {"budget": 0, "draws": 1},
-    "machine": {"devices": 1, "workers": 0, "checkpoint_seconds": 0},
+    "machine": {"workers": 0, "checkpoint_seconds": 0},
 }
 """By section, the least that a number may be."""
 
@@ -133,18 +133,16 @@ class ProgramSettings:
 
 @dataclass(frozen=True)
 class MachineSettings:
-    """What the jobs run on.
+    """What the jobs run on, each on one device: several do several jobs at a time.
 
     Attributes:
         accelerator: as Lightning's trainer takes it.
-        devices: how many.
         precision: as Lightning's trainer takes it.
         workers: processes that read and decode.
         checkpoint_seconds: from one checkpoint of a running job to the next.
     """
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    devices: int = 1
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     workers: int = 2
     checkpoint_seconds: int = 60

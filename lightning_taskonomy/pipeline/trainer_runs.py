@@ -69,7 +69,7 @@ def fit_and_test(
     losses = folder / "losses"
     trainer = Trainer(
         accelerator=settings.machine.accelerator,
-        devices=settings.machine.devices,
+        devices=1,
         precision=settings.machine.precision,
         max_epochs=epochs,
         num_sanity_val_steps=0,

@@ -1,15 +1,12 @@
 """Job arrays wait for exactly what their jobs need: each job's needs followed one by one."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lightning_taskonomy.pipeline.plan import Job
 from lightning_taskonomy.pipeline.slurm_launcher import arrays_of
-from tests.pipeline.tiny_run import config, files, taxonomy_run
 
 TASKS = ("normal", "depth", "edges")
 
@@ -70,13 +67,3 @@ def test_a_job_does_not_wait_for_other_tasks_without_need() -> None:
     assert waits["store/normal"] == {"network/normal"}
     assert waits["store/random"] == set()
     assert waits["losses/depth"] == {"network/depth", "first_order/depth"}
-
-
-@pytest.mark.parametrize("launcher", ["here", "local", "slurm"])
-def test_a_job_of_several_devices_is_refused_before_anything_is_done(
-    packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], launcher: str
-) -> None:
-    run = tmp_path / "run"
-    assert taxonomy_run(config(run, packed, machine={"devices": 2}), "--launcher", launcher) == 2
-    assert "machine.devices: a job of a run has one device, found 2" in capsys.readouterr().err
-    assert not run.exists() or files(run) == {}
