@@ -1,6 +1,7 @@
 """`explore`: the web page that solves a table of transfers while one moves a slider."""
 
 import ipaddress
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,6 +40,7 @@ def explore(
     print(f"http://{host}:{server.port}/  (Ctrl-C ends it)", flush=True)
     if not _loopback(host):
         print(f"other machines that reach {host} can use this page and see its tables", file=sys.stderr)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what a service manager sends
     try:
         server.serve_forever()
     except KeyboardInterrupt:

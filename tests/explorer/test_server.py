@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -167,15 +168,23 @@ def test_bad_options(options: list[str], message: str, capsys: pytest.CaptureFix
     assert captured.err.count("\n") == 1
 
 
-def test_the_command_serves_until_it_is_stopped(own: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_it_is_stopped(own: Path, number: signal.Signals) -> None:
     words = [sys.executable, "-m", "lightning_taskonomy", "explore", "--transfers", str(own), "--port", "0"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # What a shell starts in the background ignores Ctrl-C, and so would what these tests start.
+    process = subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         assert process.stdout is not None
         address = process.stdout.readline().split()[0]
         assert address.startswith("http://127.0.0.1:")
         assert get(address, "/")[0].status == 200
-        process.send_signal(2)
+        process.send_signal(number)
         assert process.wait(timeout=20) == 0
         assert process.stderr is not None
         assert process.stderr.read() == ""
