@@ -109,7 +109,9 @@ def open_browser(downloads: Path, width: int = 1366, height: int = 768) -> Brows
     """
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
-    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={width},{height}"):
+    # Containers have little shared memory, and no rights for a sandbox.
+    plain = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
+    for word in (*plain, f"--window-size={width},{height}"):
         options.add_argument(word)
     options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})

@@ -87,6 +87,13 @@ class Cluster:
         process.send_signal(number)
         process.wait()
 
+    def last_words(self) -> str:
+        """The last line of each daemon's log."""
+        logs = {
+            path.name: path.read_text(errors="replace").splitlines() for path in self.folder.glob("*.log")
+        }
+        return "; ".join(f"{name}: {lines[-1]}" for name, lines in sorted(logs.items()) if lines)
+
     def stop(self) -> None:
         """Cancel all jobs, and leave no process behind."""
         with suppress(AssertionError):

@@ -26,7 +26,10 @@ def started_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluste
         variables.setenv("MASTER_ADDR", "127.0.0.1")
         variables.setenv("PYTHON", sys.executable)
         try:
-            started.start()
+            try:
+                started.start()
+            except AssertionError:  # a container, say, that lets no daemon do what these need
+                pytest.skip(f"SLURM's daemons do not start on this machine: {started.last_words()}")
             yield started
         finally:
             started.stop()
