@@ -1,23 +1,10 @@
-"""SHA-256 of files, and whether they are those that their names promise."""
+"""Whether files are those that their names promise."""
 
-import hashlib
 from pathlib import Path
 
 from lightning_taskonomy.bank.published import NAME_OF_FILE, FileName
+from lightning_taskonomy.digest import sha256_of
 from lightning_taskonomy.errors import InputError
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: cannot read this file ({error.strerror})") from error
 
 
 def verify(path: Path, name: FileName) -> None:

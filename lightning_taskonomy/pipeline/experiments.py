@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+from lightning_taskonomy.digest import sha256_of
 from lightning_taskonomy.pipeline.loss_tables import hold_tournaments, losses_of_transfers, with_special
 from lightning_taskonomy.pipeline.networks import train_from_scratch
-from lightning_taskonomy.pipeline.records import fingerprint_of_file
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.pipeline.transfers import TransferFiles, first_order, trained_transfers
 from lightning_taskonomy.pipeline.transitive import TABLE, transitive_transfers
@@ -28,7 +28,7 @@ def run_experiment(settings: PipelineSettings, name: str, run: str) -> str:
     """Train the first-order transfers under other settings and compare the affinities with the run's own."""
     root, changed = folder_of(settings, name), settings.under(settings.experiments[name])
     if settings.experiments[name].transitive:
-        return fingerprint_of_file(transitive_transfers(changed, root))
+        return sha256_of(transitive_transfers(changed, root))
     tables = []
     for target in settings.target_names:
         files = replace(TransferFiles.of(changed, target), root=root)
@@ -40,4 +40,4 @@ def run_experiment(settings: PipelineSettings, name: str, run: str) -> str:
     transfers = hold_tournaments(tables, root / "transfers.csv")
     first = Transfers.read_csv(settings.root / "transfers.csv")
     Sensitivity.of({"run": first, name: transfers}, [settings.budget], max_order=1).save_tables(root)
-    return fingerprint_of_file(root / "correlations.csv")
+    return sha256_of(root / "correlations.csv")

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
+from lightning_taskonomy.digest import sha256_of
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.pipeline.higher_order import HigherOrderPlan
 from lightning_taskonomy.pipeline.networks import AVERAGE
-from lightning_taskonomy.pipeline.records import fingerprint_of_file
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.pipeline.transfers import TransferFiles, first_order
 from lightning_taskonomy.taxonomy.losses import IMAGE, LossTable
@@ -52,7 +52,7 @@ def write_loss_table(settings: PipelineSettings, target: str) -> str:
     )
     transfers = losses_of_transfers(files, [*first_order(settings), *plan.transfers])
     table = with_special(transfers, [folder / f"{target}.parquet" for folder in special])
-    return fingerprint_of_file(table.write_parquet(settings.root / "losses"))
+    return sha256_of(table.write_parquet(settings.root / "losses"))
 
 
 def hold_tournaments(tables: Sequence[Path], out: Path) -> Transfers:

@@ -16,10 +16,11 @@ from lightning_taskonomy.bank.network import load_encoder
 from lightning_taskonomy.data import TaskonomyDataModule
 from lightning_taskonomy.data.representations.fingerprints import of_weights
 from lightning_taskonomy.data.stream.reading import ShardSet
+from lightning_taskonomy.digest import sha256_of
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn import Encoder
 from lightning_taskonomy.output import whole_file
-from lightning_taskonomy.pipeline.records import fingerprint, fingerprint_of_file
+from lightning_taskonomy.pipeline.records import fingerprint
 from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
 from lightning_taskonomy.pipeline.trainer_runs import fit_and_test, remove_checkpoints
 from lightning_taskonomy.tasks.task import Task
@@ -101,7 +102,7 @@ def train_baselines(settings: PipelineSettings, target: str, run: str) -> str:
     average = fit_and_test(settings, guess, data, root / AVERAGE, run=run, epochs=1, contender=AVERAGE)
     remove_checkpoints(root / AVERAGE)
     tables = (average / f"{target}.parquet", train_from_scratch(settings, target, root / SCRATCH, run))
-    return fingerprint({path.parts[-3]: fingerprint_of_file(path) for path in tables})
+    return fingerprint({path.parts[-3]: sha256_of(path) for path in tables})
 
 
 def train_from_scratch(settings: PipelineSettings, target: str, folder: Path, run: str) -> Path:

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from lightning_taskonomy.data.stream.examples import Examples
+from lightning_taskonomy.digest import sha256_of
 from lightning_taskonomy.nn import Encoder
 from lightning_taskonomy.output import make_folder, whole_file, write_csv
 from lightning_taskonomy.pipeline.networks import (
@@ -21,7 +22,6 @@ from lightning_taskonomy.pipeline.networks import (
     small_set,
     task_network,
 )
-from lightning_taskonomy.pipeline.records import fingerprint_of_file
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.pipeline.transfers import TransferFiles
 from lightning_taskonomy.report.transfer_pictures import COLUMNS, FOLDER, INDEX, Extreme
@@ -111,7 +111,7 @@ def draw_transfers(settings: PipelineSettings, target: str) -> str:
     for path in set(folder.glob("*.jpg")) - {folder / str(row[-1]) for row in rows}:
         path.unlink()  # of transfers that are no more
     write_csv(folder / INDEX, COLUMNS, rows)
-    return fingerprint_of_file(folder / INDEX)
+    return sha256_of(folder / INDEX)
 
 
 def weights_of(files: TransferFiles, transfer: str) -> Path:

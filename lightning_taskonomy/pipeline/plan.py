@@ -8,6 +8,7 @@ from typing import Any
 
 from lightning_taskonomy.data.representations.fingerprints import of_data
 from lightning_taskonomy.data.stream.partners import Span, needed_domains
+from lightning_taskonomy.digest import sha256_of
 from lightning_taskonomy.pipeline import (
     cost,
     experiments,
@@ -19,7 +20,7 @@ from lightning_taskonomy.pipeline import (
     transfers,
 )
 from lightning_taskonomy.pipeline.higher_order import HigherOrderPlan
-from lightning_taskonomy.pipeline.records import Record, Records, fingerprint, fingerprint_of_file
+from lightning_taskonomy.pipeline.records import Record, Records, fingerprint
 from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
 from lightning_taskonomy.pipeline.transfers import TransferFiles, first_order
 from lightning_taskonomy.report.findings import PROVENANCE
@@ -191,7 +192,7 @@ class Plan:
                     split: of_data(settings.shards, split, ("rgb",), span, settings.size)
                     for split, span in spans.items()
                 },
-                "weights": [fingerprint_of_file(path) for path in given],
+                "weights": [sha256_of(path) for path in given],
                 "random": random if source == RANDOM else None,
             }
 

@@ -70,19 +70,6 @@ def fingerprint(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def fingerprint_of_file(path: Path) -> str:
-    """SHA-256 of a file.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: cannot read this file ({error.strerror})") from error
-
-
 @contextmanager
 def alone_in(root: Path) -> Iterator[None]:
     """Hold a run's folder, so that no second run writes into it.

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from lightning_taskonomy.digest import sha256_of
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import write_csv, write_text
 from lightning_taskonomy.pipeline.loss_tables import hold_tournaments
 from lightning_taskonomy.pipeline.networks import samples_of
 from lightning_taskonomy.pipeline.provenance import write_provenance
-from lightning_taskonomy.pipeline.records import fingerprint, fingerprint_of_file
+from lightning_taskonomy.pipeline.records import fingerprint
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.taxonomy import LossTable, Taxonomy, TaxonomyProblem, Transfers
 from lightning_taskonomy.taxonomy.affinity_matrix import AffinityMatrix
@@ -54,7 +55,7 @@ def write_results(settings: PipelineSettings) -> str:
     answers = _answers(settings, tables) if settings.banked else []
     write_text(root / "summary.md", summary(taxonomy, significance, answers))
     made = (root / "transfers.csv", root / "taxonomy" / "taxonomy.json")
-    return fingerprint({path.name: fingerprint_of_file(path) for path in made})
+    return fingerprint({path.name: sha256_of(path) for path in made})
 
 
 def problem_of(settings: PipelineSettings, transfers: Transfers) -> TaxonomyProblem:

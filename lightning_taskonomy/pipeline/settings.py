@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from lightning_taskonomy.bank.folder import BankFolder
+from lightning_taskonomy.digest import sha256_of
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn.readout import Variant
-from lightning_taskonomy.pipeline.records import fingerprint_of_file
 from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.training.readout_network import ReadoutSize, epochs_for
@@ -288,7 +288,7 @@ class PipelineSettings:
     def definition(self, name: str) -> str | None:
         """Fingerprint of the file that defines a task of one's own; None for one of the dictionary."""
         path = Path(self.spelled[name].rpartition(":")[0])
-        return fingerprint_of_file(path) if path.suffix == ".py" else None
+        return sha256_of(path) if path.suffix == ".py" else None
 
     def by_dictionary_name(self, numbers: Mapping[str, float]) -> dict[str, float]:
         """Numbers by task, however the configuration names the tasks."""

@@ -18,10 +18,11 @@ from pytorch_lightning import Callback
 from lightning_taskonomy.data import RepresentationStore
 from lightning_taskonomy.data.representations.fingerprints import of_data
 from lightning_taskonomy.data.stream.partners import Span, needed_domains
+from lightning_taskonomy.digest import sha256_of
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import whole_file
 from lightning_taskonomy.pipeline.networks import samples_of, small_set, watching, write_weights
-from lightning_taskonomy.pipeline.records import fingerprint, fingerprint_of_file
+from lightning_taskonomy.pipeline.records import fingerprint
 from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
 from lightning_taskonomy.pipeline.stores import stores_folder
 from lightning_taskonomy.pipeline.trainer_runs import fit_and_test
@@ -176,7 +177,7 @@ def trained_transfers(files: TransferFiles, transfers: Sequence[str]) -> str:
         _train_together(files, group)
     for left in files.folder.glob(f"{_RUNNING}*"):  # of other settings, or killed as it was about to go
         shutil.rmtree(left)
-    return fingerprint({name: fingerprint_of_file(files.path(name)) for name in transfers})
+    return fingerprint({name: sha256_of(files.path(name)) for name in transfers})
 
 
 def _groups(files: TransferFiles, missing: list[str]) -> list[list[str]]:
