@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning
-
 from lightning_taskonomy.data.multitask.folders import DenseFolder, NyudFolder, PascalFolder, Split
 from lightning_taskonomy.data.multitask.pictures import PictureLoader, TaskPictures
 from lightning_taskonomy.data.multitask.pipelines import Pipeline, Preset
@@ -18,11 +16,12 @@ from lightning_taskonomy.data.multitask.switched_loader import (
     tasks_to_learn,
 )
 from lightning_taskonomy.data.multitask.tasks import NYUD, PASCAL
+from lightning_taskonomy.data.stream.place_in_epochs import ResumableDataModule
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks.task import Task
 
 
-class DenseDataModule(pytorch_lightning.LightningDataModule, ABC):
+class DenseDataModule(ResumableDataModule, ABC):
     """Tasks of images in folders; labels may be missing.
 
     Args:
@@ -66,8 +65,6 @@ class DenseDataModule(pytorch_lightning.LightningDataModule, ABC):
         self.root, self.batch_size, self.workers = Path(root), batch_size, workers
         self.seed, self.switching = seed, switching
         self.pipeline = Pipeline(size, preset)
-        self._learned_from: TaskLoader | None = None
-        self._resumed_at: dict[str, Any] | None = None
 
     @abstractmethod
     def folder(self, split: Split) -> DenseFolder:
@@ -83,10 +80,7 @@ class DenseDataModule(pytorch_lightning.LightningDataModule, ABC):
             sizes = shares(self.batch_size, names) if mixed else dict.fromkeys(names, self.batch_size)
             alone = {task.name: self._loader("train", [task], sizes[task.name]) for task in self._learned}
             loader = SwitchedLoader(alone, self.switching, self.seed)
-        if self._resumed_at is not None:
-            loader.load_state_dict(self._resumed_at)
-            self._resumed_at = None
-        self._learned_from = loader
+        self.learn_from(loader)
         return loader
 
     def val_dataloader(self) -> TaskLoader:
@@ -100,14 +94,6 @@ class DenseDataModule(pytorch_lightning.LightningDataModule, ABC):
     def predict_dataloader(self) -> TaskLoader:
         """The validation split."""
         return self.val_dataloader()
-
-    def state_dict(self) -> dict[str, Any]:
-        """The place in the training data."""
-        return {} if self._learned_from is None else {"train": self._learned_from.state_dict()}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a place in the training data."""
-        self._resumed_at = state_dict.get("train")
 
     def _loader(self, split: Split, tasks: Sequence[Task], batch_size: int) -> PictureLoader:
         training = split == "train"

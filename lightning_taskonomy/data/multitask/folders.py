@@ -263,5 +263,6 @@ def _picture(path: Path, mode: str | None) -> npt.NDArray[np.uint8]:
 def _guarded(path: Path, load: Callable[[], Read]) -> Read:
     try:
         return load()
+    # What Pillow and scipy raise for damaged files; the last one for a .mat of version 7.3.
     except (OSError, ValueError, TypeError, LookupError, NotImplementedError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from error

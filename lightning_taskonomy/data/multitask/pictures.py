@@ -13,6 +13,7 @@ from lightning_taskonomy.data.multitask.folders import DenseFolder
 from lightning_taskonomy.data.multitask.pipelines import Pipeline
 from lightning_taskonomy.data.multitask.tasks import DenseLabel
 from lightning_taskonomy.data.stream.batches import Batch
+from lightning_taskonomy.data.stream.place_in_epochs import PlaceInEpochs
 from lightning_taskonomy.data.stream.plan import EpochPlan
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks.task import Example, Stored, Task
@@ -107,7 +108,7 @@ class PictureLoader:
         self.pictures, self.rank, self.workers = pictures, rank, workers
         self.images = pictures.images()
         self.plan = EpochPlan((len(self.images),), batch_size, world_size, pictures.seed, shuffled)
-        self._epoch, self._start, self._running, self._done = 0, 0, 0, 0
+        self._place = PlaceInEpochs()
 
     def __len__(self) -> int:
         """Batches of a whole epoch, resumed or not."""
@@ -115,9 +116,7 @@ class PictureLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches of the next epoch; after `load_state_dict`, the rest of the interrupted one."""
-        epoch, start = self._epoch, self._start
-        self._running, self._done = epoch, start
-        self._epoch, self._start = epoch + 1, 0
+        epoch, start = self._place.begin()
         requests = [
             [(epoch if self.pictures.training else 0, place) for place in batch.tolist()]
             for batch in self.plan.batches(epoch, self.rank, start)
@@ -129,17 +128,13 @@ class PictureLoader:
             collate_fn=stacked,
         )
         for batch in loader:
-            self._done += 1
+            self._place.advance()
             yield batch
 
     def state_dict(self) -> dict[str, Any]:
         """The position: what has been handed out in the running epoch."""
-        finished = self._done >= len(self)
-        return {
-            "epoch": self._epoch if finished or self._done == 0 else self._running,
-            "batches": 0 if finished else self._done,
-            "plan": self.plan.fingerprint,
-        }
+        epoch, batches = self._place.now(len(self))
+        return {"epoch": epoch, "batches": batches, "plan": self.plan.fingerprint}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a position.
@@ -151,7 +146,7 @@ class PictureLoader:
             raise InputError(
                 "checkpoint: its place in the data belongs to other images, batch size, ranks or seed"
             )
-        self._epoch, self._start, self._done = int(state["epoch"]), int(state["batches"]), 0
+        self._place.resume(int(state["epoch"]), int(state["batches"]))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
+from lightning_taskonomy.data.stream.place_in_epochs import PlaceInEpochs, ResumableLoader
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks.scales import Scale
 
@@ -15,7 +16,7 @@ Switching = Literal["epoch", "batch", "mixed", "all"]
 every task's own pictures in each batch; or every task of the same pictures."""
 
 
-class TaskLoader(Protocol):
+class TaskLoader(ResumableLoader, Protocol):
     """A loader of one task's batches, epoch after epoch, with a place that a checkpoint can hold."""
 
     def __len__(self) -> int:
@@ -23,12 +24,6 @@ class TaskLoader(Protocol):
 
     def __iter__(self) -> Iterator[Any]:
         """The batches of the next epoch, or the rest of an interrupted one."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """The place."""
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a place."""
 
 
 class SwitchedLoader:
@@ -44,7 +39,7 @@ class SwitchedLoader:
 
     def __init__(self, loaders: Mapping[str, TaskLoader], switching: Switching, seed: int) -> None:
         self.loaders, self.switching, self.seed = dict(loaders), switching, seed
-        self._epoch, self._start, self._running, self._done = 0, 0, 0, 0
+        self._place = PlaceInEpochs()
 
     def __len__(self) -> int:
         """Steps of an epoch: in a mixed one, those of the task with the most; others begin again."""
@@ -65,22 +60,19 @@ class SwitchedLoader:
 
     def __iter__(self) -> Iterator[Batch | PackedBatch]:
         """The batches of the next epoch, or the rest of an interrupted one."""
-        epoch, start = self._epoch, self._start
-        self._running, self._done = epoch, start
-        # At once: a trainer that has had every batch does not ask for the end.
-        self._epoch, self._start = epoch + 1, 0
+        epoch, start = self._place.begin()
         running: dict[str, Iterator[Any]] = {}
         for names in self.turns(epoch)[start:]:
             parts = [self._next(running, name) for name in names]
-            self._done += 1
+            self._place.advance()
             yield parts[0] if len(parts) == 1 else joined(parts)
 
     def state_dict(self) -> dict[str, Any]:
         """The place in the turns, and in the data of every task."""
-        finished = self._done >= len(self)
+        epoch, steps = self._place.now(len(self))
         return {
-            "epoch": self._epoch if finished or self._done == 0 else self._running,
-            "steps": 0 if finished else self._done,
+            "epoch": epoch,
+            "steps": steps,
             "tasks": {name: loader.state_dict() for name, loader in self.loaders.items()},
         }
 
@@ -95,7 +87,7 @@ class SwitchedLoader:
                 f"checkpoint: expected one of tasks {', '.join(self.loaders)}, "
                 f"found {', '.join(state['tasks'])}"
             )
-        self._epoch, self._start, self._done = int(state["epoch"]), int(state["steps"]), 0
+        self._place.resume(int(state["epoch"]), int(state["steps"]))
         for name, loader in self.loaders.items():
             loader.load_state_dict(state["tasks"][name])
 

@@ -1,9 +1,6 @@
 """Tasks of the dictionary taking turns: packed shards for networks that learn several of them."""
 
 from collections.abc import Sequence
-from typing import Any
-
-import pytorch_lightning
 
 from lightning_taskonomy.data.multitask.switched_loader import (
     SwitchedLoader,
@@ -14,10 +11,11 @@ from lightning_taskonomy.data.multitask.switched_loader import (
 )
 from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
 from lightning_taskonomy.data.stream.data_module import TaskonomyDataModule
+from lightning_taskonomy.data.stream.place_in_epochs import ResumableDataModule
 from lightning_taskonomy.errors import InputError
 
 
-class SwitchingTaskonomy(pytorch_lightning.LightningDataModule):
+class SwitchingTaskonomy(ResumableDataModule):
     """Streams packed shards for several tasks of one view.
 
     In training, a batch is for one task, or has each task's own pictures, or has every label of its pictures,
@@ -78,8 +76,6 @@ class SwitchingTaskonomy(pytorch_lightning.LightningDataModule):
         self._learned = of(names, batch_size)
         examples = shares(batch_size, names) if switching == "mixed" else dict.fromkeys(names, batch_size)
         self._alone = {name: of([name], examples[name]) for name in names}
-        self._learned_from: TaskLoader | None = None
-        self._resumed_at: dict[str, Any] | None = None
 
     def setup(self, stage: str) -> None:
         """Tell the parts which ranks there are."""
@@ -97,10 +93,7 @@ class SwitchingTaskonomy(pytorch_lightning.LightningDataModule):
                 self.seed,
             )
         )
-        if self._resumed_at is not None:
-            loader.load_state_dict(self._resumed_at)
-            self._resumed_at = None
-        self._learned_from = loader
+        self.learn_from(loader)
         return loader
 
     def val_dataloader(self) -> TaskLoader:
@@ -114,14 +107,6 @@ class SwitchingTaskonomy(pytorch_lightning.LightningDataModule):
     def predict_dataloader(self) -> TaskLoader:
         """The test split."""
         return self.test_dataloader()
-
-    def state_dict(self) -> dict[str, Any]:
-        """The place in the training data."""
-        return {} if self._learned_from is None else {"train": self._learned_from.state_dict()}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a place in the training data."""
-        self._resumed_at = state_dict.get("train")
 
     def on_after_batch_transfer(self, batch: Batch | PackedBatch, dataloader_idx: int) -> Batch:
         """Scale the numbers of a batch that has arrived on a GPU as they are stored."""

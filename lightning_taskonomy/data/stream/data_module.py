@@ -3,16 +3,16 @@
 import itertools
 import logging
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import pytorch_lightning
 
 from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
 from lightning_taskonomy.data.stream.examples import Examples
 from lightning_taskonomy.data.stream.loader import PlannedLoader
 from lightning_taskonomy.data.stream.partners import WHOLE_SPLIT, Span
+from lightning_taskonomy.data.stream.place_in_epochs import ResumableDataModule
 from lightning_taskonomy.data.stream.plan import EpochPlan
 from lightning_taskonomy.data.stream.statistics import measured
 from lightning_taskonomy.errors import InputError
@@ -21,7 +21,7 @@ from lightning_taskonomy.tasks import task_named
 log = logging.getLogger(__name__)
 
 
-class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
+class TaskonomyDataModule(ResumableDataModule):
     """Streams packed shards to the trainer's ranks.
 
     Only the domains that the tasks need are read. Training epochs are shuffled and have the same number of
@@ -75,8 +75,6 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
         self.train_split = train_split
         self.train_samples, self.val_samples, self.test_samples = train_samples, val_samples, test_samples
         self._to_measure = statistics == "own"
-        self._learned_from: PlannedLoader | None = None
-        self._resumed_at: dict[str, Any] | None = None
         self._loaders: list[PlannedLoader] = []
 
     def setup(self, stage: str) -> None:
@@ -88,22 +86,8 @@ class TaskonomyDataModule(pytorch_lightning.LightningDataModule):
     def train_dataloader(self) -> PlannedLoader:
         """Shuffled, endless in epochs, equal on all ranks."""
         loader = self.loader(self.train_split, shuffled=True, within=Span(0, self.train_samples))
-        if self._resumed_at is not None:
-            loader.load_state_dict(self._resumed_at)
-            self._resumed_at = None
-        self._learned_from = loader
+        self.learn_from(loader)
         return loader
-
-    def state_dict(self) -> dict[str, Any]:
-        """The place in the training data.
-
-        Lightning asks the loader for it too, but does not give it back to one that starts a new epoch.
-        """
-        return {} if self._learned_from is None else {"train": self._learned_from.state_dict()}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a place in the training data."""
-        self._resumed_at = state_dict.get("train")
 
     def val_dataloader(self) -> PlannedLoader:
         """Every validated sample once."""

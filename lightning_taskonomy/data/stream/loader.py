@@ -18,6 +18,7 @@ from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
 from lightning_taskonomy.data.stream.examples import Examples
 from lightning_taskonomy.data.stream.handover import LeftBatch, Slots, batch_bytes
 from lightning_taskonomy.data.stream.one_thread import one_thread
+from lightning_taskonomy.data.stream.place_in_epochs import PlaceInEpochs
 from lightning_taskonomy.data.stream.plan import EpochPlan
 from lightning_taskonomy.data.stream.reading import BrokenSampleError
 from lightning_taskonomy.errors import InputError
@@ -130,9 +131,7 @@ class PlannedLoader:
         self._order = _Order()
         self._loader: DataLoader[Read] | None = None
         self._slots: Slots | None = None
-        self._epoch = 0
-        self._start = 0
-        self._done = 0
+        self._place = PlaceInEpochs()
 
     def __len__(self) -> int:
         """Batches of a whole epoch, resumed or not."""
@@ -143,9 +142,7 @@ class PlannedLoader:
 
         After `load_state_dict`, the rest of the interrupted one.
         """
-        epoch, start = self._epoch, self._start
-        self._running, self._done = epoch, start
-        self._epoch, self._start = epoch + 1, 0
+        epoch, start = self._place.begin()
         wanted = [self.places[batch] for batch in self.plan.batches(epoch, self.rank, start)]
         if self._loader is None:
             self._loader = self._started(epoch, wanted)
@@ -154,7 +151,7 @@ class PlannedLoader:
         try:
             for samples, (batch, broken) in zip(wanted, self._loader, strict=True):
                 self.broken.count(len(samples), broken)
-                self._done += 1
+                self._place.advance()
                 if batch is None:
                     raise InputError(
                         f"a whole batch of {len(samples)} samples is broken; the last: {broken[-1]}"
@@ -201,12 +198,8 @@ class PlannedLoader:
 
     def state_dict(self) -> dict[str, Any]:
         """The position: what has been handed out in the running epoch."""
-        finished = self._done >= len(self)
-        return {
-            "epoch": self._epoch if finished or self._done == 0 else self._running,
-            "batches": 0 if finished else self._done,
-            "plan": self.plan.fingerprint,
-        }
+        epoch, batches = self._place.now(len(self))
+        return {"epoch": epoch, "batches": batches, "plan": self.plan.fingerprint}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a position, whatever this loader has done before.
@@ -219,7 +212,4 @@ class PlannedLoader:
                 "checkpoint: its place in the data belongs to other shards, batch size, number of ranks or "
                 "seed; start from its weights instead of resuming it"
             )
-        self._epoch, self._start = int(state["epoch"]), int(state["batches"])
-        self._done = 0
-
-    _running = 0
+        self._place.resume(int(state["epoch"]), int(state["batches"]))
