@@ -12,7 +12,13 @@ from torch import Tensor
 from lightning_taskonomy.output import make_folder, whole_file
 from lightning_taskonomy.tasks.drawing import Drawing
 from lightning_taskonomy.tasks.task import Task
-from lightning_taskonomy.training.drawn import contact_sheet, drawn_input, drawn_output, drawn_target
+from lightning_taskonomy.training.drawn import (
+    contact_sheet,
+    drawn_input,
+    drawn_output,
+    drawn_target,
+    enlarged,
+)
 
 if TYPE_CHECKING:
     from lightning_taskonomy.training.switching_network import SeveralOutputs, SwitchingNetwork
@@ -73,7 +79,7 @@ class WriteTaskPredictions(Callback):
                 with whole_file(self.folder / f"{key}_{name}.png") as temporary:
                     Image.fromarray(prediction).save(temporary, format="PNG")
             if len(self._rows) < _SHEET_ROWS:
-                self._rows.append([_enlarged(drawing) for drawing in row])
+                self._rows.append([enlarged(drawing, _SHEET_PIXELS) for drawing in row])
 
     def on_predict_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the sheet.
@@ -117,12 +123,6 @@ def _chance(logits: Tensor) -> Tensor:
 def _coded(metres: Tensor) -> Tensor:
     """Metres as depths are drawn: log-coded."""
     return torch.log1p(metres.float().clamp(min=0) * _UNITS_PER_METRE) / torch.tensor(_CODES).log()
-
-
-def _enlarged(drawing: Drawing) -> Drawing:
-    """A small picture at a size that a person can judge."""
-    times = max(1, _SHEET_PIXELS // min(drawing.shape[:2]))
-    return drawing.repeat(times, axis=0).repeat(times, axis=1)
 
 
 _DRAWABLE: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
