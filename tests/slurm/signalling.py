@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,11 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from lightning_taskonomy.training.running_checkpoint import RunningCheckpoint
 
 
-class SignalAt(Callback):
-    """Sends a signal to its own process while a batch is under way; once only, if it leaves a mark."""
+class AtBatch(Callback, ABC):
+    """Does something while a batch is under way, counted over all epochs."""
 
-    def __init__(self, batch: int, name: str = "SIGUSR1", rank: int = 0, mark: str | None = None) -> None:
-        self.batch, self.number, self.rank = batch, signal.Signals[name], rank
-        self.mark = None if mark is None else Path(mark)
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
 
     def on_train_batch_start(
         self,
@@ -26,8 +26,24 @@ class SignalAt(Callback):
         batch: Any,  # noqa: ANN401 - Lightning's signature
         batch_idx: int,
     ) -> None:
-        place = trainer.fit_loop.epoch_loop.total_batch_idx + 1
-        if place != self.batch or trainer.global_rank != self.rank:
+        if trainer.fit_loop.epoch_loop.total_batch_idx + 1 == self.batch:
+            self.act(trainer)
+
+    @abstractmethod
+    def act(self, trainer: Trainer) -> None:
+        """What it does."""
+
+
+class SignalAt(AtBatch):
+    """Sends a signal to its own process while a batch is under way; once only, if it leaves a mark."""
+
+    def __init__(self, batch: int, name: str = "SIGUSR1", rank: int = 0, mark: str | None = None) -> None:
+        super().__init__(batch)
+        self.number, self.rank = signal.Signals[name], rank
+        self.mark = None if mark is None else Path(mark)
+
+    def act(self, trainer: Trainer) -> None:
+        if trainer.global_rank != self.rank:
             return
         if self.mark is not None:
             if self.mark.exists():
@@ -36,20 +52,15 @@ class SignalAt(Callback):
         os.kill(os.getpid(), self.number)
 
 
-class HoldUntilTold(Callback):
+class HoldUntilTold(AtBatch):
     """Stays in a batch until a signal has come, the first time that it is reached."""
 
     def __init__(self, batch: int, mark: str) -> None:
-        self.batch, self.mark = batch, Path(mark)
+        super().__init__(batch)
+        self.mark = Path(mark)
 
-    def on_train_batch_start(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batch: Any,  # noqa: ANN401 - Lightning's signature
-        batch_idx: int,
-    ) -> None:
-        if trainer.fit_loop.epoch_loop.total_batch_idx + 1 != self.batch or self.mark.exists():
+    def act(self, trainer: Trainer) -> None:
+        if self.mark.exists():
             return
         self.mark.touch()
         (saving,) = (own for own in trainer.checkpoint_callbacks if isinstance(own, RunningCheckpoint))
@@ -65,21 +76,15 @@ class KillAfterTraining(Callback):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-class LoseShards(Callback):
+class LoseShards(AtBatch):
     """Moves shards away while a batch is under way."""
 
     def __init__(self, batch: int, folder: str, to: str) -> None:
-        self.batch, self.folder, self.to = batch, Path(folder), Path(to)
+        super().__init__(batch)
+        self.folder, self.to = Path(folder), Path(to)
 
-    def on_train_batch_start(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batch: Any,  # noqa: ANN401 - Lightning's signature
-        batch_idx: int,
-    ) -> None:
-        if trainer.fit_loop.epoch_loop.total_batch_idx + 1 == self.batch:
-            self.folder.rename(self.to)
+    def act(self, trainer: Trainer) -> None:
+        self.folder.rename(self.to)
 
 
 class SlowBatches(Callback):
