@@ -201,3 +201,17 @@ def test_the_same_pictures_with_other_labels_differ_as_tasks_alone(digit_tasks: 
     pair = [digit_tasks["true"], digit_tasks["shuffled"]]
     assert domain_distances(pair)[0, 1] == pytest.approx(0, abs=1e-9)
     assert distance(pair[0], pair[1]) > 0.01
+
+
+def test_the_norm_grows_with_label_noise(digits: tuple[ImageArrays, np.ndarray]) -> None:
+    """Of an easy task, whose classifier has been fitted until it is sure wherever it can be."""
+    images, digit = digits
+    rows = np.flatnonzero(digit < 2)
+    tasks = []
+    for share in (0, 0.05, 0.1, 0.2, 0.4):
+        wrong = np.random.default_rng(0).random(len(rows)) < share
+        tasks.append(LabelledTask(str(share), images, Targets.of("classes", digit[rows] ^ wrong), rows))
+    found = embed_tasks(untrained_probe("resnet18", 16), tasks, Settings(head_epochs=60))
+    norms = [norm(embedding) for embedding in found]
+    assert norms == sorted(norms)
+    assert norms[-1] > 2 * norms[0]
