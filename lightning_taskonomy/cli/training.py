@@ -185,7 +185,7 @@ class _CommandLine(LightningCLI):
         chosen = self._chosen()
         self._held.enter_context(alone(root))
         if chosen.ckpt_path is None:
-            self._unfinished = unfinished_run(root, self._begun_as())
+            self._unfinished = unfinished_run(root, begun_as(self._chosen()))
             if self._unfinished is not None:
                 chosen.ckpt_path = str(self._unfinished.path)
 
@@ -223,7 +223,7 @@ class _CommandLine(LightningCLI):
             LogThroughput(),
             PrintProgress(),
             SeedSteps(chosen.seed_everything if isinstance(chosen.seed_everything, int) else 0),
-            RunningCheckpoint(root / "checkpoints", chosen.checkpoint_seconds, self._begun_as()),
+            RunningCheckpoint(root / "checkpoints", chosen.checkpoint_seconds, begun_as(chosen)),
         ]
         if not self._is_a(SwitchingNetwork):  # it brings what writes its results and predictions
             callbacks.append(WriteLossTable(str(Path(chosen.runs) / "losses"), self._contender()))
@@ -257,15 +257,6 @@ class _CommandLine(LightningCLI):
         several = self._is_a(SwitchingNetwork)
         name = "switching" if several else task_named(chosen.model.init_args.task).name
         return Path(str(chosen.runs), name, self._contender())
-
-    def _begun_as(self) -> str:
-        """Fingerprint of what the result depends on."""
-        chosen = self._chosen().clone()
-        # Beside each other, so that it tells the data's arguments apart: some may change.
-        arguments = chosen.data.init_args
-        arguments.class_path = chosen.data.class_path
-        chosen.data = arguments
-        return begun_as(chosen)
 
     def _contender(self) -> str:
         chosen = self._chosen()

@@ -49,9 +49,10 @@ def begun_as(chosen: Namespace) -> str:
         for name, value in chosen.trainer.as_dict().items()
         if name not in _ANY and not name.startswith("enable_") and name != "log_every_n_steps"
     }
+    data = {"class_path": chosen.data.class_path, **chosen.data.init_args.as_dict()}
     content = {
         "model": chosen.model.as_dict(),
-        "data": {name: value for name, value in chosen.data.as_dict().items() if name != "workers"},
+        "data": {name: value for name, value in data.items() if name != "workers"},
         "trainer": trainer,
         "seed": chosen.seed_everything,
         "patience": chosen.patience,
