@@ -11,10 +11,8 @@ from lightning_taskonomy.task2vec.embedding import Embedding
 from lightning_taskonomy.task2vec.figures.selection import draw_curve, draw_selection
 from lightning_taskonomy.task2vec.history import History
 from lightning_taskonomy.task2vec.model2vec import Learning
-from lightning_taskonomy.task2vec.selection import METHODS, Selector, judged, mean_excess
+from lightning_taskonomy.task2vec.selection import Selector, judged, mean_excess
 from lightning_taskonomy.taxonomy.figures.style import save_figure
-
-_RANKED = METHODS[2:]
 
 
 def select(
@@ -37,7 +35,8 @@ def select(
     a prior: embed with --method variational or with --prior.
 
     Args:
-        history: a table of task, expert and error; experts are named for the tasks they were trained on
+        history: a table of task, expert and error; experts that are named for the tasks they were trained on
+            can be chosen by distance, too
         embeddings: files, or folders of them, of all these tasks and of new ones
         out: folder to write into
         new: tasks to rank experts for; by default those embedded without errors
@@ -64,12 +63,13 @@ def select(
         raise InputError(
             f"curve: expected 2 to {largest} known tasks with {folds} folds, found {too_many[0]}"
         )
+    methods = selector.methods
     with output_folder(out):
         _rank(selector, [found[name] for name in wanted], out)
         with progress("holding out tasks", min(folds, len(table.tasks)) * (1 + len(numbers))) as done:
-            choices = judged(table, found, METHODS, folds, seed, learning, done=done)
+            choices = judged(table, found, methods, folds, seed, learning, done=done)
             by_known = {
-                known: mean_excess(judged(table, found, METHODS, folds, seed, learning, known, done))
+                known: mean_excess(judged(table, found, methods, folds, seed, learning, known, done))
                 for known in numbers
             }
         columns = ["task", "method", "expert", "error", "excess"]
@@ -79,7 +79,7 @@ def select(
         summary = mean_excess(choices)
         write_csv(out / "summary.csv", ["method", "mean_excess"], summary.items())
         rows = [[known, *values.values()] for known, values in by_known.items()]
-        write_csv(out / "curve.csv", ["known_tasks", *METHODS], rows)
+        write_csv(out / "curve.csv", ["known_tasks", *methods], rows)
         save_figure(draw_selection(table.without_own(), choices), out / "selection")
         save_figure(draw_curve(by_known), out / "curve")
     for method, excess in summary.items():
@@ -90,10 +90,10 @@ def select(
 def _rank(selector: Selector, tasks: list[Embedding], out: Path) -> None:
     rows: list[list[object]] = []
     for task in tasks:
-        for method in _RANKED:
+        for method in selector.methods[2:]:
             ranked = selector.ranked(task, method)
             rows += [[task.name, method, rank, *pair] for rank, pair in enumerate(ranked, start=1)]
-            if method == _RANKED[-1]:
+            if method == selector.methods[-1]:
                 print(f"{task.name}: start from {', '.join(expert for expert, _ in ranked[:3])}")
     if rows:
         write_csv(out / "ranking.csv", ["task", "method", "rank", "expert", "score"], rows)

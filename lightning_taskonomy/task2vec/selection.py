@@ -20,6 +20,8 @@ CHANCE: Final = "chance"
 FIXED: Final = "single best expert"
 METHODS: Final = (OPTIMAL, CHANCE, FIXED, "cosine", "asymmetric", "model2vec")
 """Ways of choosing: the first tries all experts, the second any, the third the same one always."""
+_BY_DISTANCE: Final = ("cosine", "asymmetric")
+"""From the embedding of the task that an expert was trained on."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,22 @@ class Selector:
             return means
         if method == "model2vec":
             return self._model2vec.distances(task)
-        if method not in METHODS[3:]:
+        if method not in _BY_DISTANCE:
             raise InputError(f"method: expected one of {', '.join(METHODS[2:])}, found {method!r}")
         known = [self._embeddings.get(expert) for expert in self._history.experts]
         found = [np.inf if expert is None else distance(expert, task, method) for expert in known]
         if not np.isfinite(found).any():
-            raise InputError(f"method: {method} needs embeddings of the tasks that experts were trained on")
+            raise InputError(
+                f"{method}: expected embeddings of tasks that experts were trained on, found none"
+            )
         return np.array(found)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Those of `METHODS` that apply: none by distance where no expert's own task has an embedding."""
+        if any(expert in self._embeddings for expert in self._history.experts):
+            return METHODS
+        return tuple(method for method in METHODS if method not in _BY_DISTANCE)
 
     def ranked(self, task: Embedding, method: str = "model2vec") -> list[tuple[str, float]]:
         """Experts for a new task, the one to choose first; one trained on that very task takes no part."""

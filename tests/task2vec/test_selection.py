@@ -172,3 +172,16 @@ def test_choices_are_the_same_each_time() -> None:
     first: list[Choice] = judged(history, embeddings, folds=4)
     torch.manual_seed(2)
     assert judged(history, embeddings, folds=4) == first
+
+
+def test_experts_of_unknown_tasks_are_learned_from_their_errors_alone() -> None:
+    history, embeddings = world()
+    nameless = History(
+        history.tasks, tuple(f"model {n}" for n in range(len(history.experts))), history.errors
+    )
+    selector = Selector(nameless, embeddings)
+    assert [method for method in METHODS if method not in selector.methods] == ["cosine", "asymmetric"]
+    with pytest.raises(InputError, match="cosine: expected embeddings of tasks that experts were trained on"):
+        selector.scores("cosine", embeddings[history.tasks[0]])
+    excess = mean_excess(judged(nameless, embeddings, selector.methods, folds=6))
+    assert excess["model2vec"] < min(excess["chance"], excess["single best expert"])
