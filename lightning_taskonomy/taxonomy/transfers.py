@@ -5,9 +5,7 @@ transfer; further columns are kept. Sources are joined by `+`. Special contender
 `self` is the target's fully supervised network; `random`, `pixels` and `average` are baselines.
 """
 
-import csv
 import difflib
-import io
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from pathlib import Path
 
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import write_csv
+from lightning_taskonomy.taxonomy.delimited import DelimitedTable, number_of, read_delimited
 
 SELF = "self"
 """The fully supervised network of the target: it costs the target's own label."""
@@ -120,25 +119,12 @@ class Transfers:
 
     @classmethod
     def read_csv(cls, path: str | Path) -> "Transfers":
-        """Read a transfers table; Windows line ends and a byte-order mark are accepted.
+        """Read a transfers table, as this project or any spreadsheet writes it (see `delimited`).
 
         Raises:
             InputError: the file is missing, empty or not such a table; the line names file, row and column.
         """
-        path = Path(path)
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except OSError as error:
-            raise InputError(f"{path}: cannot read the transfers table ({error.strerror})") from error
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"{path}: expected a CSV in UTF-8, found byte {error.start} not to be"
-            ) from error
-        lines = csv.reader(io.StringIO(text, newline=""), strict=True)
-        try:
-            return _read(lines, str(path))
-        except csv.Error as error:
-            raise InputError(f"{path}, row {lines.line_num}: not a CSV row ({error})") from error
+        return _read(read_delimited(Path(path), "transfers table", COLUMNS))
 
     def write_csv(self, path: str | Path) -> None:
         """Write the table, extra columns included, whole or not at all.
@@ -154,27 +140,14 @@ class Transfers:
         write_csv(Path(path), columns, rows)
 
 
-def _read(lines: Iterator[list[str]], origin: str) -> Transfers:
-    header = [name.strip() for name in next(lines, [])]
-    if not header:
-        raise InputError(f"{origin}: the file is empty; expected the columns {','.join(COLUMNS)}")
-    for column in COLUMNS:
-        if column not in header:
-            near = difflib.get_close_matches(column, header, n=1)
-            hint = f" (found {near[0]!r})" if near else ""
-            raise InputError(f"{origin}: column {column!r} is missing{hint}; expected {','.join(COLUMNS)}")
-        if header.count(column) > 1:
-            raise InputError(f"{origin}: column {column!r} stands twice")
+def _read(table: DelimitedTable) -> Transfers:
+    header, origin = table.columns, table.origin
     place = [header.index(column) for column in COLUMNS]
     further = [index for index in range(len(header)) if index not in place]
     rows: list[Transfer] = []
     first_seen: dict[tuple[str, tuple[str, ...]], int] = {}
-    for number, cells in enumerate(lines, start=2):
-        if not cells:
-            continue
+    for number, cells in table.rows:
         where = f"{origin}, row {number}"
-        if len(cells) != len(header):
-            raise InputError(f"{where}: expected {len(header)} cells, found {len(cells)}")
         row = _read_row(
             [cells[index].strip() for index in place], tuple(cells[index] for index in further), where
         )
@@ -192,22 +165,45 @@ def _read(lines: Iterator[list[str]], origin: str) -> Transfers:
 
 def _read_row(cells: list[str], extra: tuple[str, ...], where: str) -> Transfer:
     target, joined, order, *numbers = cells
-    if not target or target in BASELINES or target == SELF or "+" in target:
-        raise InputError(f"{where}, column target: expected a task name, found {target!r}")
     sources = tuple(part.strip() for part in joined.split("+"))
-    if not all(sources):
-        raise InputError(f"{where}, column sources: expected task names joined by +, found {joined!r}")
-    if len(set(sources)) < len(sources):
-        twice = next(source for source in sources if sources.count(source) > 1)
-        raise InputError(f"{where}, column sources: {twice} is joined twice in {joined!r}")
-    if SELF in sources and len(sources) > 1:
-        raise InputError(f"{where}, column sources: {SELF} cannot be joined with others, found {joined!r}")
-    if order != str(len(sources)):
+    if problem := target_problem(target):
+        raise InputError(f"{where}, column target: {problem}")
+    if problem := sources_problem(sources, target):
+        raise InputError(f"{where}, column sources: {problem}")
+    if not _says(order, len(sources)):
         raise InputError(f"{where}, column order: expected {len(sources)} for {joined!r}, found {order!r}")
     affinity = _number(numbers[0], where, "affinity", 0.0, math.inf)
     gain = _number(numbers[1], where, "win_rate_vs_scratch", 0.0, 1.0)
     quality = _number(numbers[2], where, "win_rate_vs_full", 0.0, 1.0)
     return Transfer(target, sources, affinity, gain, quality, extra)
+
+
+def target_problem(target: str) -> str:
+    """What keeps a name from being that of a target; empty if nothing does."""
+    if not target or target != target.strip() or target in BASELINES or target == SELF or "+" in target:
+        return f"expected a task name, found {target!r}"
+    return ""
+
+
+def sources_problem(sources: tuple[str, ...], target: str) -> str:
+    """What keeps names from being the sources of a transfer to a target; empty if nothing does."""
+    joined = "+".join(sources)
+    if not all(sources):
+        return f"expected task names joined by +, found {joined!r}"
+    if len(set(sources)) < len(sources):
+        twice = next(source for source in sources if sources.count(source) > 1)
+        return f"{twice} is joined twice in {joined!r}"
+    if SELF in sources and len(sources) > 1:
+        return f"{SELF} cannot be joined with others, found {joined!r}"
+    return ""
+
+
+def _says(cell: str, count: int) -> bool:
+    """Whether a cell holds a number: as 2, or as 2.0 where a program made numbers of a column with gaps."""
+    try:
+        return number_of(cell) == count
+    except ValueError:
+        return False
 
 
 def _number(cell: str, where: str, column: str, least: float, most: float) -> float | None:
@@ -216,7 +212,7 @@ def _number(cell: str, where: str, column: str, least: float, most: float) -> fl
     span = f"from {least:g} to {most:g}" if math.isfinite(most) else f"of at least {least:g}"
     expected = f"{where}, column {column}: expected a finite number {span} or an empty cell, found {cell!r}"
     try:
-        number = float(cell)
+        number = number_of(cell)
     except ValueError:
         raise InputError(expected) from None
     if not math.isfinite(number) or not least <= number <= most:
