@@ -1,41 +1,63 @@
-"""Edges without thinning: the gradient that Canny's detector would suppress its non-maxima in."""
+"""Edges without thinning: Sobel's gradient of the smoothed picture, and of the depth."""
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from lightning_taskonomy.data.domains import DEPTH_MAXIMUM_M
+from lightning_taskonomy.data.annotate.resolution import share_of_original
+from lightning_taskonomy.data.domains import DEPTH_INVALID
 
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint16]
 Floats = npt.NDArray[np.float32]
 
-TEXTURE_SIGMA_PIXELS = 2.5
-_LUMINANCE = np.array([0.2125, 0.7154, 0.0721], np.float32)
-
-
-def grey_of(rgb: Bytes) -> Floats:
-    """Luminance of a picture (H, W, 3), 0 to 1, (H, W)."""
-    return np.asarray(rgb.astype(np.float32) @ _LUMINANCE / 255.0, np.float32)
+TEXTURE_SIGMA_PIXELS = 3.0
+"""Of the Gaussian, in a picture of 512 pixels per side."""
+_SOBEL_VARIANCE = 1 / 3
+"""Of a difference over two pixels as a smoothing of the gradient, pixels²."""
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 def edge_texture(rgb: Bytes) -> Words:
     """Strength of the edges of a picture (H, W, 3), 16-bit, (H, W).
 
-    The Sobel gradient of the smoothed luminance; strong edges reach about 0.08 of the full scale, where the
-    task's decoding clips.
+    The Sobel gradient of the luminance, smoothed by a Gaussian of σ = 3 pixels at 512 pixels per side; strong
+    edges reach 0.08 of the full scale, where the task's decoding clips, and the strongest one possible 0.19.
+    Smoothing counts only pixels inside the picture; its outermost pixels have no edge.
     """
-    smooth = ndimage.gaussian_filter(grey_of(rgb), TEXTURE_SIGMA_PIXELS, mode="nearest")
-    return full_scale(gradient_size(smooth))
+    share = share_of_original(rgb.shape)
+    grey = rgb.astype(np.float32) @ (_LUMINANCE / np.float32(255))
+    # In a smaller picture Sobel's own width smooths more of the scene: the Gaussian gives way.
+    variance = (TEXTURE_SIGMA_PIXELS**2 + _SOBEL_VARIANCE) * share**2 - _SOBEL_VARIANCE
+    smooth = _smooth_inside(grey, max(variance, 0.0) ** 0.5)
+    return full_scale(share * sobel(smooth, np.ones(smooth.shape, np.bool_)))
 
 
-def edge_occlusion(distance_m: Floats) -> Words:
-    """Strength of the jumps of a distance image (H, W) in metres, 16-bit, (H, W).
+def edge_occlusion(depth: Words) -> Words:
+    """Strength of the jumps of a stored z-depth (H, W) in 1/512 m, 16-bit, (H, W).
 
-    The Sobel gradient of the distance as a share of the largest one that is stored (128 m): a jump by 0.8 m
-    gives about 0.0045 of the full scale. Where there is no surface (infinity) the furthest one stands in.
+    The Sobel gradient of the root of the depth as a share of the largest one that is stored (128 m): from 2 m
+    to 3 m is 0.02 of the full scale at 512 pixels per side. Zero at and beside pixels without a surface, and
+    at the picture's outermost ones.
     """
-    return full_scale(gradient_size(np.float32(1 / DEPTH_MAXIMUM_M) * finite(distance_m)))
+    root = np.asarray(np.sqrt(depth.astype(np.float32)) / 256, np.float32)
+    return full_scale(share_of_original(depth.shape) * sobel(root, depth != DEPTH_INVALID))
+
+
+def sobel(image: Floats, mask: npt.NDArray[np.bool_]) -> Floats:
+    """Sobel's gradient magnitude, (H, W): the root mean square of both directions, each over two pixels.
+
+    This is scikit-image's `filters.sobel`: zero where a pixel or one of its eight neighbours is outside the
+    mask or the picture.
+    """
+    rows, columns = ndimage.sobel(image, axis=0), ndimage.sobel(image, axis=1)
+    inner = ndimage.binary_erosion(mask, np.ones((3, 3), np.bool_), border_value=0)
+    return np.asarray(np.where(inner, np.hypot(rows, columns) / np.float32(4 * np.sqrt(2)), 0), np.float32)
+
+
+def full_scale(share: Floats) -> Words:
+    """Shares of 0 to 1 as 16-bit numbers; what is above 1 is cut."""
+    return np.rint(np.clip(share, 0.0, 1.0) * 65535).astype(np.uint16)
 
 
 def finite(depth_m: Floats) -> Floats:
@@ -45,13 +67,10 @@ def finite(depth_m: Floats) -> Floats:
     return np.where(seen, depth_m, furthest).astype(np.float32)
 
 
-def gradient_size(image: Floats) -> Floats:
-    """Sobel's gradient magnitude, its kernels summing to 1 on either side, over √2; (H, W)."""
-    rows = ndimage.sobel(image, axis=0, mode="nearest")
-    columns = ndimage.sobel(image, axis=1, mode="nearest")
-    return np.asarray(np.hypot(rows, columns) / np.float32(4 * np.sqrt(2)), np.float32)
-
-
-def full_scale(share: Floats) -> Words:
-    """Shares of 0 to 1 as 16-bit numbers; what is above 1 is cut."""
-    return np.rint(np.clip(share, 0.0, 1.0) * 65535).astype(np.uint16)
+def _smooth_inside(image: Floats, sigma: float) -> Floats:
+    """Gaussian means over the pixels inside the picture."""
+    smooth = ndimage.gaussian_filter(image, sigma, mode="constant")
+    down, across = (
+        ndimage.gaussian_filter(np.ones(length, np.float32), sigma, mode="constant") for length in image.shape
+    )
+    return np.asarray(smooth / (down[:, None] * across), np.float32)

@@ -19,7 +19,9 @@ Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint16]
 
 MIN_CURVATURE_RADIUS_M = 0.03
-LAMP_HALF_LIFE_M = 8.0
+LAMP_HALF_LIFE_M2 = 8.0
+"""At this square of the distance, half of the lamp's light is left."""
+LAMP_GAIN = 1.6
 _CENTRE = 127
 _NORMAL_AXES = np.array([1.0, -1.0, 1.0], np.float32)
 """Camera axes (x right, y up, z towards the camera) to the axes of the normal picture."""
@@ -64,7 +66,11 @@ def depth_picture(depth_m: Floats) -> Words:
 
 
 def reshading_picture(surfaces: Surfaces, camera: Camera) -> Bytes:
-    """White matt surfaces lit by one lamp at the camera: inverse-square fall-off, half of it left at 8 m."""
+    """White matt surfaces lit by one lamp at the camera: 255 · min(1, 1.6 · cos θ · 8 / (8 + r²)).
+
+    θ is the angle between surface normal and ray, r the distance to the camera in metres. All three channels
+    are the same, (resolution, resolution, 3).
+    """
     grey = _lit_from_camera(surfaces.normal, camera.grid_directions(), surfaces.reach)
     return np.repeat(grey.reshape(camera.resolution, camera.resolution, 1), 3, axis=-1)
 
@@ -72,6 +78,7 @@ def reshading_picture(surfaces: Surfaces, camera: Camera) -> Bytes:
 @compiled
 def _lit_from_camera(normal: Floats, directions: Floats, reach: Floats) -> Bytes:
     grey = np.zeros(len(normal), np.uint8)
+    half_life, gain = np.float32(LAMP_HALF_LIFE_M2), np.float32(LAMP_GAIN)
     for pixel in range(len(normal)):
         if reach[pixel] == np.inf:
             continue
@@ -79,9 +86,9 @@ def _lit_from_camera(normal: Floats, directions: Floats, reach: Floats) -> Bytes
         for axis in range(3):
             cosine -= normal[pixel, axis] * directions[pixel, axis]
             square += directions[pixel, axis] ** 2
-        length = np.sqrt(square)
-        far = reach[pixel] * length / np.float32(LAMP_HALF_LIFE_M)
-        light = max(cosine / length, np.float32(0.0)) / (1 + far * far)
+        cosine /= np.sqrt(square)
+        left = half_life / (half_life + reach[pixel] * reach[pixel] * square)
+        light = min(max(gain * cosine * left, np.float32(0.0)), np.float32(1.0))
         grey[pixel] = np.uint8(np.float32(255) * light + np.float32(0.5))
     return grey
 
@@ -101,11 +108,17 @@ def _turned(vectors: Floats, matrix: Floats) -> Floats:
 
 
 def curvature_picture(surfaces: Surfaces, camera: Camera) -> Bytes:
-    """Principal curvatures k1, k2 in red and green: -1/0.03 m to 1/0.03 m becomes 0 to 254; blue is 0."""
+    """Principal curvatures, the one of larger magnitude in red, the other in green; blue is 0.
+
+    Convex is positive; -1/0.03 m to 1/0.03 m becomes 0 to 254, and what bends more is cut there.
+    """
     side = camera.resolution
-    share = np.clip(surfaces.curvature * MIN_CURVATURE_RADIUS_M, -1.0, 1.0)
+    first, second = surfaces.curvature.T
+    bends = np.where(
+        (np.abs(second) > np.abs(first))[:, None], surfaces.curvature[:, ::-1], surfaces.curvature
+    )
     picture = np.zeros((side * side, 3), np.uint8)
-    picture[:, :2] = np.rint(_CENTRE + _CENTRE * share)
+    picture[:, :2] = np.rint(_CENTRE + _CENTRE * np.clip(bends * MIN_CURVATURE_RADIUS_M, -1.0, 1.0))
     return picture.reshape(side, side, 3)
 
 

@@ -43,11 +43,12 @@ def render_view(prepared: PreparedScene, view: View, noise_seed: int) -> Mapping
     distance = depth * labels.distance_per_depth(camera)
     normals = labels.camera_normals(surfaces, camera)
     rgb = photograph(prepared, camera, surfaces, noise_seed)
-    occlusion = edge_occlusion(distance)
+    stored_depth = labels.depth_picture(depth)
+    occlusion = edge_occlusion(stored_depth)
     made: dict[str, Label] = {
         "rgb": rgb,
         "normal": labels.normal_picture(normals),
-        "depth_zbuffer": labels.depth_picture(depth),
+        "depth_zbuffer": stored_depth,
         "depth_euclidean": labels.depth_picture(distance),
         "reshading": labels.reshading_picture(surfaces, camera),
         "principal_curvature": labels.curvature_picture(surfaces, camera),

@@ -1,35 +1,78 @@
 import numpy as np
 import pytest
-from skimage import data, filters
+from scipy import ndimage
+from skimage import filters
 
 from lightning_taskonomy.data.annotate import edge_occlusion, edge_texture
-from lightning_taskonomy.data.annotate.edges import gradient_size, grey_of
+from tests.data.annotate.photos import NAMES, Floats, averaged, photo
 
 
-def test_gradient_agrees_with_scikit_image() -> None:
-    grey = grey_of(data.astronaut())
-    expected = np.asarray(filters.sobel(grey, mode="nearest"), np.float64)
-    np.testing.assert_allclose(gradient_size(grey).astype(np.float64), expected, atol=1e-6)
+def slow_edge_texture(name: str) -> Floats:
+    """The published formula at 512 pixels, by scipy's Gaussian and scikit-image's Sobel, in 1/65535."""
+    grey = photo(name) @ [0.2126, 0.7152, 0.0722] / 255
+    inside = np.ones(grey.shape)
+    smooth = ndimage.gaussian_filter(grey, 3.0, mode="constant")
+    smooth /= ndimage.gaussian_filter(inside, 3.0, mode="constant")
+    return np.asarray(65535 * filters.sobel(smooth, inside.astype(bool)), np.float64)
 
 
-def test_a_straight_edge_is_as_strong_as_the_formula_says() -> None:
-    picture = np.zeros((64, 64, 3), np.uint8)
-    picture[:, 32:] = 200
-    edges = edge_texture(picture) / 65535
-    # A step of height h smoothed with σ is at most h / (σ √(2π)) steep; Sobel sees it over two pixels.
-    expected = (200 / 255) / (2.5 * np.sqrt(2 * np.pi)) * 2 / np.sqrt(2)
-    assert edges[32, 31:33].mean() == pytest.approx(expected, rel=0.05)
-    assert edges[:, :20].max() == 0
+def slow_edge_occlusion(depth: Floats) -> Floats:
+    return np.asarray(65535 * filters.sobel(np.sqrt(depth) / 256, depth < 65535), np.float64)
 
 
-def test_occlusion_edges_sit_at_jumps_and_scale_with_them() -> None:
-    distance = np.full((40, 40), 3.0, np.float32)
-    distance[:, 20:] = 4.0
-    edges = edge_occlusion(distance)
-    assert set(np.flatnonzero(edges[20])) == {19, 20}
-    distance[:, 20:] = 5.0
-    assert edge_occlusion(distance)[20, 20] == pytest.approx(2 * int(edges[20, 20]), abs=2)
+@pytest.mark.parametrize("name", NAMES)
+def test_texture_edges_are_those_of_the_formula(name: str) -> None:
+    found, expected = edge_texture(photo(name)), slow_edge_texture(name)
+    assert found.dtype == np.uint16
+    assert np.abs(found - expected).max() < 0.51 + 1e-3 * expected.max()
+    assert np.abs(found - expected).sum() < 1e-3 * expected.sum()
 
 
-def test_a_view_without_surfaces_has_no_edges() -> None:
-    assert edge_occlusion(np.full((8, 8), np.inf, np.float32)).max() == 0
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("side", [256, 128])
+def test_texture_edges_of_a_smaller_picture_are_those_of_the_large_one_averaged(name: str, side: int) -> None:
+    found = edge_texture(photo(name, side)).astype(float)
+    expected = averaged(slow_edge_texture(name), 512 // side)
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > (0.995 if side == 256 else 0.98)
+    assert (found * expected).sum() / (expected**2).sum() == pytest.approx(
+        1, abs=0.02 if side == 256 else 0.04
+    )
+
+
+def test_texture_edges_have_the_range_of_real_ones() -> None:
+    # Maxima of real files begin at 8,901; the mere gradient of a Gaussian of 3 pixels ends at 8,715.
+    assert 8901 < edge_texture(photo("astronaut")).max() < 65535 * 0.19
+    step = np.zeros((512, 512, 3), np.uint8)
+    step[:, 256:] = 255
+    assert edge_texture(step).max() == pytest.approx(65535 * np.sqrt(2) / (3 * np.sqrt(2 * np.pi)), rel=0.03)
+
+
+def steps(side: int) -> Floats:
+    """A wall that recedes, a box before it and a hole, in 1/512 m."""
+    rows, columns = np.mgrid[0:side, 0:side] / side
+    depth: Floats = np.rint(512 * (3 + rows + 0.5 * columns))
+    depth[(rows >= 0.25) & (rows < 0.625) & (columns >= 0.25) & (columns < 0.75)] = 512
+    depth[(rows >= 0.75) & (columns >= 0.75)] = 65535
+    return depth
+
+
+def test_occlusion_edges_are_those_of_the_formula() -> None:
+    depth = steps(512)
+    found, expected = edge_occlusion(depth.astype(np.uint16)), slow_edge_occlusion(depth)
+    assert np.abs(found - expected).max() <= 0.51
+    assert expected.max() > 4000
+
+
+def test_occlusion_edges_of_a_smaller_picture_are_those_of_the_large_one_averaged() -> None:
+    found = edge_occlusion(steps(256).astype(np.uint16)).astype(float)
+    expected = averaged(slow_edge_occlusion(steps(512)), 2)
+    seen = ndimage.minimum_filter(steps(256) < 65535, 5)  # the rim beside a hole is a pixel wide in both
+    assert found[seen].mean() == pytest.approx(expected[seen].mean(), rel=0.02)
+    assert np.corrcoef(found[seen], expected[seen])[0, 1] > 0.98
+
+
+def test_there_are_no_occlusion_edges_beside_a_hole_and_in_an_empty_view() -> None:
+    depth = np.full((40, 40), 512, np.uint16)
+    depth[10:20, 10:20] = 65535
+    assert edge_occlusion(depth).max() == 0
+    assert edge_occlusion(np.full((8, 8), 65535, np.uint16)).max() == 0

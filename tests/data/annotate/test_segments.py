@@ -83,5 +83,5 @@ def test_surfaces_of_different_depth_and_direction_are_different_segments() -> N
     normals[..., 2] = 1
     depth[20:70, 20:50] = 0.8
     normals[:, 70:] = [1, 0, 0]
-    segments = segment_unsup25d(depth, normals, edge_occlusion(depth))
+    segments = segment_unsup25d(depth, normals, edge_occlusion(np.rint(512 * depth).astype(np.uint16)))
     assert len({int(segments[45, 35]), int(segments[5, 5]), int(segments[45, 90])}) == 3

@@ -93,13 +93,33 @@ def test_a_spheres_curvature_is_one_over_its_radius(sphere_room: PreparedScene, 
     assert (picture[..., 2] == 0).all()
 
 
-def test_reshading_falls_to_half_at_eight_metres(sphere_room: PreparedScene, at_the_wall: Camera) -> None:
-    grey = labels.reshading_picture(see(sphere_room, at_the_wall), at_the_wall)
-    assert abs(int(grey[MIDDLE, MIDDLE, 0]) - 255 / (1 + (4 / 8) ** 2)) < 0.6
-    slant = np.degrees(at_the_wall.field_of_view_rads / 2)
-    edge = grey[MIDDLE, 0, 0] / 255
-    cosine = np.cos(np.radians(slant))
-    assert edge == pytest.approx(cosine / (1 + (4 / cosine / 8) ** 2), abs=0.02)
+def test_reshading_is_that_of_the_formula(
+    sphere_room: PreparedScene, at_the_wall: Camera, at_the_ball: Camera
+) -> None:
+    wall = labels.reshading_picture(see(sphere_room, at_the_wall), at_the_wall)
+    assert wall[MIDDLE, MIDDLE].tolist() == [round(255 * 1.6 * 8 / (8 + 4.0**2))] * 3
+    for camera in (at_the_wall, at_the_ball):
+        seen = see(sphere_room, camera)
+        rays = seen.position.astype(np.float64) - camera.location
+        far = np.linalg.norm(rays, axis=1)
+        cosine = np.maximum(-(rays * seen.normal).sum(1) / far, 0)
+        expected = 255 * np.minimum(1, 1.6 * cosine * 8 / (8 + far**2))
+        found = labels.reshading_picture(seen, camera)[..., 0].astype(float).ravel()
+        assert np.abs(found - expected).max() < 0.51
+    assert found.max() == 255  # the ball is so near that it is over-exposed
+
+
+def test_the_curvature_of_larger_magnitude_comes_first() -> None:
+    bends = np.array([[5.0, 1.0], [1.0, -5.0], [0.0, -9.0], [100.0, -2.0]], np.float32)
+    blank = np.zeros((4, 3), np.float32)
+    seen = Surfaces(np.zeros(4, np.int32), np.ones(4, np.float32), blank[:, :2], blank, blank, bends)
+    camera = Camera(np.zeros(3), np.eye(3), 1.0, 2)
+    picture = labels.curvature_picture(seen, camera).reshape(4, 3)
+    as_byte = {bend: round(127 + 127 * 0.03 * bend) for bend in (5.0, 1.0, -5.0, 0.0, -9.0, -2.0)}
+    first, second = [5.0, -5.0, -9.0], [1.0, 1.0, 0.0]
+    assert picture[:3, 0].tolist() == [as_byte[bend] for bend in first]
+    assert picture[:3, 1].tolist() == [as_byte[bend] for bend in second]
+    assert picture[3].tolist() == [254, as_byte[-2.0], 0]  # cut at a radius of 0.03 m
 
 
 def test_a_photo_is_darker_in_the_balls_shadow(sphere_room: PreparedScene) -> None:
