@@ -43,7 +43,7 @@ def _table(*domains: Domain) -> Mapping[str, Domain]:
 
 DOMAINS: Mapping[str, Domain] = _table(
     Domain("rgb", "png", 3, 8, "sRGB colour"),
-    Domain("normal", "png", 3, 8, "camera-frame unit vector, 127-centred"),
+    Domain("normal", "png", 3, 8, "unit vector (right, down, into the scene), 127-centred"),
     Domain("depth_zbuffer", "png", 1, 16, "z-depth in 1/512 m", invalid=DEPTH_INVALID),
     Domain("depth_euclidean", "png", 1, 16, "distance to the camera in 1/512 m", invalid=DEPTH_INVALID),
     Domain("reshading", "png", 3, 8, "grey level of white surfaces lit from the camera"),

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lightning_taskonomy.tasks.colours import rgb_of_lab
-from lightning_taskonomy.tasks.pixel_labels import DEPTH_INVALID_FROM
+from lightning_taskonomy.tasks.pixel_labels import DEPTH_INVALID_FROM, SHORTEST_NORMAL
 from lightning_taskonomy.tasks.task import Kind
 
 Drawing = npt.NDArray[np.uint8]
@@ -81,7 +81,8 @@ def draw(kind: Kind, values: Tensor) -> Drawing:
         kind: how `values` are to be understood:
             `picture`: (1, H, W) grey, (3, H, W) colours, both in [−1, 1]; (2, H, W) standardised curvatures
             as red and green, from −3 to 3.
-            `normals`: (3, H, W) directions of any length; x, y and z as red, green and blue.
+            `normals`: (3, H, W) directions of any length: x to the right, y down and z into the scene as red,
+            green and blue, so that what faces the camera has blue below 127; grey where shorter than 0.01.
             `depth`: (1, H, W) log-coded depths, 0.5 m bright to 10 m dark; black where there is no surface.
             `classes`: (H, W) class numbers, or (K, H, W) logits whose largest is drawn.
             `segments`: (H, W) ids, in random colours.
@@ -135,7 +136,8 @@ def _picture(values: Tensor) -> Drawing:
 def _normals(values: Tensor) -> Drawing:
     _require(values, "3 channels of pixels", values.ndim == 3 and values.shape[0] == 3)
     directions = functional.normalize(values.double(), dim=0)
-    return _bytes(_pixels_last(directions) * 127 + 127)
+    is_direction = torch.linalg.vector_norm(values.double(), dim=0) >= SHORTEST_NORMAL
+    return _bytes(_pixels_last(directions * is_direction) * 127 + 127)
 
 
 def _depth(values: Tensor) -> Drawing:

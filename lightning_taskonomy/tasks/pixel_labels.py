@@ -21,8 +21,9 @@ Decode = Callable[[Picture, int], Stored | npt.NDArray[Any]]
 
 DEPTH_INVALID_FROM = 64_500
 OCCLUSION_BLUR_PIXELS = 4.0
+SHORTEST_NORMAL = 0.01
+"""Shorter ones say that there is no surface: what files hold there, (127, 127, 127), has length 0.007."""
 _FULL_SCALE = 65_535
-_NORMAL = Linear(127.0, 127.0, -1.0, 1.0)
 _LOGARITHM = Logarithmic(2.0**16)
 _CURVATURE = Linear((123.572, 120.1), (31.922, 21.658))
 
@@ -91,8 +92,11 @@ def log_depth(values: Picture, size: int) -> Stored:
 
 
 def normals(values: Picture, size: int) -> Stored:
-    """Unit normals from 127-centred colours, −1 to 1, (3, size, size)."""
-    return Stored(smooth(values, size), _NORMAL)
+    """Unit normals (right, down, into the scene) from 8-bit colours, v·2/255 − 1; (3, size, size).
+
+    Files have their zero at 127, which becomes −0.004: so the published networks have learned it.
+    """
+    return Stored(smooth(values, size), COLOUR)
 
 
 def curvature(values: Picture, size: int) -> Stored:

@@ -28,8 +28,10 @@ def euler_from_rotation(rotation: npt.ArrayLike) -> Floats:
         return np.asarray(turn.as_euler("xyz"))
 
 
-class FacingX(NamedTuple):
-    """A camera in the world after quarter turns.
+class TurnedWorld(NamedTuple):
+    """A camera in the world after quarter turns, which leave walls along x and y along x and y.
+
+    Labels that are told in such a world do not depend on how a building happens to lie.
 
     Attributes:
         rotation: of the camera in the turned world, 3x3.
@@ -40,16 +42,33 @@ class FacingX(NamedTuple):
     quarters: int
 
 
-def facing_x(rotation: npt.ArrayLike) -> FacingX:
-    """A camera's rotation (3x3) after quarter turns of the world that bring its view to about +x.
+def facing_x(rotation: npt.ArrayLike) -> TurnedWorld:
+    """A camera (3x3) in a world turned so that its view, from above, is within 45° of +x: for room layout."""
+    given = np.asarray(rotation, dtype=np.float64)
+    return _turned(given, -int(np.floor(_heading_quarters(given) + 0.5)))
 
-    The view is then within 45 degrees of +x, seen from above. Room layout and vanishing points are told in
-    this turned world, so that they do not depend on how a building happens to lie; walls along x and y stay
-    along x and y.
+
+def facing_between_x_and_y(rotation: npt.ArrayLike) -> TurnedWorld:
+    """A camera (3x3) in a world turned so that its view lies between +x and +y: for vanishing points.
+
+    No other quarter turn has a smaller sum of the view's angles to +x and +y.
     """
     given = np.asarray(rotation, dtype=np.float64)
-    view = -given[:, 2]
-    heading = float(np.arctan2(view[1], view[0]))
-    quarters = -int(np.floor(heading / (np.pi / 2) + 0.5))
+    return _turned(given, -int(np.floor(_heading_quarters(given))))
+
+
+def facing_minus_x(rotation: npt.ArrayLike) -> TurnedWorld:
+    """A camera (3x3) in a world turned so that its view is within 45° of −x: for records."""
+    given = np.asarray(rotation, dtype=np.float64)
+    return _turned(given, facing_x(given).quarters + 2)
+
+
+def _heading_quarters(rotation: Floats) -> float:
+    """Where a camera looks, seen from above: quarters of a turn from +x to +y."""
+    view = -rotation[:, 2]
+    return float(np.arctan2(view[1], view[0]) / (np.pi / 2))
+
+
+def _turned(rotation: Floats, quarters: int) -> TurnedWorld:
     turn = np.rint(rotation_from_euler([0.0, 0.0, quarters * np.pi / 2]))
-    return FacingX(np.asarray(turn @ given), quarters)
+    return TurnedWorld(np.asarray(turn @ rotation), quarters)

@@ -6,7 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lightning_taskonomy.tasks.pictures import colour_input
-from lightning_taskonomy.tasks.rotations import euler_from_rotation, facing_x, rotation_from_euler
+from lightning_taskonomy.tasks.room_box import room_box
+from lightning_taskonomy.tasks.rotations import (
+    euler_from_rotation,
+    facing_between_x_and_y,
+    facing_x,
+    rotation_from_euler,
+)
 from lightning_taskonomy.tasks.task import Example, ViewLabels
 
 SELECTED_CLASSES = np.arange(5, 1000, 10)
@@ -34,14 +40,13 @@ def read_scene_classes(views: Sequence[ViewLabels], size: int, random: np.random
 
 
 def read_vanishing_points(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
-    """The world's axes in the camera, the world turned to a view within 45 degrees of +x; (9,)."""
-    sphere = views[0]["point_info"]["vanishing_points_gaussian_sphere"]
-    vectors = np.array([sphere[axis] for axis in "xyz"], np.float64)
-    if vectors.shape != (3, 3) or not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):
-        raise ValueError("expected three unit vectors")
-    # Its rows being the world's axes, this is the camera's rotation. What is turned already stays as it is.
-    turned = facing_x(vectors).rotation
-    return Example((colour_input(views[0]["rgb"], size),), turned.ravel().astype(np.float32))
+    """The world's x, y and z axes in the camera, the world turned so that it looks between +x and +y; (9,).
+
+    They are made from the camera's rotation: records hold the axes of a world that is turned otherwise, and
+    not all records have them.
+    """
+    turned = facing_between_x_and_y(rotation_from_euler(views[0]["point_info"]["camera_rotation_final"]))
+    return Example((colour_input(views[0]["rgb"], size),), turned.rotation.ravel().astype(np.float32))
 
 
 def read_room_layout(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
@@ -50,9 +55,7 @@ def read_room_layout(views: Sequence[ViewLabels], size: int, random: np.random.G
     Its centre in the camera (3, metres), Euler angles of the camera (3, radians), its size (3, metres).
     """
     info = views[0]["point_info"]
-    ranges = np.array([info["bounding_box_ranges"][axis] for axis in "xyz"], np.float64)
-    if ranges.shape != (3, 2) or not (ranges[:, 1] >= ranges[:, 0]).all():
-        raise ValueError("expected three ranges from low to high")
+    ranges = room_box(info)
     rotation = rotation_from_euler(info["camera_rotation_final"])
     centre = rotation.T @ (ranges.mean(axis=1) - np.asarray(info["camera_location"], np.float64))
     turned = facing_x(rotation)

@@ -17,7 +17,8 @@ angles = st.floats(-3.0, 3.0)
 def test_box_lies_where_the_camera_sees_the_rooms_corners(euler: tuple[float, ...], degrees: float) -> None:
     ranges = {"x": [-2.0, 3.0], "y": [-1.0, 1.5], "z": [0.0, 2.5]}
     location = [0.3, 0.2, 1.4]
-    info = {"bounding_box_ranges": ranges, "camera_location": location, "camera_rotation_final": euler}
+    stored = {"x": ranges["y"], "y": ranges["x"], "z": ranges["z"]}
+    info = {"bounding_box_ranges": stored, "camera_location": location, "camera_rotation_final": euler}
     example: Example = read_room_layout(
         [{"rgb": np.zeros((16, 16, 3), np.uint8), "point_info": info}], 16, np.random.default_rng(0)
     )

@@ -75,9 +75,11 @@ def test_curvatures_are_red_and_green() -> None:
 
 
 def test_normals_are_the_bytes_of_the_files_at_any_length() -> None:
-    stored = np.array([[127, 127, 254], [254, 127, 127], [127, 0, 127]])
-    directions = torch.from_numpy((stored - 127) / 127.0).T.reshape(3, 1, 3)
-    assert np.array_equal(draw("normals", directions * 0.2)[0], stored)
+    # A wall across the view, one on the left, the floor, the ceiling.
+    directions = torch.tensor([[0.0, 0, -1], [1, 0, 0], [0, -1, 0], [0, 1, 0]]).T.reshape(3, 1, 4)
+    stored = [[127, 127, 0], [254, 127, 127], [127, 0, 127], [127, 254, 127]]
+    assert draw("normals", directions * 0.2)[0].tolist() == stored
+    assert draw("normals", torch.full((3, 1, 1), 127 * 2 / 255 - 1)).ravel().tolist() == [127, 127, 127]
     assert draw("normals", torch.zeros(3, 1, 1)).ravel().tolist() == [127, 127, 127]
 
 

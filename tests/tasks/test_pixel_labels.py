@@ -119,9 +119,10 @@ def test_depths_are_logarithms() -> None:
         np.testing.assert_allclose(target(name), [np.log(1 + stored(domain)) / np.log(2**16)], atol=1e-6)
 
 
-def test_normals_are_127_centred() -> None:
-    expected = np.clip((stored("normal").transpose(2, 0, 1) - 127) / 127, -1, 1)
-    np.testing.assert_allclose(target("rgb2sfnorm"), expected, atol=1e-6)
+def test_normals_are_the_bytes_from_minus_1_to_1() -> None:
+    np.testing.assert_allclose(
+        target("rgb2sfnorm"), stored("normal").transpose(2, 0, 1) * 2 / 255 - 1, atol=1e-6
+    )
 
 
 def test_curvatures_are_standardised() -> None:

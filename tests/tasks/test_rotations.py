@@ -5,7 +5,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from lightning_taskonomy.tasks.rotations import euler_from_rotation, facing_x, rotation_from_euler
+from lightning_taskonomy.tasks.rotations import (
+    euler_from_rotation,
+    facing_between_x_and_y,
+    facing_minus_x,
+    facing_x,
+    rotation_from_euler,
+)
 
 Floats = npt.NDArray[np.float64]
 
@@ -66,6 +72,26 @@ def test_the_usual_blender_camera_looks_along_y_with_z_up() -> None:
 def test_the_turned_view_is_within_45_degrees_of_x(rotation: Rotation) -> None:
     turned, _ = facing_x(rotation.as_matrix())
     assert abs(heading(turned)) <= np.pi / 4 + 1e-9
+
+
+@given(any_rotation)
+def test_no_other_quarter_brings_the_view_nearer_to_both_x_and_y(rotation: Rotation) -> None:
+    view = -rotation.as_matrix()[:, 2]
+    assume(np.abs(view[:2]).min() > 1e-6)
+    sums = {}
+    for quarters in range(4):
+        turned = about(2, quarters * np.pi / 2) @ view
+        sums[quarters] = np.arccos(np.clip(turned[:2], -1, 1)).sum()
+    made, quarters = facing_between_x_and_y(rotation.as_matrix())
+    assert quarters % 4 == min(sums, key=lambda number: sums[number])
+    assert np.allclose(made, about(2, quarters * np.pi / 2) @ rotation.as_matrix(), atol=1e-12)
+    assert 0 < heading(made) < np.pi / 2
+
+
+@given(any_rotation)
+def test_the_view_of_records_is_the_opposite_one(rotation: Rotation) -> None:
+    made = facing_minus_x(rotation.as_matrix()).rotation
+    assert np.allclose(made, np.diag([-1, -1, 1]) @ facing_x(rotation.as_matrix()).rotation, atol=1e-12)
 
 
 @given(any_rotation)

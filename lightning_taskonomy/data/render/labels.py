@@ -1,8 +1,8 @@
 """Geometric labels of one view in Taskonomy's units and bit depths.
 
-Normals are in the camera's frame with red to the right, green downwards and blue towards the camera, as in
-the 2D-3D-S and Taskonomy sets: a wall that faces the camera is (127, 127, 254), a floor under a level camera
-(127, 0, 127).
+Normals are in the camera's frame with red to the right, green downwards and blue into the scene, as in
+Taskonomy's own files: a wall that faces the camera is (127, 127, 0), a floor under a level camera
+(127, 0, 127), a ceiling (127, 254, 127).
 """
 
 import numpy as np
@@ -23,8 +23,8 @@ LAMP_HALF_LIFE_M2 = 8.0
 """At this square of the distance, half of the lamp's light is left."""
 LAMP_GAIN = 1.6
 _CENTRE = 127
-_NORMAL_AXES = np.array([1.0, -1.0, 1.0], np.float32)
-"""Camera axes (x right, y up, z towards the camera) to the axes of the normal picture."""
+_NORMAL_AXES = np.array([1.0, -1.0, -1.0], np.float32)
+"""Camera axes (x right, y up, z towards the camera) to those of the normal picture (right, down, ahead)."""
 
 
 def camera_normals(surfaces: Surfaces, camera: Camera) -> Floats:
@@ -36,13 +36,6 @@ def camera_normals(surfaces: Surfaces, camera: Camera) -> Floats:
 def normal_picture(normals: Floats) -> Bytes:
     """Normals (..., 3) as 8-bit colours about 127; (127, 127, 127) without a surface."""
     return np.asarray(np.rint(_CENTRE + _CENTRE * normals), np.uint8)
-
-
-def normals_from_picture(picture: Bytes) -> Floats:
-    """Unit normals (..., 3) of a normal picture, zero where there is none; undoes `normal_picture`."""
-    vectors = (picture.astype(np.float32) - _CENTRE) / _CENTRE
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(np.where(length > 0.5, vectors / np.maximum(length, 1e-6), 0.0), np.float32)
 
 
 def z_depth(surfaces: Surfaces, camera: Camera) -> Floats:

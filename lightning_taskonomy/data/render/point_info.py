@@ -14,9 +14,12 @@ import numpy.typing as npt
 from lightning_taskonomy.data.render.camera import Camera
 from lightning_taskonomy.data.render.scene import Room
 from lightning_taskonomy.data.render.viewpoints import View
-from lightning_taskonomy.tasks.rotations import euler_from_rotation, facing_x, rotation_from_euler
+from lightning_taskonomy.tasks.room_box import stored_ranges
+from lightning_taskonomy.tasks.rotations import euler_from_rotation, facing_minus_x, rotation_from_euler
 
 Floats = npt.NDArray[np.float64]
+
+_AXIS_LENGTH_M, _AXES_AHEAD_M = 0.1, 0.2
 
 
 def point_info(view: View, room: Room) -> dict[str, Any]:
@@ -48,9 +51,7 @@ def point_info(view: View, room: Room) -> dict[str, Any]:
         "field_of_view_rads": camera.field_of_view_rads,
         "resolution": camera.resolution,
         "room": room.name,
-        "bounding_box_ranges": {
-            axis: [float(room.low[number]), float(room.high[number])] for number, axis in enumerate("xyz")
-        },
+        "bounding_box_ranges": stored_ranges(room.low, room.high),
         "vanishing_points_gaussian_sphere": {
             axis: _list(row) for axis, row in zip("xyz", sphere, strict=True)
         },
@@ -64,15 +65,20 @@ def point_info(view: View, room: Room) -> dict[str, Any]:
 def vanishing_points(rotation: npt.ArrayLike) -> Floats:
     """Directions (3, 3) of the world's x, y and z axes in the camera's (x right, y up, looking along -z).
 
-    The world is turned by quarters first (see `facing_x`), so the first one always lies ahead, at -z.
+    As in Taskonomy's records, the world is turned by quarters first, so that x lies behind the camera (within
+    45 degrees of its +z, seen from above) and y to its right.
     """
-    return facing_x(rotation).rotation
+    return facing_minus_x(rotation).rotation
 
 
 def _on_image(sphere: Floats, camera: Camera) -> Floats:
-    """Pixels (3, 2) where lines along the axes meet; far away for axes that lie in the picture plane."""
-    ahead = np.where(np.abs(sphere[:, 2]) < 1e-9, -1e-9, sphere[:, 2])
-    flat = np.column_stack([-sphere[:, 0], sphere[:, 1]]) / ahead[:, None]
+    """Pixels (3, 2; column, row) as in Taskonomy's records: axes 10 cm long, drawn from 20 cm ahead.
+
+    So they are finite for any camera, and where the axes really vanish lies on the line through them and the
+    picture's middle.
+    """
+    ends = _AXIS_LENGTH_M * sphere - [0.0, 0.0, _AXES_AHEAD_M]
+    flat = np.column_stack([-ends[:, 0], ends[:, 1]]) / ends[:, 2:]
     return flat * camera.focal_pixels + 0.5 * camera.resolution
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import DataLoader, Dataset
 
+from lightning_taskonomy.core.processes import leave_signals_to_parent, started
 from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
 from lightning_taskonomy.data.stream.examples import Examples
 from lightning_taskonomy.data.stream.handover import LeftBatch, Slots, batch_bytes
@@ -149,13 +150,13 @@ class PlannedLoader:
         slots = len(self._slots) if self._slots is not None else 1
         self._order.wanted = [(epoch, samples, number % slots) for number, samples in enumerate(wanted)]
         try:
-            for samples, (batch, broken) in zip(wanted, self._loader, strict=True):
-                self.broken.count(len(samples), broken)
-                self._place.advance()
+            for samples, (batch, broken) in zip(wanted, started(self._loader), strict=True):
                 if batch is None:
                     raise InputError(
                         f"a whole batch of {len(samples)} samples is broken; the last: {broken[-1]}"
                     )
+                self.broken.count(len(samples), broken)
+                self._place.advance()
                 yield self._handed_out(batch)
         except InputError as error:
             self.close()
@@ -186,6 +187,7 @@ class PlannedLoader:
             sampler=self._order,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
+            worker_init_fn=leave_signals_to_parent,
             prefetch_factor=_AHEAD if self.workers > 0 else None,
         )
 

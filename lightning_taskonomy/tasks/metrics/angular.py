@@ -6,6 +6,7 @@ from torchmetrics import Metric
 
 from lightning_taskonomy.tasks.losses import require_same_shape
 from lightning_taskonomy.tasks.metrics.counting import counted_values, share, zero, zero_sum
+from lightning_taskonomy.tasks.pixel_labels import SHORTEST_NORMAL
 
 CLOSE_DEGREES = (11.25, 22.5, 30.0)
 """The bounds that papers on surface normals count under; Fouhey et al., Data-Driven 3D Primitives, 2013."""
@@ -17,9 +18,9 @@ class AngularError(Metric):
     """Angles between output and target directions over all counted pixels of the set, in degrees.
 
     Computes `mean`, `median`, and the shares below 11.25°, 22.5° and 30° as `within_11.25` and so on. Outputs
-    need not have length 1; one of length 0 says nothing and is taken as 90° off. Targets of length 0 have no
-    direction and do not count. Memory is bounded: the median comes from a histogram of bins of 0.1°, linear
-    inside a bin, and is off by less than that.
+    need not have length 1; one of length 0 says nothing and is taken as 90° off. Targets shorter than 0.01
+    have no direction and do not count. Memory is bounded: the median comes from a histogram of bins of 0.1°,
+    linear inside a bin, and is off by less than that.
     """
 
     is_differentiable = False
@@ -49,7 +50,7 @@ class AngularError(Metric):
         """
         require_same_shape(output, target)
         found, right = _directions(output, mask), _directions(target, mask)
-        directed = right.square().sum(dim=1) > 0
+        directed = torch.linalg.vector_norm(right, dim=1) >= SHORTEST_NORMAL
         degrees = angles(found, right, dim=1)[directed]
         self.degrees += degrees.sum()
         self.within += torch.stack([(degrees < bound).sum() for bound in CLOSE_DEGREES])

@@ -63,25 +63,42 @@ def test_nothing_in_sight_is_marked_in_every_label() -> None:
     assert labels.normal_picture(np.zeros((1, 3), np.float32)).tolist() == [[127, 127, 127]]
 
 
-def test_normals_are_right_down_and_towards_the_camera(
-    sphere_room: PreparedScene, at_the_wall: Camera
-) -> None:
+def test_normals_are_right_down_and_into_the_scene(sphere_room: PreparedScene, at_the_wall: Camera) -> None:
     def colour(camera: Camera, row: int, column: int) -> list[int]:
         normals = labels.camera_normals(see(sphere_room, camera), camera)
         picture: list[int] = labels.normal_picture(normals)[row, column].tolist()
         return picture
 
     wide = Camera(at_the_wall.location, at_the_wall.rotation, 2.0, SIDE)
-    assert colour(at_the_wall, MIDDLE, MIDDLE) == [127, 127, 254]
+    assert colour(at_the_wall, MIDDLE, MIDDLE) == [127, 127, 0]
     assert colour(wide, SIDE - 1, MIDDLE) == [127, 0, 127]  # the floor points up
     assert colour(wide, 0, MIDDLE) == [127, 254, 127]  # the ceiling points down
     assert colour(wide, MIDDLE, SIDE - 1) == [0, 127, 127]  # the wall on the right points left
 
 
-def test_normal_pictures_can_be_read_back(sphere_room: PreparedScene, at_the_ball: Camera) -> None:
-    normals = labels.camera_normals(see(sphere_room, at_the_ball), at_the_ball)
-    back = labels.normals_from_picture(labels.normal_picture(normals))
-    assert np.degrees(np.arccos(np.clip((normals * back).sum(-1), -1, 1))).max() < 0.6
+def test_normals_of_a_sphere_are_those_of_the_formula(
+    sphere_room: PreparedScene, at_the_ball: Camera
+) -> None:
+    seen = see(sphere_room, at_the_ball)
+    picture = labels.normal_picture(labels.camera_normals(seen, at_the_ball))
+    outwards = (seen.position - SPHERE_CENTRE) / SPHERE_RADIUS_M
+    # The world's normals in the camera's axes, then right, up, back to right, down, ahead.
+    expected = (outwards @ at_the_ball.rotation * [1, -1, -1]).reshape(SIDE, SIDE, 3)
+    found = (picture.astype(np.float64) - 127) / 127
+    mask = on_ball(sphere_room, at_the_ball)
+    found /= np.linalg.norm(found, axis=-1, keepdims=True)
+    assert np.degrees(np.arccos(np.clip((found * expected).sum(-1)[mask], -1, 1))).max() < 2
+    assert (picture[mask][:, 2] < 127).mean() > 0.98
+
+
+def test_all_that_is_seen_faces_the_camera(sphere_room: PreparedScene, at_the_ball: Camera) -> None:
+    for turn in np.linspace(0, 2 * np.pi, 7):
+        target = np.add(at_the_ball.location, [np.sin(turn), np.cos(turn), 0.3 * np.sin(3 * turn)])
+        camera = Camera(at_the_ball.location, looking_at(at_the_ball.location, target), 1.3, SIDE)
+        picture = labels.normal_picture(labels.camera_normals(see(sphere_room, camera), camera))
+        steps = (np.arange(SIDE) + 0.5 - SIDE / 2) / (SIDE / 2 / np.tan(0.65))
+        rays = np.dstack([*np.meshgrid(steps, steps), np.ones((SIDE, SIDE))])
+        assert (((picture.astype(float) - 127) * rays).sum(-1) < 0).mean() > 0.995
 
 
 def test_a_spheres_curvature_is_one_over_its_radius(sphere_room: PreparedScene, at_the_ball: Camera) -> None:

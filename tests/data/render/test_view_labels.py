@@ -91,8 +91,7 @@ def test_normals_of_the_depth_are_the_normals(views: dict[ViewName, Labels]) -> 
         across, down = np.gradient(points, axis=1), np.gradient(points, axis=0)
         normals = np.cross(down, across)
         normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
-        # The picture: right, down, towards the camera.
-        stored = (labels["normal"].astype(float) - 127) / 127 * [1, 1, -1]
+        stored = (labels["normal"].astype(float) - 127) / 127
         jump = ndimage.maximum_filter(depth, 5) - ndimage.minimum_filter(depth, 5) > 0.06 * depth
         turn = sum(
             ndimage.maximum_filter(axis, 5) - ndimage.minimum_filter(axis, 5)

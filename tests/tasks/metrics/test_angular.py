@@ -80,5 +80,9 @@ def test_vectors_without_a_direction() -> None:
     nothing, up = torch.zeros(1, 3), torch.tensor([[0, 0, 1.0]])
     assert result(AngularError, (nothing, up, None))["mean"] == 90
     assert math.isnan(result(AngularError, (up, nothing, None))["mean"])
+    grey = torch.full(
+        (1, 3), 127 * 2 / 255 - 1
+    )  # what files hold where there is no surface, as it is decoded
+    assert math.isnan(result(AngularError, (up, grey, None))["mean"])
     assert math.isnan(result(AngularError, (TARGET, TARGET, torch.zeros(6, 12, 11)))["median"])
     assert math.isnan(result(AngularError, (up * float("nan"), up, None))["mean"])
