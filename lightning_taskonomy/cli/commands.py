@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from keyword import iskeyword
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, NoReturn, get_args, get_origin
@@ -97,7 +98,8 @@ def run_single(program: str, command: Command, words: Sequence[str]) -> None:
 
 
 def _imported(commands: Mapping[str, str], name: str) -> Command:
-    command: Command = getattr(importlib.import_module(commands[name]), name)
+    function = f"{name}_" if iskeyword(name) else name  # `import`
+    command: Command = getattr(importlib.import_module(commands[name]), function)
     return command
 
 
@@ -162,7 +164,9 @@ def _option(name: str) -> str:
 def _type_words(annotation: Any) -> str:  # noqa: ANN401 - annotations have no common type
     parts = [part for part in get_args(annotation) if part is not NoneType] or [annotation]
     return " or ".join(
-        _TYPE_WORDS.get(part) or (inspect.getdoc(part) or str(part)).split("\n")[0].rstrip(".")
+        part
+        if isinstance(part, str)
+        else _TYPE_WORDS.get(part) or (inspect.getdoc(part) or str(part)).split("\n")[0].rstrip(".")
         for part in parts
     )
 

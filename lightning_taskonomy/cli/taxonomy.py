@@ -7,6 +7,7 @@ from lightning_taskonomy.cli.commands import run_command
 COMMANDS = {
     name: f"lightning_taskonomy.cli.taxonomy_{name}"
     for name in (
+        "import",
         "tournament",
         "solve",
         "evaluate",
