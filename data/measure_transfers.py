@@ -7,7 +7,7 @@ held-out pictures; nothing is drawn from a table. The loss tables it writes are 
 reads, and `data/transfers.csv` is what that gives.
 
     python data/measure_transfers.py --out losses
-    python -m lightning_taskonomy taxonomy tournament --losses losses --out data/transfers.csv
+    python -m lightning_taskonomy taxonomy tournament --losses losses --own-encoders --out data/transfers.csv
 """
 
 import argparse

@@ -6,18 +6,26 @@ from pathlib import Path
 
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.taxonomy import LossTable, Tournament, Transfer, Transfers
+from lightning_taskonomy.taxonomy.transfers import SELF
 
 
-def tournament(losses: tuple[Path, ...], out: Path, drop_incomplete: bool = False) -> None:
+def tournament(
+    losses: tuple[Path, ...], out: Path, drop_incomplete: bool = False, own_encoders: bool = False
+) -> None:
     """Turn loss tables into a table of transfers: win rates, normalised to affinities by AHP.
 
     Args:
         losses: loss tables, Parquet, one per target; or folders of them
         out: the table of transfers to write, a CSV
         drop_incomplete: leave out images for which a contender's loss is missing or not finite
+        own_encoders: a column with the target's own name is a readout on its own encoder, and wanted
     """
+    tables = loss_tables(losses)
+    if not own_encoders:
+        for table in tables:
+            _refuse_own(table)
     rows: list[Transfer] = []
-    for table in loss_tables(losses):
+    for table in tables:
         result = Tournament.from_losses(table, drop_incomplete)
         rows.extend(result.transfers())
         print(f"{result.target}: {len(result.contenders)} contenders on {result.images} images")
@@ -27,15 +35,28 @@ def tournament(losses: tuple[Path, ...], out: Path, drop_incomplete: bool = Fals
     print(f"written: {out}")
 
 
+def _refuse_own(table: LossTable) -> None:
+    """A target's own name may be meant for `self`: only who says so has it taken for a source."""
+    for contender in table.contenders:
+        if table.target in contender.split("+"):
+            raise InputError(
+                f"{table.origin}, column {contender!r}: the target is no source of its own; its fully "
+                f"supervised network is called {SELF} (--own-encoders takes such columns for readouts on its "
+                "own encoder)"
+            )
+
+
 def loss_tables(given: Iterable[Path]) -> list[LossTable]:
     """The loss tables among `given` and those in its folders, by target.
 
     Raises:
         InputError: not a loss table, a folder without any, or two tables of one target.
     """
+    from lightning_taskonomy.taxonomy.loss_files import parts_of  # pyarrow takes its time
+
     files: dict[str, Path] = {}
     for path in given:
-        found = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+        found = parts_of(path) if path.is_dir() and path.suffix != ".parquet" else [path]
         if not found:
             raise InputError(f"{path}: no loss tables (*.parquet) in this folder")
         for file in found:

@@ -1,31 +1,24 @@
 """Loss tables: the loss of every contender for a target on every held-out image, read in blocks.
 
-The file is Parquet, one per target, named `<target>.parquet`: a column `image` of string keys and one column
-of numbers per contender, named like the `sources` of a transfers table.
+The file is Parquet, one per target, named `<target>.parquet`; or a folder of that name with the parts of a
+table. It has a column `image` of string keys, where wanted a column `group`, and one column of numbers per
+contender, named like the `sources` of a transfers table.
 """
 
-import os
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import whole_file
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-Floats = NDArray[np.float64]
-Block = tuple[Sequence[str], Floats]
-"""Image keys, (rows,), and their losses, (rows, contenders)."""
-
-IMAGE = "image"
-BLOCK_ROWS = 16_384
-"""Images read at a time; few enough that counts over them fit into two bytes."""
+from lightning_taskonomy.taxonomy.loss_columns import BLOCK_ROWS as BLOCK_ROWS
+from lightning_taskonomy.taxonomy.loss_columns import GROUP, Block
+from lightning_taskonomy.taxonomy.loss_columns import IMAGE as IMAGE
+from lightning_taskonomy.taxonomy.loss_columns import Floats as Floats
+from lightning_taskonomy.taxonomy.transfers import sources_problem, target_problem
 
 
 @dataclass(frozen=True)
@@ -37,22 +30,26 @@ class LossTable:
         contenders: what competes for it, named like the `sources` of a transfers table.
         blocks: opens the table and yields it in blocks of at most `BLOCK_ROWS` images.
         origin: where the table is kept, for messages.
+        groups: opens the table and yields the group of every image, in the same blocks.
     """
 
     target: str
     contenders: tuple[str, ...]
     blocks: Callable[[], Iterator[Block]]
     origin: str
+    groups: Callable[[], Iterator[Sequence[str]]]
 
     def __post_init__(self) -> None:
+        if problem := target_problem(self.target):
+            raise InputError(f"{self.origin}: is named after its target; {problem}")
         if len(self.contenders) < 2:
             raise InputError(f"{self.origin}: expected at least two contenders, found {len(self.contenders)}")
         seen: dict[tuple[str, ...], str] = {}
         for contender in self.contenders:
-            sources = contender.split("+")
-            if not all(sources) or len(set(sources)) < len(sources):
+            sources = tuple(contender.split("+"))
+            if problem := sources_problem(sources):
                 raise InputError(
-                    f"{self.origin}, column {contender!r}: expected different sources joined by +"
+                    f"{self.origin}, column {contender!r}: expected different sources joined by +; {problem}"
                 )
             key = tuple(sorted(sources))
             if key in seen:
@@ -61,9 +58,14 @@ class LossTable:
 
     @classmethod
     def from_arrays(
-        cls, target: str, images: Sequence[str], contenders: Sequence[str], losses: Floats
+        cls,
+        target: str,
+        images: Sequence[str],
+        contenders: Sequence[str],
+        losses: Floats,
+        groups: Sequence[str] | None = None,
     ) -> "LossTable":
-        """A table in memory; `losses` is (images, contenders).
+        """A table in memory; `losses` is (images, contenders); groups not given are those of `groups_of`.
 
         Raises:
             InputError: sizes that do not agree, or contenders that are not a table's.
@@ -73,49 +75,46 @@ class LossTable:
             raise InputError(
                 f"losses of {target}: expected {len(images)} x {len(contenders)}, found {losses.shape}"
             )
+        grouped = groups_of(images) if groups is None else groups
+        if len(grouped) != len(images):
+            raise InputError(f"losses of {target}: expected {len(images)} groups, found {len(grouped)}")
+        starts = range(0, len(images), BLOCK_ROWS)
 
         def blocks() -> Iterator[Block]:
-            for start in range(0, len(images), BLOCK_ROWS):
-                yield images[start : start + BLOCK_ROWS], losses[start : start + BLOCK_ROWS]
+            return ((images[at : at + BLOCK_ROWS], losses[at : at + BLOCK_ROWS]) for at in starts)
 
-        return cls(target, tuple(contenders), blocks, f"losses of {target}")
+        def in_blocks() -> Iterator[Sequence[str]]:
+            return (grouped[at : at + BLOCK_ROWS] for at in starts)
+
+        return cls(target, tuple(contenders), blocks, f"losses of {target}", in_blocks)
 
     @classmethod
     def read_parquet(cls, path: str | Path) -> "LossTable":
-        """Open a Parquet file; its rows are read only when the blocks are asked for.
+        """Open a Parquet file, or a folder of them; rows are read only when the blocks are asked for.
+
+        Keys may be strings of any kind, or categories; losses numbers of any width, decimals, or categories
+        of numbers. An index that pandas saved beside the columns is no contender.
 
         Raises:
             InputError: no such file, not Parquet, or not a loss table; names the file and the column.
         """
-        import pyarrow as pa  # takes its time
-        from pyarrow import parquet
+        from lightning_taskonomy.taxonomy.loss_files import LossFiles  # pyarrow takes its time
 
-        path = Path(path)
-        try:
-            schema = parquet.read_schema(path)
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            raise InputError(f"{path}: cannot read the loss table ({reason})") from error
-        except pa.ArrowInvalid as error:
-            raise InputError(f"{path}: not a Parquet file ({error})") from error
-        _check_schema(path, schema)
-        contenders = tuple(name for name in schema.names if name != IMAGE)
+        files = LossFiles.open(Path(path))
+        return cls(
+            Path(path).stem,
+            files.contenders,
+            files.blocks,
+            str(path),
+            files.groups if files.grouped else lambda: (groups_of(keys) for keys in files.images()),
+        )
 
-        def blocks() -> Iterator[Block]:
-            try:
-                with parquet.ParquetFile(path) as file:
-                    for batch in file.iter_batches(BLOCK_ROWS):
-                        losses = np.empty((len(contenders), batch.num_rows))
-                        for row, name in enumerate(contenders):
-                            losses[row] = batch.column(name).to_numpy(zero_copy_only=False)
-                        yield batch.column(IMAGE).to_pylist(), losses.T
-            except (OSError, pa.ArrowException) as error:
-                raise InputError(f"{path}: damaged Parquet file ({error})") from error
-
-        return cls(path.stem, contenders, blocks, str(path))
-
-    def write_parquet(self, folder: str | Path) -> Path:
+    def write_parquet(self, folder: str | Path, grouped: bool = False) -> Path:
         """Write `<target>.parquet` into a folder, whole or not at all, and return its path.
+
+        Args:
+            folder: to write into.
+            grouped: write the column `group` as well.
 
         Raises:
             InputError: the file cannot be written.
@@ -124,27 +123,19 @@ class LossTable:
         from pyarrow import parquet
 
         path = Path(folder) / f"{self.target}.parquet"
-        fields = [(IMAGE, pa.string()), *((name, pa.float64()) for name in self.contenders)]
-        schema = pa.schema(fields)
+        names = [IMAGE, *([GROUP] if grouped else [])]
+        schema = pa.schema(
+            [*((name, pa.string()) for name in names), *((name, pa.float64()) for name in self.contenders)]
+        )
         with whole_file(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
-            for images, losses in self.blocks():
-                columns = [pa.array(images, pa.string()), *(pa.array(column) for column in losses.T)]
+            groups = self.groups() if grouped else itertools.repeat(())
+            for (images, losses), own in zip(self.blocks(), groups, strict=False):
+                words = [images, *([own] if grouped else [])]
+                columns = [*(pa.array(w, pa.string()) for w in words), *(pa.array(c) for c in losses.T)]
                 writer.write_batch(pa.record_batch(columns, schema=schema))
         return path
 
 
-def _check_schema(path: Path, schema: "pa.Schema") -> None:
-    """Refuse a Parquet file whose columns are not those of a loss table."""
-    from pyarrow import types
-
-    if IMAGE not in schema.names:
-        raise InputError(f"{path}: column {IMAGE!r} is missing; found {', '.join(schema.names) or 'none'}")
-    for field in schema:
-        if schema.names.count(field.name) > 1:
-            raise InputError(f"{path}, column {field.name!r}: stands twice")
-        if field.name == IMAGE:
-            expected, fits = "strings", types.is_string(field.type) or types.is_large_string(field.type)
-        else:
-            expected, fits = "numbers", types.is_floating(field.type) or types.is_integer(field.type)
-        if not fits:
-            raise InputError(f"{path}, column {field.name!r}: expected {expected}, found {field.type}")
+def groups_of(images: Sequence[str]) -> list[str]:
+    """The groups that keys name: the part before the first `/`; a key without one is a group of its own."""
+    return [image.partition("/")[0] for image in images]

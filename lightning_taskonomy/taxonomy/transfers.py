@@ -168,7 +168,7 @@ def _read_row(cells: list[str], extra: tuple[str, ...], where: str) -> Transfer:
     sources = tuple(part.strip() for part in joined.split("+"))
     if problem := target_problem(target):
         raise InputError(f"{where}, column target: {problem}")
-    if problem := sources_problem(sources, target):
+    if problem := sources_problem(sources):
         raise InputError(f"{where}, column sources: {problem}")
     if not _says(order, len(sources)):
         raise InputError(f"{where}, column order: expected {len(sources)} for {joined!r}, found {order!r}")
@@ -185,10 +185,10 @@ def target_problem(target: str) -> str:
     return ""
 
 
-def sources_problem(sources: tuple[str, ...], target: str) -> str:
-    """What keeps names from being the sources of a transfer to a target; empty if nothing does."""
+def sources_problem(sources: tuple[str, ...]) -> str:
+    """What keeps names from being the sources of a transfer; empty if nothing does."""
     joined = "+".join(sources)
-    if not all(sources):
+    if not all(source and source == source.strip() for source in sources):
         return f"expected task names joined by +, found {joined!r}"
     if len(set(sources)) < len(sources):
         twice = next(source for source in sources if sources.count(source) > 1)

@@ -146,7 +146,7 @@ def test_from_loss_tables_to_every_result(tmp_path: Path) -> None:
     for target in tasks:
         write_losses(tmp_path / "losses", target, ["self", "pixels", *tasks, "depth+normals"])
     table = tmp_path / "transfers.csv"
-    assert run("tournament", "--losses", tmp_path / "losses", "--out", table) == 0
+    assert run("tournament", "--losses", tmp_path / "losses", "--own-encoders", "--out", table) == 0
     assert len(Transfers.read_csv(table)) == 3 * 6
     assert run("solve", "--transfers", table, "--budget", "2", "--out", tmp_path / "solve") == 0
     files = [tmp_path / "losses" / f"{task}.parquet" for task in tasks]
@@ -176,6 +176,20 @@ def test_tournament_says_how_many_images_it_drops(tmp_path: Path, capsys: pytest
     assert not out.exists()
     assert run("tournament", "--losses", tmp_path, "--drop-incomplete", "--out", out) == 0
     assert "depth: dropped 1 incomplete images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("column", ["depth", "a+depth"])
+def test_the_name_of_the_target_is_no_source_unless_it_is_meant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], column: str
+) -> None:
+    write_losses(tmp_path / "losses", "depth", ["self", "a", column])
+    words = ["--losses", tmp_path / "losses", "--out", tmp_path / "t.csv"]
+    assert run("tournament", *words) == 2
+    error = capsys.readouterr().err
+    assert f"depth.parquet, column '{column}': the target is no source of its own" in error
+    assert not (tmp_path / "t.csv").exists()
+    assert run("tournament", *words, "--own-encoders") == 0
+    assert run("solve", "--transfers", tmp_path / "t.csv", "--budget", "2", "--out", tmp_path / "o") == 0
 
 
 def test_two_tables_of_one_target_and_an_empty_folder_are_refused(
