@@ -97,9 +97,7 @@ def _text(path: Path, what: str) -> str:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         where = f"found byte {error.start} not to be"
-        raise InputError(
-            f"{path}: expected a CSV in {encoding.removesuffix('-sig').upper()}, {where}"
-        ) from error
+        raise InputError(f"{path}: expected a CSV in UTF-8 or UTF-16, {where}") from error
     if "\0" in text:
         raise InputError(f"{path}: expected a CSV in UTF-8, or in UTF-16 with its byte-order mark")
     return text

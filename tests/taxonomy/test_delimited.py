@@ -71,8 +71,8 @@ def test_a_saved_index_is_a_further_column(tmp_path: Path, name: str) -> None:
     [
         (PLAIN.replace(",", "|"), "column 'target' is missing (found one column, 'target|sources"),
         (PLAIN.encode("utf-16-le"), "expected a CSV in UTF-8, or in UTF-16 with its byte-order mark"),
-        (b"\xff\xfe" + PLAIN.encode("utf-16-le")[:-1], "expected a CSV in UTF-16, found byte"),
-        (PLAIN.replace("b", "é").encode("cp1252"), "expected a CSV in UTF-8, found byte"),
+        (b"\xff\xfe" + PLAIN.encode("utf-16-le")[:-1], "expected a CSV in UTF-8 or UTF-16, found byte"),
+        (PLAIN.replace("b", "é").encode("cp1252"), "expected a CSV in UTF-8 or UTF-16, found byte"),
         (b"PK\x03\x04 and so on", "found a workbook or an archive; save the sheet as CSV"),
         ("\n\n,,,\n", "the file is empty"),
         (PLAIN.replace("0.25", "0,25"), "row 3: expected 6 cells, found 7"),
