@@ -1,7 +1,13 @@
-"""Options with a syntax of their own: `a,b`, `t=2,u=0.5` and `1:26`. In YAML, plain lists and mappings."""
+"""Options with a syntax of their own: `a,b`, `t=2,u=0.5` and `1:26`. In YAML, plain lists and mappings.
 
+A name that holds a comma is put into double quotes, as in a CSV: `'"a, b",c'` and `'"a, b"=2,c=0.5'`.
+"""
+
+import csv
+import io
 import math
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, TypeVar
 
 from jsonargparse.typing import register_type
@@ -12,13 +18,13 @@ Positional = Annotated[Value, "positional"]
 
 
 class Names(tuple[str, ...]):
-    """names joined by commas, as in a,b."""
+    """names joined by commas, as in a,b; a name with a comma in it in double quotes, as in '"a, b",c'."""
 
     __slots__ = ()
 
 
 class NamedNumbers(Mapping[str, float]):
-    """name=number pairs joined by commas, as in a=2,b=0.5."""
+    """name=number pairs joined by commas, as in a=2,b=0.5; '"a, b"=2' where a name holds a comma."""
 
     # Not a dictionary: jsonargparse would take one from YAML for its own and lose its entries.
     def __init__(self, numbers: Mapping[str, float]) -> None:
@@ -41,7 +47,7 @@ class WholeNumbers(tuple[int, ...]):
 
 
 def _names(value: object) -> Names:
-    parts = [str(part) for part in value] if isinstance(value, list | tuple) else str(value).split(",")
+    parts = [str(part) for part in value] if isinstance(value, list | tuple) else _parts(str(value))
     names = [part.strip() for part in parts]
     if not all(names):
         raise ValueError(f"expected names joined by commas, as in a,b; got {value!r}")
@@ -52,7 +58,9 @@ def _named_numbers(value: object) -> NamedNumbers:
     if isinstance(value, dict):
         pairs = [(str(name), number) for name, number in value.items()]
     else:
-        pairs = [(part.partition("=")[0].strip(), part.partition("=")[2]) for part in str(value).split(",")]
+        # The quotes may stand around the name or around the pair, and a name may hold an equals sign.
+        words = re.sub(r'(^|,)\s*"((?:[^"]|"")*)"\s*=([^,"]*)', r'\1"\2=\3"', str(value))
+        pairs = [(name.strip(), number) for name, _, number in (p.rpartition("=") for p in _parts(words))]
     numbers: dict[str, float] = {}
     for name, number in pairs:
         try:
@@ -64,6 +72,20 @@ def _named_numbers(value: object) -> NamedNumbers:
     if len(numbers) < len(pairs):
         raise ValueError(f"a name is given twice in {value!r}")
     return NamedNumbers(numbers)
+
+
+def _parts(words: str) -> list[str]:
+    """What stands between commas, where quotes keep a part together."""
+    try:
+        return next(csv.reader([words], skipinitialspace=True, strict=True), [""])
+    except csv.Error as error:
+        raise ValueError(f"expected names joined by commas, got {words!r} ({error})") from error
+
+
+def _joined(parts: Iterable[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(parts)
+    return text.getvalue()
 
 
 def _whole_numbers(value: object) -> WholeNumbers:
@@ -86,8 +108,8 @@ def _register(kind: type, read: Callable[[object], Any], write: Callable[[Any], 
     register_type(kind, serializer=write, deserializer=read, deserializer_exceptions=(ValueError,))
 
 
-_register(Names, _names, ",".join)
-_register(NamedNumbers, _named_numbers, lambda pairs: ",".join(f"{k}={v:g}" for k, v in pairs.items()))
+_register(Names, _names, _joined)
+_register(NamedNumbers, _named_numbers, lambda pairs: _joined(f"{k}={v!r}" for k, v in pairs.items()))
 _register(WholeNumbers, _whole_numbers, lambda numbers: ",".join(map(str, numbers)))
 
 NO_NAMES = Names()

@@ -19,6 +19,57 @@ def test_names() -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
+    [
+        ('"a, b",c', ("a, b", "c")),
+        ('"a,b"', ("a,b",)),
+        ('c, "a,b"', ("c", "a,b")),
+        ('"say ""ah"", twice"', ('say "ah", twice',)),
+        ('5" disk,b', ('5" disk', "b")),
+        ("a=1,b", ("a=1", "b")),
+        ("[a],{b}", ("[a]", "{b}")),
+    ],
+)
+def test_names_with_commas_stand_in_quotes(text: str, expected: tuple[str, ...]) -> None:
+    assert parse(Names, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('"a, b"=2,c=0.5', {"a, b": 2, "c": 0.5}),
+        ('c=0.5, "a,b"=2', {"a,b": 2, "c": 0.5}),
+        ('"a,b=2"', {"a,b": 2}),
+        ("x=y=2", {"x=y": 2}),
+        ('"say ""ah"", twice"=2', {'say "ah", twice': 2}),
+    ],
+)
+def test_numbers_of_names_with_commas(text: str, expected: dict[str, float]) -> None:
+    parsed = parse(NamedNumbers, text)
+    assert isinstance(parsed, NamedNumbers)
+    assert dict(parsed) == expected
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Z"]), min_size=1)
+
+
+@given(st.lists(NAMES, min_size=1))
+def test_any_names_survive_printing_and_reading(names: list[str]) -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--value", type=Names)
+    again = parser.parse_string(parser.dump(parser.parse_object({"value": names})))
+    assert again.value == tuple(names)
+
+
+@given(st.dictionaries(NAMES, st.floats(-1e9, 1e9), min_size=1))
+def test_any_numbers_survive_printing_and_reading(numbers: dict[str, float]) -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--value", type=NamedNumbers)
+    again = parser.parse_string(parser.dump(parser.parse_object({"value": numbers})))
+    assert dict(again.value) == numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
     [("1:4", (1, 2, 3, 4)), ("4,1", (1, 4)), ("1,3:5,4", (1, 3, 4, 5)), ("7", (7,)), ("-2:0", (-2, -1, 0))],
 )
 def test_whole_numbers(text: str, expected: tuple[int, ...]) -> None:
@@ -37,6 +88,7 @@ def test_named_numbers_read_back(numbers: dict[str, float]) -> None:
     ("kind", "text", "message"),
     [
         (Names, "a,", "expected names joined by commas"),
+        (Names, '"a,b', "expected names joined by commas"),
         (WholeNumbers, "1.5", "expected whole numbers joined by commas, or a range"),
         (WholeNumbers, "5:1", "the range 5:1 is empty"),
         (WholeNumbers, "a:b", "expected whole numbers"),
