@@ -7,7 +7,6 @@ from lightning_taskonomy.cli.commands import run_command
 COMMANDS = {
     name: f"lightning_taskonomy.cli.taxonomy_{name}"
     for name in (
-        "import",
         "tournament",
         "solve",
         "evaluate",
@@ -16,6 +15,7 @@ COMMANDS = {
         "tree",
         "sensitivity",
         "sanity",
+        "import",
         "run",
         "job",
         "status",

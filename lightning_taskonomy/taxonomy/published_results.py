@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.number_pickle import read_numbers, shown
-from lightning_taskonomy.taxonomy.transfers import BASELINES, SELF, Transfer, Transfers
+from lightning_taskonomy.taxonomy.transfers import Transfer, Transfers, sources_problem, target_problem
 
 AMOUNTS = {"16k": "_16k", "1k": "_1k", "default": ""}
 """How many images the readouts were trained on, and what the names of the files then end in."""
@@ -23,8 +23,9 @@ FILES = {
     "win_rate_vs_full": "winrates/wins_vs_task{}.pkl",
 }
 """Where each column of a table of transfers comes from."""
+_EXPECTED = "expected the folder results/ of a git clone of https://github.com/StanfordVL/taskonomy"
 _MOST = {"affinity": math.inf, "win_rate_vs_scratch": 1.0, "win_rate_vs_full": 1.0}
-_NAME = re.compile(r"\w[\w.@-]*")
+_NAME = re.compile(r"\w[\w.@-]{,99}")
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ class PublishedResults:
 
 def _paths(folder: Path, amount: str) -> dict[str, Path]:
     if not folder.is_dir():
-        found = "found a file" if folder.exists() else "there is nothing"
-        raise InputError(f"{folder}: expected the folder results/ of the authors' repository, {found}")
+        found = "is a file" if folder.exists() else "no such folder"
+        raise InputError(f"{folder}: {found}; {_EXPECTED}")
     holding = next((root for root in (folder, folder / "results") if (root / "affinities").is_dir()), folder)
     paths = {column: holding / name.format(AMOUNTS[amount]) for column, name in FILES.items()}
     for path in paths.values():
@@ -88,7 +89,7 @@ def _hint(folder: Path) -> str:
     ]
     if whole:
         return f"the folder has what amount {' or '.join(whole)} needs"
-    return "expected the folder results/ of the authors' repository, with affinities/ and winrates/ in it"
+    return _EXPECTED
 
 
 def _checked(path: Path, column: str) -> dict[str, float]:
@@ -104,9 +105,8 @@ def _checked(path: Path, column: str) -> dict[str, float]:
         *sources, target = key.split("__")
         if not sources or not all(map(_NAME.fullmatch, (*sources, target))):
             raise InputError(f"{path}: expected keys such as source__target, found {shown(key)}")
-        special = target in BASELINES or target == SELF or (SELF in sources and len(sources) > 1)
-        if special or len(set(sources)) < len(sources):
-            raise InputError(f"{path}: {shown(key)} is no transfer from sources to a target")
+        if problem := target_problem(target) or sources_problem(tuple(sources)):
+            raise InputError(f"{path}, {shown(key)}: {problem}")
         if math.isfinite(number) and not 0 <= number <= _MOST[column]:
             span = "of at least 0" if column == "affinity" else "from 0 to 1"
             raise InputError(f"{path}: expected a number {span} for {shown(key)}, found {number}")

@@ -65,11 +65,11 @@ def test_mistakes_are_one_line_and_leave_the_table_alone(
     assert run("--published", results, "--out", table, "--amount", "1k") == 2
     assert "all_affinities_1k.pkl: no such file; the folder has what amount 16k needs" in one_line(capsys)
     assert run("--published", SHIPPED, "--out", table) == 2
-    assert "transfers.csv: expected the folder results/" in one_line(capsys)
+    assert "transfers.csv: is a file; expected the folder results/" in one_line(capsys)
     assert run("--published", tmp_path / "nowhere", "--out", table) == 2
-    assert "nowhere: expected the folder results/" in one_line(capsys)
+    assert "nowhere: no such folder; expected the folder results/" in one_line(capsys)
     assert run("--published", results / "winrates", "--out", table) == 2
-    assert "with affinities/ and winrates/ in it" in one_line(capsys)
+    assert "no such file; expected the folder results/ of a git clone" in one_line(capsys)
     assert run("--published", results, "--out", tmp_path) == 2
     assert "cannot write this file" in one_line(capsys)
     whole = (results / f"{FULL}_16k.pkl").read_bytes()

@@ -128,10 +128,10 @@ def test_a_second_order_of_the_same_sources_is_left_out_and_named(tmp_path: Path
         ("a+b__c", 0.5, r"expected keys such as source__target, found 'a\+b__c'"),
         ("=cmd()__c", 0.5, "expected keys such as"),
         ("a\n__c", 0.5, r"expected keys such as source__target, found 'a\\n__c'"),
-        ("a__self", 0.5, "'a__self' is no transfer from sources to a target"),
-        ("a__pixels", 0.5, "'a__pixels' is no transfer"),
-        ("self__a__b", 0.5, "'self__a__b' is no transfer"),
-        ("a__a__b", 0.5, "'a__a__b' is no transfer"),
+        ("a__self", 0.5, "'a__self': expected a task name, found 'self'"),
+        ("a__pixels", 0.5, "'a__pixels': expected a task name, found 'pixels'"),
+        ("self__a__b", 0.5, "'self__a__b': self cannot be joined with others"),
+        ("a__a__b", 0.5, "'a__a__b': a is joined twice in 'a[+]a'"),
         ("a__b", -0.5, "expected a number .* for 'a__b', found -0.5"),
     ],
 )
@@ -141,7 +141,7 @@ def test_bad_entries_name_the_file_and_the_key(
 ) -> None:
     write_results(tmp_path, ROWS)
     write_numbers(tmp_path / f"{name}_16k.pkl", {"self__a": 0.5, key: number})
-    with pytest.raises(InputError, match=f"{name}_16k.pkl: .*{message.removeprefix('_16k.pkl: ')}"):
+    with pytest.raises(InputError, match=f"{name}_16k.pkl[:,] .*{message.removeprefix('_16k.pkl: ')}"):
         PublishedResults.read(tmp_path)
 
 
@@ -162,10 +162,11 @@ def test_wrong_folders_say_what_was_expected(tmp_path: Path) -> None:
             PublishedResults.read(folder, amount)
         return str(caught.value)
 
-    assert "nowhere: expected the folder results/ of the authors' repository, there is nothing" in message(
-        tmp_path / "nowhere"
+    assert (
+        "nowhere: no such folder; expected the folder results/ of a git clone of https://github"
+        in message(tmp_path / "nowhere")
     )
-    assert "expected the folder results/ of the authors' repository, found a file" in message(SHIPPED)
+    assert "transfers.csv: is a file; expected the folder results/ of a git clone" in message(SHIPPED)
     assert "all_affinities_16k.pkl: no such file; expected the folder results/" in message(tmp_path)
     write_results(tmp_path, ROWS, "_1k")
     assert "all_affinities_16k.pkl: no such file; the folder has what amount 1k needs" in message(tmp_path)
