@@ -7,6 +7,9 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from lightning_taskonomy.taxonomy import Transfers
+from tests.taxonomy.authors_folder import write_results
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -43,3 +46,13 @@ def test_runs_with_the_shipped_data_alone(path: Path, tmp_path: Path) -> None:
     (checkout / "notebooks").mkdir(parents=True)
     shutil.copytree(ROOT / "data", checkout / "data")
     run(path, checkout / "notebooks")
+
+
+def test_the_authors_folder_is_followed_where_it_is(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "data", tmp_path / "checkout" / "data")
+    (tmp_path / "checkout" / "notebooks").mkdir()
+    shipped = Transfers.read_csv(ROOT / "data" / "transfers.csv")
+    write_results(tmp_path / "taskonomy" / "results", shipped)
+    notebook = run(ROOT / "notebooks" / "01_published_taxonomy.ipynb", tmp_path / "checkout" / "notebooks")
+    words = "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
+    assert f"results: {len(shipped)} transfers to {len(shipped.targets)} targets" in words
