@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.tasks.class_tables import SCENE_CLASSES, SELECTED_OBJECTS
 from lightning_taskonomy.tasks.task import Pixels, Task
 
 SEMANTIC = (
@@ -14,10 +15,9 @@ SEMANTIC = (
 )  # fmt: skip
 _KNOWN: Mapping[str, Sequence[str]] = {
     "segmentsemantic_rb": SEMANTIC,
+    "class_places": SCENE_CLASSES,
     "point_match": ("another point", "the same point"),
 }
-_IMAGENET = "class_1000"
-"""The order of the 63 scenes and of the 100 chosen objects has not been published."""
 
 
 def class_names(task: Task, path: Path | None = None) -> tuple[str, ...]:
@@ -32,8 +32,10 @@ def class_names(task: Task, path: Path | None = None) -> tuple[str, ...]:
     """
     classes = task.output.channels if isinstance(task.output, Pixels) else task.output.outputs
     if path is None:
-        if task.name == _IMAGENET:
+        if task.name == "class_1000":
             return imagenet_classes()
+        if task.name == "class_selected":
+            return tuple(imagenet_classes()[number] for number in SELECTED_OBJECTS)
         return tuple(_KNOWN.get(task.name) or (f"class {number}" for number in range(classes)))
     try:
         names = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines())

@@ -44,7 +44,7 @@ def export(network: BankNetwork, path: Path) -> float:
         InputError: the file cannot be written, or what it computes differs.
     """
     task = network.task
-    views, side = task.pictures or task.views, task.input_size(network.size)
+    views, side = task.pictures or task.views, network.size
     example = torch.rand(
         2, views, network.encoder.input_channels, side, side, generator=torch.Generator().manual_seed(0)
     )

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from lightning_taskonomy.tasks.class_tables import SCENE_CLASSES, SCENES_IN_FILES
+
 DEPTH_UNITS_PER_METRE = 512
 DEPTH_MAXIMUM_M = 128.0
 DEPTH_INVALID = 65535
@@ -26,6 +28,7 @@ class Domain:
         unit: what the stored number means, in words.
         invalid: the stored value that means "no label here", if there is one.
         ids: whether values are identities, so that resizing takes the nearest pixel.
+        other_length: another length that a class vector may have.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Domain:
     unit: str
     invalid: int | None = None
     ids: bool = False
+    other_length: int | None = None
 
 
 def _table(*domains: Domain) -> Mapping[str, Domain]:
@@ -57,6 +61,13 @@ DOMAINS: Mapping[str, Domain] = _table(
     Domain("segment_semantic", "png", 1, 8, "0 uncertain, 1 background, 2 to 17 objects", ids=True),
     Domain("mask_valid", "png", 1, 8, "255 where the mesh has a surface, else 0", ids=True),
     Domain("class_object", "npy", 1000, 32, "logits over 1000 object classes"),
-    Domain("class_scene", "npy", 63, 32, "probabilities over 63 scene classes"),
+    Domain(
+        "class_scene",
+        "npy",
+        SCENES_IN_FILES,
+        32,
+        "probabilities over 365 scene classes, or the 63 that Taskonomy keeps",
+        other_length=len(SCENE_CLASSES),
+    ),
     Domain("point_info", "json", 0, 0, "camera, point and room: metres and radians"),
 )

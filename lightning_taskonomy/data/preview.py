@@ -4,17 +4,19 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from lightning_taskonomy.data.domains import DEPTH_INVALID, DEPTH_UNITS_PER_METRE, DOMAINS
-from lightning_taskonomy.data.folder.label_check import NPY_ERRORS, wrong_mode
+from lightning_taskonomy.data.folder.label_check import NPY_ERRORS, wrong_mode, wrong_vector
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import whole_file
+from lightning_taskonomy.tasks.class_tables import SCENE_CLASSES, SCENE_PLACES, SCENES_IN_FILES
 
 Picture = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.generic]
@@ -156,10 +158,26 @@ def _words(path: Path, domain: str) -> Sequence[str]:
         raise InputError(f"{path}: not a {domain} label ({error})") from error
 
 
-def _vector_words(path: Path) -> list[str]:
-    scores = np.load(path, allow_pickle=False)
+def _object_words(path: Path) -> list[str]:
+    scores = _vector(path, "class_object")
     best = np.argsort(-scores)[:5]
     return ["class  score", *(f"{index:>5}  {scores[index]:.3f}" for index in best)]
+
+
+def _scene_words(path: Path) -> list[str]:
+    shares = _vector(path, "class_scene")
+    if len(shares) == SCENES_IN_FILES:
+        shares = shares[list(SCENE_PLACES)]
+    best = np.argsort(-shares)[:5]
+    return ["scene: probability", *(f"{SCENE_CLASSES[index]}: {shares[index]:.3f}" for index in best)]
+
+
+def _vector(path: Path, domain: str) -> npt.NDArray[np.floating[Any]]:
+    values = np.load(path, allow_pickle=False)
+    wrong = wrong_vector(values, DOMAINS[domain])
+    if wrong is not None:
+        raise ValueError(wrong)
+    return np.asarray(values)
 
 
 def _point_words(path: Path) -> list[str]:
@@ -171,7 +189,7 @@ def _point_words(path: Path) -> list[str]:
 
 
 _WORDS: Mapping[str, Callable[[Path], list[str]]] = {
-    "class_object": _vector_words,
-    "class_scene": _vector_words,
+    "class_object": _object_words,
+    "class_scene": _scene_words,
     "point_info": _point_words,
 }

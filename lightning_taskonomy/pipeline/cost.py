@@ -33,11 +33,10 @@ def operations(network: nn.Module, *shape: int) -> float:
 def network_operations(settings: PipelineSettings, name: str) -> float:
     """Of a forward pass of one example through a task's network."""
     task = settings.by_name[name]
-    side = task.input_size(settings.size)
     pictures = task.pictures or task.views
     with torch.device("meta"):
         network = task_network(settings, name).network
-    return operations(network, pictures, task.input_channels, side, side)
+    return operations(network, pictures, task.input_channels, settings.size, settings.size)
 
 
 def encoder_operations(settings: PipelineSettings, source: str) -> float:

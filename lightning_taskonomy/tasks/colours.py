@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from lightning_taskonomy.tasks.pictures import smooth
+from lightning_taskonomy.tasks.pictures import resized
 from lightning_taskonomy.tasks.scales import ShareOfClasses
 from lightning_taskonomy.tasks.task import Example, Stored, ViewLabels
 
@@ -55,8 +55,8 @@ BINS: Floats = np.array(
 def read_colorization(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
     """Lightness, −1 to 1, and soft bins at a quarter of the size: the 10 nearest, weighed by a Gaussian."""
     rgb = views[0]["rgb"]
-    lightness = lab(smooth(rgb, size))[..., 0] / np.float32(50) - np.float32(1)
-    colours = lab(smooth(rgb, size // SIZE_DIVISOR))[..., 1:]
+    lightness = lab(resized(rgb, size))[..., 0] / np.float32(50) - np.float32(1)
+    colours = lab(resized(rgb, size // SIZE_DIVISOR))[..., 1:]
     return Example((lightness[None],), Stored(soft_bins(colours), ShareOfClasses(len(BINS))))
 
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from lightning_taskonomy.tasks.colours import rgb_of_lab
-from lightning_taskonomy.tasks.pixel_labels import DEPTH_INVALID_FROM, SHORTEST_NORMAL
+from lightning_taskonomy.tasks.pictures import DEPTH_INVALID_FROM
+from lightning_taskonomy.tasks.pixel_labels import SHORTEST_NORMAL
 from lightning_taskonomy.tasks.task import Kind
 
 Drawing = npt.NDArray[np.uint8]

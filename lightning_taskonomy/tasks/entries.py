@@ -7,15 +7,15 @@ from types import MappingProxyType
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks import colours
 from lightning_taskonomy.tasks import pixel_labels as decoded
+from lightning_taskonomy.tasks.class_tables import SCENE_CLASSES, SELECTED_OBJECTS
 from lightning_taskonomy.tasks.losses import CrossEntropy, PixelPairs, PoseNorm, SoftCrossEntropy, l1, l2
 from lightning_taskonomy.tasks.metrics import of_task as of
 from lightning_taskonomy.tasks.own import own_task
 from lightning_taskonomy.tasks.pixel_labels import PixelLabel, ShareUpTo, read_semantic
 from lightning_taskonomy.tasks.self_supervised import read_autoencoding, read_denoising, read_inpainting
-from lightning_taskonomy.tasks.task import Pixels, Standard, Task, Vector
-from lightning_taskonomy.tasks.tiles import PERMUTATIONS, TILES, read_jigsaw, tile_size
+from lightning_taskonomy.tasks.task import Pixels, Standard, Task, Training, Vector
+from lightning_taskonomy.tasks.tiles import PERMUTATIONS, TILES, read_jigsaw
 from lightning_taskonomy.tasks.vectors import (
-    SELECTED_CLASSES,
     read_object_classes,
     read_room_layout,
     read_scene_classes,
@@ -37,7 +37,7 @@ _curvature = PixelLabel("principal_curvature", decoded.curvature)
 _depth = PixelLabel(_DEPTH, decoded.log_depth)
 _distance = PixelLabel("depth_euclidean", decoded.log_depth)
 _segments_2d = PixelLabel("segment_unsup2d", decoded.ids, masked=False)
-_segments_25d = PixelLabel("segment_unsup25d", decoded.ids)
+_segments_25d = PixelLabel("segment_unsup25d", decoded.ids, masked=False)
 
 _FIXATED = Standard(
     (-0.267375523, -0.0119147040, 0.0114497274, 0.00110903410, 0.0210509948, -4.02013549),
@@ -74,10 +74,16 @@ _LAYOUT = Standard(
 
 _GAN = 0.996
 """The plain loss's share beside the discriminator's."""
-_SEMANTIC_WEIGHTS = (0.542, *(8.0,) * 16)
-"""Of background and objects: those of objects lie from 7 to 9 in the published setting."""
-
+_DEPTH_TRAINING = Training(instance_noise=0.03)
+_TRIPLET = (1.0, 0.5, 1.0)
+"""Weights of the poses between views 1 and 2, 1 and 3, 2 and 3 of ego-motion, as published."""
 # fmt: off
+_SEMANTIC_WEIGHTS = (
+    0.5424, 9.1674, 7.3310, 7.1620, 8.7229, 7.6133, 8.2369, 9.1486, 8.8220,
+    9.0858, 8.9141, 9.1772, 9.0354, 8.6039, 9.1699, 9.1467, 9.1374,
+)
+"""Of the background and the 16 objects, rarer ones more: the published ones."""
+
 _TASKS = (
     Task("autoencoder", "Autoencoding", (), Pixels(3),
          l1, read_autoencoding, norm_share=_GAN, metric=of.pixels, drawing="picture"),
@@ -89,10 +95,11 @@ _TASKS = (
          SoftCrossEntropy(), colours.read_colorization, input_channels=1, source_only=True, norm_share=0.99,
          metric=of.colours, drawing="colours"),
     Task("jigsaw", "Jigsaw", (), Vector(PERMUTATIONS, layers=3),
-         CrossEntropy(), read_jigsaw, pictures=TILES, input_size=tile_size, source_only=True,
+         CrossEntropy(), read_jigsaw, pictures=TILES, source_only=True, training=Training(batch_size=4),
          metric=of.classes),
     Task("curvature", "Curvature", ("principal_curvature", _DEPTH), Pixels(2),
-         l2, _curvature, norm_share=_GAN, metric=of.pixels, drawing="picture"),
+         l2, _curvature, norm_share=_GAN, training=Training(weight_decay=1e-6, drop_after=None),
+         metric=of.pixels, drawing="picture"),
     Task("edge2d", "2D edges", ("edge_texture",), Pixels(1),
          l1, _edges_2d, norm_share=_GAN, metric=of.edges, drawing="picture"),
     Task("edge3d", "Occlusion edges", ("edge_occlusion", _DEPTH), Pixels(1),
@@ -106,31 +113,36 @@ _TASKS = (
     Task("rgb2sfnorm", "Normals", ("normal", _DEPTH), Pixels(3),
          l1, _normals, norm_share=_GAN, metric=of.directions, drawing="normals"),
     Task("rgb2depth", "Z-depth", (_DEPTH,), Pixels(1),
-         l1, _depth, norm_share=_GAN, metric=of.depths, drawing="depth"),
+         l1, _depth, norm_share=_GAN, training=_DEPTH_TRAINING, metric=of.depths, drawing="depth"),
     Task("rgb2mist", "Distance", ("depth_euclidean", _DEPTH), Pixels(1),
-         l1, _distance, norm_share=_GAN, metric=of.depths, drawing="depth"),
+         l1, _distance, norm_share=_GAN, training=_DEPTH_TRAINING, metric=of.depths, drawing="depth"),
     Task("segment2d", "2D segmentation", ("segment_unsup2d",), Pixels(64),
          PixelPairs(), _segments_2d, metric=of.segments, drawing="segments", output_drawing="embeddings"),
-    Task("segment25d", "2.5D segmentation", ("segment_unsup25d", _DEPTH), Pixels(64),
+    Task("segment25d", "2.5D segmentation", ("segment_unsup25d",), Pixels(64),
          PixelPairs(), _segments_25d, metric=of.segments, drawing="segments", output_drawing="embeddings"),
     Task("segmentsemantic_rb", "Semantic segm.", ("segment_semantic",), Pixels(17),
          CrossEntropy(_SEMANTIC_WEIGHTS), read_semantic, metric=of.classes, drawing="classes"),
     Task("class_1000", "Object class. (1000)", ("class_object",), Vector(1000),
          SoftCrossEntropy(), read_object_classes, metric=of.labels, drawing="shares"),
-    Task("class_selected", "Object class. (100)", ("class_object",), Vector(len(SELECTED_CLASSES)),
+    Task("class_selected", "Object class. (100)", ("class_object",), Vector(len(SELECTED_OBJECTS)),
          SoftCrossEntropy(), read_selected_classes, source_only=True, metric=of.labels, drawing="shares"),
-    Task("class_places", "Scene class.", ("class_scene",), Vector(63),
-         SoftCrossEntropy(), read_scene_classes, metric=of.labels, drawing="shares"),
+    Task("class_places", "Scene class.", ("class_scene",), Vector(len(SCENE_CLASSES)),
+         SoftCrossEntropy(), read_scene_classes, training=Training(weight_decay=1e-5), metric=of.labels,
+         drawing="shares"),
     Task("room_layout", "Layout", ("point_info",), Vector(9),
-         l2, read_room_layout, standard=_LAYOUT, metric=of.pixels),
+         l2, read_room_layout, standard=_LAYOUT, training=Training(gradient_norm=1.0), metric=of.pixels),
     Task("vanishing_point_well_defined", "Vanishing points", ("point_info",), Vector(9),
-         l2, read_vanishing_points, metric=of.directions),
+         l2, read_vanishing_points, training=Training(gradient_norm=1.0), metric=of.directions),
     Task("fix_pose", "Cam. pose (fix)", ("point_info",), Vector(6),
-         PoseNorm(), read_poses, views=2, standard=_FIXATED, metric=of.poses),
-    Task("non_fixated_pose", "Cam. pose (nonfix)", ("point_info",), Vector(6),
-         PoseNorm(), read_poses, views=2, partners="overlapping", standard=_NOT_FIXATED, metric=of.poses),
-    Task("ego_motion", "Egomotion", ("point_info",), Vector(18),
-         PoseNorm(poses=3), read_poses, views=3, standard=_FIXATED.repeated(3), metric=of.poses),
+         PoseNorm(), read_poses, views=2, standard=_FIXATED, training=Training(batch_size=16),
+         metric=of.poses),
+    Task("non_fixated_pose", "Cam. pose (nonfix)", ("point_info",), Vector(6, layers=3),
+         PoseNorm(), read_poses, views=2, partners="overlapping", standard=_NOT_FIXATED,
+         training=Training(batch_size=8), metric=of.poses),
+    Task("ego_motion", "Egomotion", ("point_info",),
+         Vector(18, hidden=1024, layers=3, normalised=False, of_pairs=True),
+         PoseNorm(poses=3, weights=_TRIPLET), read_poses, views=3, standard=_FIXATED.repeated(3),
+         training=Training(batch_size=8), metric=of.poses),
     Task("point_match", "Matching", (), Vector(2, hidden=256),
          CrossEntropy(), read_matching, views=2, partners="same_or_other_point", metric=of.classes),
 )

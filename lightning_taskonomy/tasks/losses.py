@@ -254,9 +254,11 @@ class PoseNorm:
 
     Attributes:
         poses: 1 for a pair of views, 3 for a triplet; each is three angles and a translation, standardised.
+        weights: of each pose's norm, as many; None for 1.
     """
 
     poses: int = 1
+    weights: tuple[float, ...] | None = None
 
     def __call__(self, output: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
         """The loss of each example.
@@ -268,6 +270,8 @@ class PoseNorm:
         if mask is not None or difference.ndim != 2 or difference.shape[1] != 6 * self.poses:
             raise ValueError(f"expected (B, {6 * self.poses}) without a mask, found {tuple(output.shape)}")
         norms: Tensor = torch.linalg.vector_norm(difference.reshape(-1, self.poses, 6), dim=2)
+        if self.weights is not None:
+            norms = norms * _table(self.weights, norms)
         return norms.sum(dim=1)
 
 

@@ -1,6 +1,6 @@
-"""Pictures at another size."""
+"""Pictures at another size: one way for packing and for reading."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +11,16 @@ from lightning_taskonomy.tasks.task import Stored
 
 Floats = npt.NDArray[np.float32]
 Picture = npt.NDArray[Any]
+Resampling = Literal["values", "depth", "ids"]
+"""What pixels are made of: averages, averages of logarithms, or one of those there were."""
 
 COLOUR = Linear(127.5, 127.5)
 """8 bits as −1 to 1."""
+DEPTH_INVALID_FROM = 64_500
+"""Depths of so many units of 1/512 m, and larger ones, say that there is no surface."""
+_NO_SURFACE = 65_535
+_LEAST_SURFACE = 0.99
+"""The share of a pixel that must be surface, as in the published pipeline."""
 
 
 def central_square(values: Picture) -> Picture:
@@ -24,31 +31,46 @@ def central_square(values: Picture) -> Picture:
     return values[top : top + side, left : left + side]
 
 
-def nearest(values: Picture, size: int) -> Picture:
-    """A label at another size without making up values, for ids and codes; (size, size)."""
-    values = central_square(values)
-    if values.shape[:2] == (size, size):
-        return values
-    rows, columns = (_centres(side, size) for side in values.shape[:2])
-    return np.asarray(values[rows[:, None], columns[None, :]])
+def resized(values: Picture, size: int, resampling: Resampling = "values") -> Picture:
+    """The largest central square of a picture or label at another size, (size, size) or (size, size, C).
 
+    Shards are packed by this function and labels are read by it: what is packed and read at a size is what is
+    read at it from the original, up to the rounding of the stored type. Smaller pictures are averages over
+    areas, to which pixels on their borders belong in part; larger ones are interpolated linearly between the
+    pixels' centres.
 
-def smooth(values: Picture, size: int) -> Picture:
-    """A picture or label at another size, averaged or interpolated; (size, size) or (size, size, C).
+    Args:
+        values: (H, W) or (H, W, C), of any type.
+        size: pixels per side.
+        resampling: `values` are averaged. Of `depth`, log(1 + v) is averaged, as Taskonomy's networks learn
+            it; where less than 0.99 of a pixel is surface there is none (65,535), else
+            the surface alone counts. `ids` keep their type and are never made up: the pixel in the middle is
+            taken.
 
-    As it is where the size stays, else floating-point numbers.
+    Returns:
+        The values as they are where the size stays; averages are float32 in stored units, not rounded.
     """
     values = central_square(values)
     if values.shape[:2] == (size, size):
         return values
-    given = np.asarray(values, np.float32)
-    planes = given[..., None] if given.ndim == 2 else given
-    way = Image.Resampling.BOX if min(given.shape[:2]) >= size else Image.Resampling.BILINEAR
-    made = [
-        np.asarray(Image.fromarray(np.ascontiguousarray(planes[..., n])).resize((size, size), way))
-        for n in range(planes.shape[2])
-    ]
-    return np.stack(made, axis=-1) if given.ndim == 3 else made[0]
+    if resampling == "ids":
+        rows, columns = (_centres(side, size) for side in values.shape[:2])
+        return np.asarray(values[rows[:, None], columns[None, :]])
+    return _averaged_depth(values, size) if resampling == "depth" else _averaged(values, size)
+
+
+def surface_mask(depth: Picture, size: int) -> npt.NDArray[np.bool_]:
+    """True where there is a surface, (size, size): under 0.99 of the pixel it does not count.
+
+    Several tasks of one view ask for the same one after another, and get the same object.
+    """
+    global _latest_mask
+    if _latest_mask is None or _latest_mask[0] is not depth or _latest_mask[1] != size:
+        known = central_square(depth) < DEPTH_INVALID_FROM
+        if known.shape != (size, size):
+            known = _averaged(known, size) >= _LEAST_SURFACE
+        _latest_mask = depth, size, np.asarray(known)
+    return _latest_mask[2]
 
 
 def colour_input(rgb: Picture, size: int) -> Stored:
@@ -58,11 +80,61 @@ def colour_input(rgb: Picture, size: int) -> Stored:
     """
     global _latest
     if _latest is None or _latest[0] is not rgb or _latest[1] != size:
-        _latest = rgb, size, Stored(smooth(rgb, size), COLOUR)
+        _latest = rgb, size, Stored(resized(rgb, size), COLOUR)
     return _latest[2]
 
 
 _latest: tuple[Picture, int, Stored] | None = None
+_latest_mask: tuple[Picture, int, npt.NDArray[np.bool_]] | None = None
+
+
+def _averaged(values: Picture, size: int) -> Floats:
+    side = len(values)
+    if side % size == 0:
+        return _block_means(values, side // size)
+    if side > size:
+        return _area_means(_area_means(values, size, axis=0), size, axis=1)
+    given = np.asarray(values, np.float32)
+    planes = given[..., None] if given.ndim == 2 else given
+    pictures = [Image.fromarray(np.ascontiguousarray(planes[..., n])) for n in range(planes.shape[2])]
+    made = [np.asarray(one.resize((size, size), Image.Resampling.BILINEAR)) for one in pictures]
+    return np.stack(made, axis=-1) if given.ndim == 3 else made[0]
+
+
+def _block_means(values: Picture, factor: int) -> Floats:
+    """Means over squares of factor × factor pixels; several times faster than areas in general."""
+    rows = values[::factor].astype(np.float32)
+    for row in range(1, factor):
+        rows += values[row::factor]
+    blocks = rows.reshape(len(rows), -1, factor, *values.shape[2:])
+    means = blocks[:, :, 0].copy()
+    for column in range(1, factor):
+        means += blocks[:, :, column]
+    means /= factor * factor
+    return means
+
+
+def _area_means(values: Picture, size: int, axis: int) -> Floats:
+    """Means over equal stretches of an axis: differences of the sum up to each of their ends."""
+    values = np.moveaxis(values, axis, 0)
+    side = len(values)
+    sums = np.zeros((side + 1, *values.shape[1:]))
+    np.cumsum(values, axis=0, out=sums[1:])
+    ends = np.arange(size + 1) * side / size
+    whole = np.minimum(ends.astype(np.int64), side - 1)
+    part = (ends - whole).reshape(-1, *[1] * (values.ndim - 1))
+    up_to = sums[whole] + part * values[whole]
+    return np.asarray(np.moveaxis(np.diff(up_to, axis=0) * (size / side), 0, axis), np.float32)
+
+
+def _averaged_depth(depth: Picture, size: int) -> Floats:
+    logarithms = np.log1p(depth, dtype=np.float32)
+    known = depth < DEPTH_INVALID_FROM
+    if known.all():
+        return np.expm1(_averaged(logarithms, size))
+    share = _averaged(known, size)
+    mean = _averaged(np.where(known, logarithms, np.float32(0)), size) / np.maximum(share, _LEAST_SURFACE)
+    return np.where(share >= _LEAST_SURFACE, np.expm1(mean), np.float32(_NO_SURFACE))
 
 
 def _centres(given: int, wanted: int) -> npt.NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """Labels per pixel, decoded from their files' numbers to what networks put out.
 
 All pictures are 8 or 16 bits as stored; 16-bit ones are taken as shares of 65,535. Where a label comes from
-the surface, pixels without one do not count: those whose z-depth is 64,500 or more.
+the surface, pixels without one do not count: those whose z-depth is 64,500 or more, at the stored size.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from lightning_taskonomy.tasks.pictures import COLOUR, colour_input, nearest, smooth
+from lightning_taskonomy.tasks.pictures import COLOUR, colour_input, resized, surface_mask
 from lightning_taskonomy.tasks.scales import Linear, Logarithmic
 from lightning_taskonomy.tasks.task import Example, Stored, ViewLabels
 
 Picture = npt.NDArray[Any]
 Decode = Callable[[Picture, int], Stored | npt.NDArray[Any]]
 
-DEPTH_INVALID_FROM = 64_500
 OCCLUSION_BLUR_PIXELS = 4.0
 SHORTEST_NORMAL = 0.01
 """Shorter ones say that there is no surface: what files hold there, (127, 127, 127), has length 0.007."""
@@ -49,11 +48,6 @@ class PixelLabel:
         return Example((colour_input(view["rgb"], size),), self.decode(view[self.domain], size), mask)
 
 
-def surface_mask(depth: Picture, size: int) -> npt.NDArray[np.bool_]:
-    """True where there is a surface, (size, size)."""
-    return np.asarray(nearest(depth, size) < DEPTH_INVALID_FROM)
-
-
 @dataclass(frozen=True)
 class ShareUpTo:
     """Shares of the full 16-bit scale, 0 to `full` as −1 to 1, (1, size, size).
@@ -68,7 +62,7 @@ class ShareUpTo:
 
     def __call__(self, values: Picture, size: int) -> Stored:
         """The target of a stored picture."""
-        return Stored(smooth(values, size), self.scale)
+        return Stored(resized(values, size), self.scale)
 
     @property
     def scale(self) -> Linear:
@@ -81,14 +75,17 @@ _OCCLUSION = ShareUpTo(0.00625).scale
 
 
 def occlusion_edges(values: Picture, size: int) -> Stored:
-    """0 to 0.00625 of the full scale as −1 to 1, not clipped, blurred; (1, size, size)."""
-    edges = np.asarray(smooth(values, size), np.float32)
-    return Stored(ndimage.gaussian_filter(edges, OCCLUSION_BLUR_PIXELS, mode="nearest"), _OCCLUSION)
+    """0 to 0.00625 of the full scale as −1 to 1, not clipped, blurred; (1, size, size).
+
+    At the borders the blur sees the picture mirrored, with the outermost pixels twice.
+    """
+    edges = np.asarray(resized(values, size), np.float32)
+    return Stored(ndimage.gaussian_filter(edges, OCCLUSION_BLUR_PIXELS, mode="reflect"), _OCCLUSION)
 
 
 def log_depth(values: Picture, size: int) -> Stored:
-    """log(1 + v) / log(2^16) of units of 1/512 m, (1, size, size)."""
-    return Stored(nearest(values, size), _LOGARITHM)
+    """log(1 + v) / log(2^16) of units of 1/512 m, (1, size, size); averages are of these logarithms."""
+    return Stored(resized(values, size, "depth"), _LOGARITHM)
 
 
 def normals(values: Picture, size: int) -> Stored:
@@ -96,23 +93,23 @@ def normals(values: Picture, size: int) -> Stored:
 
     Files have their zero at 127, which becomes −0.004: so the published networks have learned it.
     """
-    return Stored(smooth(values, size), COLOUR)
+    return Stored(resized(values, size), COLOUR)
 
 
 def curvature(values: Picture, size: int) -> Stored:
     """The two principal curvatures, standardised, (2, size, size)."""
-    return Stored(smooth(values[..., :2], size), _CURVATURE)
+    return Stored(resized(values[..., :2], size), _CURVATURE)
 
 
 def grey(values: Picture, size: int) -> Stored:
     """A grey picture, −1 to 1, (1, size, size)."""
-    plane = smooth(values, size)
+    plane = resized(values, size)
     return Stored(plane.mean(axis=-1, dtype=np.float32) if plane.ndim == 3 else plane, COLOUR)
 
 
 def ids(values: Picture, size: int) -> npt.NDArray[Any]:
     """Segment ids, (size, size)."""
-    return nearest(values, size)
+    return resized(values, size, "ids")
 
 
 def read_semantic(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:

@@ -70,11 +70,34 @@ class Vector:
         outputs: how many numbers.
         hidden: how wide the layers before are.
         layers: how many there are, the last one included.
+        normalised: whether the layers before are batch-normalised.
+        of_pairs: whether one network sees each pair of views by itself and puts out its share of the numbers.
     """
 
     outputs: int
     hidden: int = 2048
     layers: int = 2
+    normalised: bool = True
+    of_pairs: bool = False
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a task's network is trained where nothing else is asked for: the published constants.
+
+    Attributes:
+        batch_size: examples per step.
+        weight_decay: of the weights, not of biases and normalisations.
+        drop_after: steps after which the learning rate is a tenth; None if it never is.
+        gradient_norm: what the gradient of each weight tensor is scaled down to where it is longer.
+        instance_noise: standard deviation of the noise on what the discriminator sees, at the first step.
+    """
+
+    batch_size: int = 32
+    weight_decay: float = 2e-6
+    drop_after: int | None = 80_000
+    gradient_norm: float | None = None
+    instance_noise: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -98,11 +121,6 @@ class Standard:
         return [list(self.mean), list(self.deviation)]
 
 
-def whole_size(size: int) -> int:
-    """The size as it is."""
-    return size
-
-
 @dataclass(frozen=True)
 class Task:
     """One entry of the dictionary.
@@ -121,10 +139,10 @@ class Task:
         standard: of its vectors, as they are in Taskonomy's own data.
         pictures: how many pictures its network is given, where that is not one a view.
         input_channels: of each.
-        input_size: pixels per side of each, of a size in pixels.
         source_only: whether it is never solved for its own sake.
         norm_share: where a discriminator judges the output as well, the share of `loss` in what is minimised;
             else None.
+        training: constants of its training.
         metric: makes what says how good outputs are, in units a reader knows.
         drawing: how targets are drawn.
         output_drawing: how outputs are, if otherwise.
@@ -141,9 +159,9 @@ class Task:
     standard: Standard | None = None
     pictures: int | None = None
     input_channels: int = 3
-    input_size: Callable[[int], int] = whole_size
     source_only: bool = False
     norm_share: float | None = None
+    training: Training = Training()
     metric: Callable[["Task"], Metric] | None = None
     drawing: Kind = "vector"
     output_drawing: Kind | None = None

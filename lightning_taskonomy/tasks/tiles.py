@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from lightning_taskonomy.tasks.pictures import COLOUR, smooth
+from lightning_taskonomy.tasks.pictures import COLOUR, central_square, resized
 from lightning_taskonomy.tasks.task import Example, Stored, ViewLabels
 
 PERMUTATIONS = 100
@@ -16,21 +16,23 @@ TILES = _SIDE * _SIDE
 _CROP = 0.9
 
 
-def tile_size(size: int) -> int:
-    """Pixels per side of a tile of a picture of that size."""
-    return int(_CROP * (size // _SIDE))
-
-
 def read_jigsaw(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
-    """Nine tiles, each a random crop of 0.9 of its cell's side, shuffled; the number of the permutation."""
-    rgb = smooth(views[0]["rgb"], size)
-    cell, tile = size // _SIDE, tile_size(size)
+    """Nine tiles, shuffled, each (size, size, 3); the number of the permutation.
+
+    Each is a random crop of 0.9 of its cell's side, cut from the picture as it is stored and only then
+    resized: resized first, tiles would be blurred.
+    """
+    rgb = central_square(views[0]["rgb"])
+    cell = len(rgb) // _SIDE
+    crop = int(_CROP * cell)
+    if crop < 1:
+        raise ValueError(f"expected at least {2 * _SIDE} pixels per side, found {len(rgb)}")
     number = int(random.integers(PERMUTATIONS))
-    corners = random.integers(0, cell - tile + 1, (_SIDE * _SIDE, 2))
+    corners = random.integers(0, cell - crop + 1, (_SIDE * _SIDE, 2))
     tiles = []
     for place in permutations()[number].tolist():
         top, left = corners[place] + np.multiply(divmod(place, _SIDE), cell)
-        tiles.append(Stored(rgb[top : top + tile, left : left + tile], COLOUR))
+        tiles.append(Stored(resized(rgb[top : top + crop, left : left + crop], size), COLOUR))
     return Example(tuple(tiles), np.array(number, np.int64))
 
 
@@ -39,7 +41,8 @@ def permutations() -> npt.NDArray[np.int64]:
     """100 permutations of nine places, (100, 9), far from each other in Hamming distance.
 
     Chosen one by one: the first at random from a fixed seed, then always one whose least distance to those
-    chosen is largest, and of these the one with the largest sum (Algorithm 1 takes the sum alone).
+    chosen is largest, and of these the one with the largest sum. Algorithm 1 takes the sum alone: the set
+    published with Taskonomy has a mean distance of 8.08 as this one, but a least one of 2 instead of 6.
     """
     every = np.array(list(itertools.permutations(range(_SIDE * _SIDE))), np.int8)
     random = np.random.default_rng(0)

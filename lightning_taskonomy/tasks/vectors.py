@@ -5,6 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from lightning_taskonomy.tasks.class_tables import (
+    SCENE_CLASSES,
+    SCENE_PLACES,
+    SCENES_IN_FILES,
+    SELECTED_OBJECTS,
+)
 from lightning_taskonomy.tasks.pictures import colour_input
 from lightning_taskonomy.tasks.room_box import room_box
 from lightning_taskonomy.tasks.rotations import (
@@ -15,10 +21,6 @@ from lightning_taskonomy.tasks.rotations import (
 )
 from lightning_taskonomy.tasks.task import Example, ViewLabels
 
-SELECTED_CLASSES = np.arange(5, 1000, 10)
-"""The 100 object classes of `class_selected`: every tenth, so that all of ImageNet's branches are in it. The
-published list is not known."""
-
 
 def read_object_classes(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
     """Soft labels over 1,000 classes: the softmax of the stored logits."""
@@ -27,13 +29,21 @@ def read_object_classes(views: Sequence[ViewLabels], size: int, random: np.rando
 
 def read_selected_classes(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
     """Soft labels over 100 of the classes, among themselves."""
-    shares = _softmax(np.asarray(views[0]["class_object"])[SELECTED_CLASSES])
+    shares = _softmax(np.asarray(views[0]["class_object"])[list(SELECTED_OBJECTS)])
     return Example((colour_input(views[0]["rgb"], size),), shares)
 
 
 def read_scene_classes(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
-    """Soft labels over 63 classes: the stored probabilities, renormalised."""
+    """Soft labels over 63 classes: of 365 stored probabilities those that are kept, or 63, renormalised.
+
+    Raises:
+        ValueError: not so many, or not probabilities.
+    """
     shares = np.asarray(views[0]["class_scene"], np.float64)
+    if shares.shape == (SCENES_IN_FILES,):
+        shares = shares[list(SCENE_PLACES)]
+    if shares.shape != (len(SCENE_CLASSES),):
+        raise ValueError(f"expected {SCENES_IN_FILES} or {len(SCENE_CLASSES)} numbers, found {shares.shape}")
     if not (shares.min() >= 0 and 0 < shares.sum() < np.inf):
         raise ValueError("expected probabilities")
     return Example((colour_input(views[0]["rgb"], size),), (shares / shares.sum()).astype(np.float32))

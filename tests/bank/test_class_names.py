@@ -26,8 +26,20 @@ def test_objects_have_the_names_of_imagenet() -> None:
             assert names[entry].lower() == _OTHERWISE.get(entry.name, entry.name.lower().replace("_", " "))
 
 
-def test_numbers_stand_for_names_that_nobody_has_published() -> None:
-    assert class_names(dictionary()["class_places"])[:2] == ("class 0", "class 1")
+def test_scenes_and_chosen_objects_have_their_names() -> None:
+    scenes, objects = (class_names(dictionary()[name]) for name in ("class_places", "class_selected"))
+    assert (scenes[0], scenes[2], scenes[33], scenes[62]) == (
+        "alcove",
+        "atrium/public",
+        "kitchen",
+        "youth_hostel",
+    )
+    assert (objects[0], objects[-1]) == ("accordion", "toilet tissue")
+    assert len(objects) == 100
+
+
+def test_numbers_stand_for_names_that_nobody_has() -> None:
+    assert class_names(dictionary()["jigsaw"])[:2] == ("class 0", "class 1")
 
 
 def test_names_of_ones_own(tmp_path: Path) -> None:

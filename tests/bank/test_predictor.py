@@ -78,7 +78,7 @@ def test_inputs_are_those_of_training() -> None:
     lightness = network_input(small_network("colorization"), [shot])
     assert lightness.shape == (1, 1, SIZE, SIZE)
     tiles = network_input(small_network("jigsaw"), [shot])
-    assert tiles.shape == (9, 3, 18, 18)
+    assert tiles.shape == (9, 3, SIZE, SIZE)
     assert permutations().shape == (100, 9)
 
 
@@ -88,8 +88,7 @@ def test_what_is_loaded_gives_what_training_gave(tmp_path: Path) -> None:
         before, after = small_network(task), load(task, tmp_path)
         assert after.size == SIZE
         views = task_named(task).pictures or task_named(task).views
-        side = task_named(task).input_size(SIZE)
-        pictures = torch.rand(2, views, task_named(task).input_channels, side, side)
+        pictures = torch.rand(2, views, task_named(task).input_channels, SIZE, SIZE)
         torch.testing.assert_close(after(pictures), before(pictures))
 
 

@@ -38,6 +38,21 @@ def test_views_come_from_all_buildings(tmp_path: Path) -> None:
         assert (pixels == colour).all(axis=-1).sum() == 160 * 160
 
 
+def test_scenes_are_drawn_by_name_from_files_of_both_lengths(tmp_path: Path) -> None:
+    root = make_folder(tmp_path, ("ash",), 1, 1, ("rgb", "class_scene"))
+    path = label_file(root, "ash", 0, 0, "class_scene")
+    drawn = []
+    for length, kitchen, bedroom in ((365, 203, 52), (63, 33, 9)):
+        shares = np.full(length, 1e-3, np.float32)
+        shares[[kitchen, bedroom]] = 0.5, 0.25
+        np.save(path, shares)
+        drawn.append(np.asarray(draw_preview(root, 1)))
+    np.testing.assert_array_equal(*drawn)
+    shares[33] = 0.1
+    np.save(path, shares)
+    assert (np.asarray(draw_preview(root, 1)) != drawn[0]).any()
+
+
 def test_what_is_absent_is_said(tmp_path: Path) -> None:
     root = make_folder(tmp_path, ("ash",), 1, 1, ("rgb", "normal"))
     whole = np.asarray(draw_preview(root, 1))

@@ -54,11 +54,15 @@ PAPER: dict[str, Row] = {
     "room_layout": ("point_info", Vector(9), L2),
     "vanishing_point_well_defined": ("point_info", Vector(9), L2),
     "fix_pose": ("point_info", Vector(6), PoseNorm),
-    "non_fixated_pose": ("point_info", Vector(6), PoseNorm),
-    "ego_motion": ("point_info", Vector(18), PoseNorm),
+    "non_fixated_pose": ("point_info", Vector(6, layers=3), PoseNorm),
+    "ego_motion": (
+        "point_info",
+        Vector(18, hidden=1024, layers=3, normalised=False, of_pairs=True),
+        PoseNorm,
+    ),
     "point_match": (None, Vector(2, hidden=256), CrossEntropy),
 }
-MASKED = {"curvature", "edge3d", "keypoint3d", "reshade", "rgb2sfnorm", "rgb2depth", "rgb2mist", "segment25d"}
+MASKED = {"curvature", "edge3d", "keypoint3d", "reshade", "rgb2sfnorm", "rgb2depth", "rgb2mist"}
 ADVERSARIAL = {"autoencoder", "denoise", "impainting_whole", "colorization", "curvature", "edge2d", "edge3d"}
 ADVERSARIAL |= {"keypoint2d", "keypoint3d", "reshade", "rgb2sfnorm", "rgb2depth", "rgb2mist"}
 SOURCE_ONLY = {"impainting_whole", "colorization", "jigsaw", "class_selected"}
@@ -153,10 +157,9 @@ def test_every_task_gives_what_its_output_promises(name: str, size: int) -> None
     task = task_named(name)
     made = examples(task, size)
     pictures = [numbers(part) for part in made.inputs]
-    side = size // 3 * 9 // 10 if name == "jigsaw" else size
     channels = 1 if name == "colorization" else 3
     count = 9 if name == "jigsaw" else task.views
-    assert [picture.shape for picture in pictures] == [(channels, side, side)] * count
+    assert [picture.shape for picture in pictures] == [(channels, size, size)] * count
     for picture in pictures:
         assert picture.dtype == np.float32
         assert np.abs(picture).max() <= 1 + 1e-5
@@ -259,3 +262,22 @@ def test_ones_own_task_stands_beside_the_others_and_takes_no_name_twice() -> Non
 def test_the_dictionary_is_only_added_to_by_registering() -> None:
     with pytest.raises(TypeError):
         dictionary()["my_depth"] = task_named("autoencoder")  # type: ignore[index]
+
+
+def test_rare_objects_weigh_what_was_published() -> None:
+    loss = task_named("segmentsemantic").loss
+    assert isinstance(loss, CrossEntropy)
+    assert loss.weights is not None
+    assert len(loss.weights) == 17
+    assert loss.weights[0] == 0.5424
+    assert (min(loss.weights[1:]), max(loss.weights)) == (7.1620, 9.1772)
+    assert (loss.weights[3], loss.weights[11]) == (7.1620, 9.1772)  # couch, toaster
+
+
+def test_the_outer_pair_of_a_triplet_weighs_half() -> None:
+    loss = task_named("ego_motion").loss
+    target = torch.zeros(3, 18)
+    output = torch.zeros(3, 18)
+    for pair in range(3):  # views 1 and 2, 1 and 3, 2 and 3
+        output[pair, 6 * pair] = 2.0
+    assert loss(output, target, None).tolist() == [2.0, 1.0, 2.0]

@@ -318,6 +318,14 @@ def test_pose_norms_against_numpy(poses: int, seed: int) -> None:
     )
 
 
+@given(st.integers(0, 10**6), st.tuples(*[st.floats(0, 4)] * 3))
+def test_norms_of_poses_are_weighed(seed: int, weights: tuple[float, ...]) -> None:
+    output, target = normal(B, 18, seed=seed), normal(B, 18, seed=seed + 1)
+    norms = [PoseNorm()(output[:, at : at + 6], target[:, at : at + 6]) for at in (0, 6, 12)]
+    expected = weights[0] * norms[0] + weights[1] * norms[1] + weights[2] * norms[2]
+    torch.testing.assert_close(PoseNorm(3, weights)(output, target), expected, rtol=1e-5, atol=1e-5)
+
+
 def test_a_right_pose_has_no_gradient() -> None:
     output = normal(2, 6).requires_grad_()
     value = PoseNorm()(output, output.detach().clone())

@@ -8,13 +8,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from skimage.transform import resize
 
 from lightning_taskonomy.tasks.task import Example, Stored
-from lightning_taskonomy.tasks.tiles import permutations, read_jigsaw, tile_size
+from lightning_taskonomy.tasks.tiles import permutations, read_jigsaw
 
 Picture = npt.NDArray[np.uint8]
 
-sizes = st.integers(12, 255)
+sides = st.integers(12, 255)
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -22,6 +23,11 @@ def of_places(size: int) -> Picture:
     """A picture whose pixels say where they are: their row, their column, and the size."""
     rows, columns = np.mgrid[:size, :size]
     return np.stack([rows, columns, np.full_like(rows, size)], axis=-1).astype(np.uint8)
+
+
+def crop_of(side: int) -> int:
+    """Pixels per side of what is cut from a cell."""
+    return floor(Fraction(9, 10) * (side // 3))
 
 
 def jigsaw(picture: Picture, size: int, seed: int) -> Example:
@@ -63,49 +69,44 @@ def test_permutations_never_change() -> None:
     assert digest == "2c934883fce6fe936e04c84403de63f4f503fc001a10fc20972198855f84f494"
 
 
-@given(st.integers(3, 2048))
-def test_tiles_are_nine_tenths_of_their_cell(size: int) -> None:
-    assert tile_size(size) == floor(Fraction(9, 10) * (size // 3))
-
-
-@given(sizes, seeds)
-def test_each_tile_is_a_piece_of_its_own_cell_in_the_order_of_the_permutation(size: int, seed: int) -> None:
-    made, picture = jigsaw(of_places(size), size, seed), of_places(size)
-    cell, side = size // 3, tile_size(size)
+@given(sides, seeds)
+def test_each_tile_is_a_piece_of_its_own_cell_in_the_order_of_the_permutation(side: int, seed: int) -> None:
+    picture, cell, crop = of_places(side), side // 3, crop_of(side)
+    made = jigsaw(picture, crop, seed)  # tiles of the crop's size are not resized
     order = permutations()[number_of(made)]
     tiles = tiles_of(made)
     assert len(tiles) == len(made.inputs) == 9
     for place, tile in zip(order.tolist(), tiles, strict=True):
-        assert tile.shape == (side, side, 3)
+        assert tile.shape == (crop, crop, 3)
         top, left = (int(number) for number in tile[0, 0, :2])
-        np.testing.assert_array_equal(tile, picture[top : top + side, left : left + side])
+        np.testing.assert_array_equal(tile, picture[top : top + crop, left : left + crop])
         row, column = place // 3, place % 3
-        assert row * cell <= top <= top + side <= (row + 1) * cell
-        assert column * cell <= left <= left + side <= (column + 1) * cell
+        assert row * cell <= top <= top + crop <= (row + 1) * cell
+        assert column * cell <= left <= left + crop <= (column + 1) * cell
 
 
-@given(sizes, seeds)
-def test_tiles_put_back_make_the_picture_but_for_its_seams(size: int, seed: int) -> None:
+@given(sides, seeds)
+def test_tiles_put_back_make_the_picture_but_for_its_seams(side: int, seed: int) -> None:
     random = np.random.default_rng(seed)
-    picture = random.integers(0, 256, (size, size, 3)).astype(np.uint8)
+    picture, crop = random.integers(0, 256, (side, side, 3)).astype(np.uint8), crop_of(side)
     # The same draw of a picture of places tells where its tiles were cut out.
-    tiles, places = tiles_of(jigsaw(picture, size, seed)), tiles_of(jigsaw(of_places(size), size, seed))
+    tiles, places = tiles_of(jigsaw(picture, crop, seed)), tiles_of(jigsaw(of_places(side), crop, seed))
     again = np.zeros_like(picture)
-    covered = np.zeros((size, size), np.int64)
+    covered = np.zeros((side, side), np.int64)
     for tile, place in zip(tiles, places, strict=True):
         rows, columns = (place[..., axis].astype(np.int64) for axis in (0, 1))
         again[rows, columns] = tile
         covered[rows, columns] += 1
     assert covered.max() == 1
-    assert covered.sum() == 9 * tile_size(size) ** 2
+    assert covered.sum() == 9 * crop**2
     np.testing.assert_array_equal(again[covered == 1], picture[covered == 1])
 
 
 def test_crops_and_orders_are_drawn_from_all_there_are() -> None:
-    size, picture = 30, of_places(30)
+    picture = of_places(30)
     numbers, corners = set(), set()
     for seed in range(1500):
-        made = jigsaw(picture, size, seed)
+        made = jigsaw(picture, 9, seed)
         numbers.add(number_of(made))
         corners |= {(int(tile[0, 0, 0]) % 10, int(tile[0, 0, 1]) % 10) for tile in tiles_of(made)}
     assert numbers == set(range(100))
@@ -113,18 +114,33 @@ def test_crops_and_orders_are_drawn_from_all_there_are() -> None:
 
 
 def test_the_same_generator_cuts_the_same_tiles() -> None:
-    first, second = (jigsaw(of_places(48), 48, 7) for _ in range(2))
+    first, second = (jigsaw(of_places(48), 32, 7) for _ in range(2))
     assert number_of(first) == number_of(second)
     np.testing.assert_array_equal(tiles_of(first), tiles_of(second))
 
 
-def test_tiles_are_cut_from_the_picture_at_its_new_size_and_scaled_as_photos() -> None:
+@pytest.mark.parametrize("size", [7, 16, 32])
+def test_tiles_have_the_networks_size_and_are_cut_before_they_are_resized(size: int) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (96, 96, 3)).astype(np.uint8)
-    smaller = picture.astype(np.float64).reshape(48, 2, 48, 2, 3).mean(axis=(1, 3))
-    made, places = jigsaw(picture, 48, 3), tiles_of(jigsaw(of_places(48), 48, 3))
-    for part, place in zip(made.inputs, places, strict=True):
+    made, cut = jigsaw(picture, size, 3), tiles_of(jigsaw(picture, 28, 3))
+    for part, tile in zip(made.inputs, cut, strict=True):
         assert isinstance(part, Stored)
-        top, left = (int(number) for number in place[0, 0, :2])
-        expected = smaller[top : top + 14, left : left + 14].transpose(2, 0, 1) / 127.5 - 1
+        if size == 7:
+            expected = tile.astype(float).reshape(7, 4, 7, 4, 3).mean(axis=(1, 3))
+        elif size == 16:
+            expected = np.einsum("ri,ijc,kj->rkc", sevens_in_fours(), tile.astype(float), sevens_in_fours())
+        else:
+            expected = resize(tile.astype(float), (size, size), order=1, mode="edge")  # type: ignore[no-untyped-call]
         scaled = part.scale(torch.tensor(part.values))
-        np.testing.assert_allclose(scaled.numpy(), expected, atol=1e-5)
+        np.testing.assert_allclose(scaled.numpy(), expected.transpose(2, 0, 1) / 127.5 - 1, atol=1e-4)
+
+
+def sevens_in_fours() -> npt.NDArray[np.float64]:
+    """Shares of 28 pixels in 16: each new one is 7/4 wide."""
+    four = [[4, 3, 0, 0, 0, 0, 0], [0, 1, 4, 2, 0, 0, 0], [0, 0, 0, 2, 4, 1, 0], [0, 0, 0, 0, 0, 3, 4]]
+    return np.asarray(np.kron(np.eye(4), np.array(four) / 7), np.float64)
+
+
+def test_pictures_too_small_for_tiles_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected at least 6 pixels per side, found 5"):
+        jigsaw(of_places(5), 16, 0)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 from scipy.special import softmax
 
+from lightning_taskonomy.tasks.class_tables import SCENE_CLASSES, SCENE_PLACES, SELECTED_OBJECTS
 from lightning_taskonomy.tasks.task import Example
 from lightning_taskonomy.tasks.vectors import (
-    SELECTED_CLASSES,
     read_object_classes,
     read_room_layout,
     read_scene_classes,
@@ -90,26 +90,37 @@ def test_large_logits_do_not_overflow() -> None:
     np.testing.assert_array_equal(made, np.where(np.arange(1000) < 2, 0.5, 0))
 
 
-def test_selected_classes_are_100_of_the_1000_among_themselves() -> None:
-    assert SELECTED_CLASSES.shape == (100,)
-    assert SELECTED_CLASSES.min() >= 0
-    assert SELECTED_CLASSES.max() < 1000
-    # ImageNet's classes are sorted by kind: evenly spread ones come from all of them.
-    assert (np.diff(SELECTED_CLASSES) == 10).all()
+def test_selected_classes_are_the_100_indoor_ones_among_themselves() -> None:
     logits = np.random.default_rng(0).normal(0, 3, 1000)
-    few = softmax(logits)[SELECTED_CLASSES]
+    few = softmax(logits)[list(SELECTED_OBJECTS)]
     np.testing.assert_allclose(selected(logits), few / few.sum(), rtol=1e-5)
 
 
 def test_selected_classes_are_told_apart_where_others_are_far_more_likely() -> None:
     logits = np.zeros(1000)
-    logits[np.setdiff1d(np.arange(1000), SELECTED_CLASSES)] = 5000.0
+    logits[np.setdiff1d(np.arange(1000), SELECTED_OBJECTS)] = 5000.0
     np.testing.assert_allclose(selected(logits), np.full(100, 0.01), rtol=1e-6)
 
 
-def test_scene_classes_add_up_to_1_again() -> None:
+def test_63_scene_classes_add_up_to_1_again() -> None:
     shares = np.random.default_rng(0).random(63).astype(np.float32) / 100
     np.testing.assert_allclose(scenes(shares), shares / shares.sum(), rtol=1e-5)
+
+
+def test_of_365_scene_classes_63_are_kept() -> None:
+    shares = softmax(np.random.default_rng(0).normal(0, 2, 365)).astype(np.float32)
+    kept = [shares[place] for place in SCENE_PLACES]
+    np.testing.assert_allclose(scenes(shares), np.array(kept) / np.sum(kept), rtol=1e-5)
+    certain = np.zeros(365)
+    certain[203] = 0.25
+    assert SCENE_CLASSES[int(scenes(certain).argmax())] == "kitchen"
+    assert scenes(certain).max() == 1
+
+
+@pytest.mark.parametrize("length", [62, 64, 364, 1000])
+def test_other_numbers_of_scene_classes_are_refused(length: int) -> None:
+    with pytest.raises(ValueError, match=rf"expected 365 or 63 numbers, found \({length},\)"):
+        scenes(np.full(length, 0.1))
 
 
 @pytest.mark.parametrize("wrong", [[0.5, -0.01, 0.5], [0, 0, 0], [0.5, np.nan, 0.5], [0.5, np.inf, 0.5]])

@@ -64,6 +64,15 @@ def wrong_mode(mode: str, domain: Domain) -> str | None:
     return f"expected {domain.channels} x {domain.bits} bits, found mode {mode}"
 
 
+def wrong_vector(values: Values, domain: Domain) -> str | None:
+    """What is wrong with the length or type of a class vector of this domain."""
+    lengths = [domain.channels] if domain.other_length is None else [domain.channels, domain.other_length]
+    if values.dtype.kind == "f" and values.shape in [(length,) for length in lengths]:
+        return None
+    expected = " or ".join(map(str, lengths))
+    return f"expected {expected} floating-point numbers, found {values.dtype} {values.shape}"
+
+
 def _check_values(values: Values, domain: Domain) -> Iterator[Finding]:
     if domain.name == "mask_valid" and not np.isin(values, (0, 255)).all():
         yield "value out of range", "expected 0 or 255 in a mask"
@@ -83,8 +92,8 @@ def _check_vector(path: Path, domain: Domain) -> Iterator[Finding]:
     except NPY_ERRORS as error:
         yield "unreadable array", str(error)
         return
-    if values.shape != (domain.channels,) or values.dtype.kind != "f":
-        expected = f"{domain.channels} floating-point numbers"
-        yield "wrong shape", f"expected {expected}, found {values.dtype} {values.shape}"
+    wrong = wrong_vector(values, domain)
+    if wrong is not None:
+        yield "wrong shape", wrong
     elif not np.isfinite(values).all():
         yield "not finite", f"{int((~np.isfinite(values)).sum())} values are NaN or infinite"

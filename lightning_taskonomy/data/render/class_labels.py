@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from lightning_taskonomy.data.render.scene import Scene
 from lightning_taskonomy.data.render.surfaces import Surfaces
+from lightning_taskonomy.tasks.class_tables import SCENE_CLASSES, SCENE_PLACES, SCENES_IN_FILES
 
 Floats = npt.NDArray[np.float32]
 
@@ -15,30 +16,16 @@ OBJECT_CLASSES = 1000
 _LEAST_SHARE = 0.02
 """Probability that is spread over all object classes, as a network would leave."""
 
-SCENE_CLASSES = (
-    "alcove", "artists_loft", "art_studio", "attic", "balcony_interior", "basement", "bathroom",
-    "bedchamber", "bedroom", "berth", "bow_window_indoor", "cafeteria", "childs_room", "classroom",
-    "closet", "coffee_shop", "computer_room", "conference_center", "conference_room", "corridor",
-    "dining_hall", "dining_room", "dorm_room", "dressing_room", "elevator_door", "elevator_lobby",
-    "entrance_hall", "galley", "garage_indoor", "gymnasium_indoor", "home_office", "home_theater",
-    "hospital_room", "hotel_room", "jacuzzi_indoor", "kitchen", "laundromat", "lecture_room",
-    "library_indoor", "living_room", "lobby", "mezzanine", "nursery", "nursing_home", "office",
-    "office_cubicles", "pantry", "patio", "playroom", "porch", "reception", "recreation_room",
-    "restaurant_kitchen", "sauna", "shower", "staircase", "storage_room", "television_room", "utility_room",
-    "waiting_room", "wet_bar", "yard", "youth_hostel",
-)  # fmt: skip
-"""Positions of the 63 scene classes: names of Places-365 for homes and workplaces, in alphabetical order."""
-
 _RELATED: dict[str, dict[str, float]] = {
     "living_room": {"television_room": 0.12, "home_theater": 0.05, "recreation_room": 0.03},
     "bedroom": {"bedchamber": 0.12, "hotel_room": 0.06, "dorm_room": 0.02},
     "childs_room": {"nursery": 0.1, "playroom": 0.08, "bedroom": 0.06},
-    "kitchen": {"galley": 0.06, "restaurant_kitchen": 0.04, "pantry": 0.03},
-    "dining_room": {"dining_hall": 0.06, "living_room": 0.06},
-    "bathroom": {"shower": 0.08, "jacuzzi_indoor": 0.04},
-    "home_office": {"office": 0.14, "computer_room": 0.06, "library_indoor": 0.03},
+    "kitchen": {"restaurant_kitchen": 0.06, "wet_bar": 0.04, "pantry": 0.03},
+    "dining_room": {"living_room": 0.08, "kitchen": 0.04},
+    "bathroom": {"shower": 0.1, "dressing_room": 0.02},
+    "home_office": {"office": 0.14, "computer_room": 0.06, "office_cubicles": 0.03},
     "utility_room": {"laundromat": 0.12, "storage_room": 0.1},
-    "corridor": {"entrance_hall": 0.12, "lobby": 0.04},
+    "corridor": {"lobby": 0.06, "elevator/door": 0.04, "staircase": 0.04},
 }
 """What else a kind of room looks like; the rest of the probability is the kind itself."""
 
@@ -58,7 +45,9 @@ def class_object(scene: Scene, surfaces: Surfaces) -> Floats:
 
 
 def class_scene(scene: Scene, surfaces: Surfaces, room: int) -> Floats:
-    """Probabilities (63): half the camera's own room, half the rooms seen, softened by what is alike.
+    """Probabilities (365): half the camera's own room, half the rooms seen, softened by what is alike.
+
+    All are of the 63 scenes that Taskonomy keeps of Places-365; the other places hold 0.
 
     Raises:
         ValueError: a room has no scene class.
@@ -79,4 +68,6 @@ def class_scene(scene: Scene, surfaces: Surfaces, room: int) -> Floats:
         label[SCENE_CLASSES.index(other.scene_class)] += weight * (1 - sum(related.values()))
         for name, share in related.items():
             label[SCENE_CLASSES.index(name)] += weight * share
-    return label.astype(np.float32)
+    stored = np.zeros(SCENES_IN_FILES, np.float32)
+    stored[list(SCENE_PLACES)] = label
+    return stored

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import trimesh
 from trimesh.visual import ColorVisuals, TextureVisuals
 
-from lightning_taskonomy.data.render.class_labels import SCENE_CLASSES
 from lightning_taskonomy.data.render.mesh_shape import shape_of_mesh
 from lightning_taskonomy.data.render.scene import Colour, Material, Room, Scene, Triangles
 from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.tasks.class_tables import SCENE_CLASSES
 
 Up = Literal["auto", "y", "z"]
 

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from lightning_taskonomy.data.domains import DOMAINS, Domain
 from lightning_taskonomy.data.folder.label_check import wrong_mode
 from lightning_taskonomy.errors import InputError
-
-Picture = npt.NDArray[np.generic]
+from lightning_taskonomy.tasks.pictures import Picture, Resampling, resized
 
 _PNG_EFFORT = 4
 
@@ -59,7 +57,7 @@ class Encoding:
 
     def _encoded(self, image: Image.Image, domain: Domain) -> bytes:
         if self.size is not None and image.size != (self.size, self.size):
-            image = resized(_central_square(image), domain, self.size)
+            image = Image.fromarray(packed(np.asarray(image), domain, self.size))
         if domain.name == "rgb" and self.jpeg_quality is not None:
             import simplejpeg  # a small library, wanted only here
 
@@ -70,28 +68,22 @@ class Encoding:
         return written.getvalue()
 
 
-def resized(image: Image.Image, domain: Domain, size: int) -> Image.Image:
-    """A picture at another size: the nearest pixel for ids and wherever a value means "no label".
+def packed(values: Picture, domain: Domain, size: int) -> Picture:
+    """A picture as it is stored at a size, rounded to its own type; (size, size) or (size, size, C).
 
-    Averaging would make up identities, or depths between a surface and the code for none.
+    Made by the function that reads labels at a size, so that packing changes nothing but the rounding.
     """
-    if domain.ids or domain.invalid is not None:
-        return image.resize((size, size), Image.Resampling.NEAREST)
-    if domain.bits == 8:
-        return image.resize(
-            (size, size), Image.Resampling.BOX if image.width >= size else Image.Resampling.BILINEAR
-        )
-    # Pillow resizes 16 bits only by the nearest pixel; as floating-point numbers nothing is lost.
-    values = Image.fromarray(np.asarray(image).astype(np.float32))
-    smooth = np.asarray(values.resize((size, size), Image.Resampling.BILINEAR))
-    return Image.fromarray(np.rint(np.clip(smooth, 0, 65535)).astype(np.uint16))
+    found = resized(values, size, _resampling(domain))
+    if found.dtype.kind != "f":
+        return found
+    rounded = np.rint(np.clip(found, 0, 2**domain.bits - 1))
+    return np.asarray(rounded, np.uint8 if domain.bits == 8 else np.uint16)
 
 
-def _central_square(image: Image.Image) -> Image.Image:
-    """The largest square in the middle: a picture keeps its proportions."""
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    return image.crop((left, top, left + side, top + side))
+def _resampling(domain: Domain) -> Resampling:
+    if domain.ids:
+        return "ids"
+    return "values" if domain.invalid is None else "depth"
 
 
 def _verified(content: bytes, domain: Domain) -> bytes:

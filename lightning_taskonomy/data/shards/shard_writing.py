@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lightning_taskonomy.data.domains import DOMAINS
-from lightning_taskonomy.data.folder.label_check import NPY_ERRORS
+from lightning_taskonomy.data.folder.label_check import NPY_ERRORS, wrong_vector
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.data.shards.encode import Encoding
@@ -194,11 +194,9 @@ def _vector(path: Path, domain: str) -> Any:  # noqa: ANN401 - an array of 32-bi
         values = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, *NPY_ERRORS) as error:
         raise InputError(f"{path}: cannot read this label ({error})") from error
-    if values.shape != (DOMAINS[domain].channels,) or values.dtype.kind != "f":
-        raise InputError(
-            f"{path}: expected {DOMAINS[domain].channels} floating-point numbers, "
-            f"found {values.dtype} {values.shape}"
-        )
+    wrong = wrong_vector(values, DOMAINS[domain])
+    if wrong is not None:
+        raise InputError(f"{path}: {wrong}")
     return np.array(values, np.float32)
 
 

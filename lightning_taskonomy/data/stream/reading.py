@@ -15,6 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from lightning_taskonomy.data.domains import DOMAINS
+from lightning_taskonomy.data.folder.label_check import wrong_vector
 from lightning_taskonomy.data.shards.index import (
     LABEL_GROUP,
     LABELS,
@@ -190,8 +191,9 @@ class ShardSet:
         if DOMAINS[domain].suffix == "json":
             return json.loads(value)
         vector = np.asarray(value, np.float32)
-        if vector.shape != (DOMAINS[domain].channels,):
-            raise BrokenSampleError(name, key, domain, f"wrong shape ({vector.shape})")
+        wrong = wrong_vector(vector, DOMAINS[domain])
+        if wrong is not None:
+            raise BrokenSampleError(name, key, domain, f"wrong shape ({wrong})")
         if not np.isfinite(vector).all():
             raise BrokenSampleError(name, key, domain, "not finite")
         return vector

@@ -313,6 +313,19 @@ def test_the_command_says_all_and_writes_json(
     assert len(written["problems"]) == 3
 
 
+def test_scene_files_hold_365_or_63_numbers(whole: Path, tmp_path: Path) -> None:
+    path = tmp_path / label_file(whole, "ash", 0, 0, "class_scene").name
+    for length in (365, 63):
+        np.save(path, np.full(length, 1 / length, np.float32))
+        assert check_label(path, "class_scene", ViewName("ash", 0, 0)) == ([], None)
+    np.save(path, np.full(64, 1 / 64, np.float32))
+    found = [("wrong shape", "expected 365 or 63 floating-point numbers, found float32 (64,)")]
+    assert check_label(path, "class_scene", ViewName("ash", 0, 0)) == (found, None)
+    np.save(path, np.full(63, 1 / 63, np.float32))
+    found = [("wrong shape", "expected 1000 floating-point numbers, found float32 (63,)")]
+    assert check_label(path, "class_object", ViewName("ash", 0, 0)) == (found, None)
+
+
 def test_only_gaps_are_no_failure(whole: Path, tmp_path: Path) -> None:
     root = tmp_path / "data"
     shutil.copytree(whole, root)

@@ -16,6 +16,8 @@ from lightning_taskonomy.cli import main
 from lightning_taskonomy.data.domains import DOMAINS
 from lightning_taskonomy.data.folder.names import ViewName, label_path
 from lightning_taskonomy.data.folder.views import DataFolder
+from lightning_taskonomy.data.rooms.furnishing import KINDS
+from lightning_taskonomy.tasks.class_tables import SCENE_CLASSES, SCENE_PLACES
 
 Floats = NDArray[np.float64]
 Labels = Mapping[str, Any]
@@ -153,7 +155,11 @@ def test_vanishing_points_are_the_worlds_axes_in_the_camera(views: dict[ViewName
 def test_labels_of_classes_are_distributions_and_ids(views: dict[ViewName, Labels]) -> None:
     seen: set[int] = set()
     for labels in views.values():
+        assert labels["class_scene"].shape == (365,)
         assert labels["class_scene"].sum() == pytest.approx(1, abs=1e-4)
+        # The camera's own room has most of it; among the 63 kinds, none is impossible, and no others are.
+        assert SCENE_CLASSES[SCENE_PLACES.index(int(labels["class_scene"].argmax()))] in KINDS
+        assert set(np.flatnonzero(labels["class_scene"])) == set(SCENE_PLACES)
         assert np.isfinite(labels["class_object"]).all()
         seen |= set(np.unique(labels["segment_semantic"]).tolist())
     assert seen <= set(range(18))

@@ -6,8 +6,10 @@ import pytest
 from PIL import Image
 
 from lightning_taskonomy.data.domains import DOMAINS
-from lightning_taskonomy.data.shards.encode import Encoding, resized
+from lightning_taskonomy.data.shards.encode import Encoding
 from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.tasks import dictionary
+from lightning_taskonomy.tasks.task import Stored
 from tests.data.small_folder import label_file, make_folder
 
 
@@ -24,9 +26,9 @@ def test_files_are_kept_byte_by_byte(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [7, 12, 48])
-def test_ids_and_codes_are_never_averaged(tmp_path: Path, size: int) -> None:
+def test_ids_are_never_averaged(tmp_path: Path, size: int) -> None:
     make_folder(tmp_path, ("ash",), 1, 1)
-    for domain in ("segment_semantic", "mask_valid", "depth_zbuffer", "segment_unsup25d"):
+    for domain in ("segment_semantic", "mask_valid", "segment_unsup25d"):
         path = label_file(tmp_path, "ash", 0, 0, domain)
         before = np.asarray(Image.open(path))
         after = decoded(Encoding(size=size).encode(path, domain))
@@ -35,11 +37,79 @@ def test_ids_and_codes_are_never_averaged(tmp_path: Path, size: int) -> None:
         assert set(np.unique(after)) <= set(np.unique(before))
 
 
-def test_16_bits_keep_their_values_when_resized() -> None:
-    ramp = np.linspace(0, 65535, 64).astype(np.uint16)[None].repeat(64, axis=0)
-    small = np.asarray(resized(Image.fromarray(ramp), DOMAINS["edge_texture"], 32))
-    assert small.dtype == np.uint16
-    np.testing.assert_allclose(small[5].astype(float), ramp[5].reshape(32, 2).mean(axis=1), atol=700)
+@pytest.mark.parametrize("size", [7, 12, 48])
+def test_depths_are_never_mixed_with_the_code_for_none(tmp_path: Path, size: int) -> None:
+    make_folder(tmp_path, ("ash",), 1, 1)
+    path = label_file(tmp_path, "ash", 0, 0, "depth_zbuffer")
+    before = np.asarray(Image.open(path))
+    surface = before[before < 64_500]
+    after = decoded(Encoding(size=size).encode(path, "depth_zbuffer"))
+    assert after.dtype == np.uint16
+    assert (after == 65_535).any()
+    real = after[after != 65_535]
+    assert surface.min() <= real.min() <= real.max() <= surface.max()
+
+
+PICTURES = [name for name, domain in DOMAINS.items() if domain.suffix == "png"]
+READ_BY = {
+    task.domains[0] if task.domains else "rgb": task
+    for task in dictionary().values()
+    if task.views == 1 and task.name not in ("jigsaw", "denoise", "colorization", "impainting_whole")
+}
+
+
+@pytest.mark.parametrize("size", [32, 24, 20, 96])
+@pytest.mark.parametrize("domain", [name for name in PICTURES if name != "mask_valid"])
+def test_packed_and_read_at_a_size_is_read_at_it_from_the_original(
+    tmp_path: Path, domain: str, size: int
+) -> None:
+    make_folder(tmp_path, ("ash",), 1, 1, domains=(domain, "rgb", "depth_zbuffer"), size=64)
+    original, packed = {}, {}
+    for name in {domain, "rgb", "depth_zbuffer"}:
+        path = label_file(tmp_path, "ash", 0, 0, name)
+        original[name] = decoded(path.read_bytes())
+        packed[name] = decoded(Encoding(size=size).encode(path, name))
+        assert packed[name].dtype == original[name].dtype
+    task = READ_BY[domain]
+    (whole, again) = (
+        task.read([{"key": "ash/point_0_view_0", **labels}], size, np.random.default_rng(0))
+        for labels in (original, packed)
+    )
+    if isinstance(whole.target, Stored):
+        assert isinstance(again.target, Stored)
+        counted = np.ones((size, size), bool) if whole.mask is None else whole.mask
+        before, after = whole.target.values.astype(float), again.target.values.astype(float)
+        assert np.abs(before - after)[counted].max() <= 0.5 + 1e-2
+    else:
+        np.testing.assert_array_equal(whole.target, again.target)
+    if whole.mask is not None:
+        assert again.mask is not None
+        np.testing.assert_array_equal(whole.mask, again.mask)
+
+
+def test_packed_pixels_are_means_of_blocks(tmp_path: Path) -> None:
+    make_folder(tmp_path, ("ash",), 1, 1, size=64)
+    for name in PICTURES:
+        path = label_file(tmp_path, "ash", 0, 0, name)
+        values = decoded(path.read_bytes()).astype(float)
+        made = decoded(Encoding(size=16).encode(path, name)).astype(float)
+        if DOMAINS[name].ids:
+            np.testing.assert_array_equal(made, values[2::4, 2::4])
+        elif name.startswith("depth"):
+            blocks = values.reshape(16, 4, 16, 4)
+            found = np.exp(np.log(1 + blocks).mean(axis=(1, 3))) - 1
+            expected = np.where((blocks >= 64_500).any(axis=(1, 3)), 65_535, found)
+            np.testing.assert_allclose(made, expected, atol=0.51)
+        else:
+            expected = values.reshape(16, 4, 16, 4, -1).mean(axis=(1, 3)).reshape(made.shape)
+            np.testing.assert_allclose(made, expected, atol=0.51)
+
+
+def test_oblong_pictures_are_packed_as_their_central_square(tmp_path: Path) -> None:
+    path = tmp_path / "wide.png"
+    values = np.random.default_rng(0).integers(0, 65_535, (24, 40)).astype(np.uint16)
+    Image.fromarray(values).save(path)
+    np.testing.assert_array_equal(decoded(Encoding(size=24).encode(path, "edge_texture")), values[:, 8:32])
 
 
 def test_jpeg_is_for_rgb_alone(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     root = tmp_path_factory.mktemp("stream")
     source = make_folder(root / "in", points=6, domains=DOMAINS)
     label_file(source, "ash", 0, 0, "normal").unlink()
+    for view in (0, 1):  # class_scene of 63 numbers among those of 365
+        np.save(label_file(source, "birch", 2, view, "class_scene"), np.full(63, 1 / 63, np.float32))
     split_of = dict.fromkeys(("ash", "birch", "cedar"), "train")
     PackPlan(source, root / "out", split_of, Packing(shard_size=8)).run(1)
     return source, root / "out"
