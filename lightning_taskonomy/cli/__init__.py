@@ -4,10 +4,12 @@
 """
 
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
 
 from lightning_taskonomy import __version__
+from lightning_taskonomy.core.signals import INTERRUPTED, STOPPED, Preempted
 from lightning_taskonomy.errors import InputError
 
 PROGRAM = "python -m lightning_taskonomy"
@@ -33,7 +35,7 @@ GROUPS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, or 2 after a user's mistake.
+    """Run one command and return its exit status: 0, 2 after a user's mistake, or 130 after Ctrl-C.
 
     Args:
         arguments: the words after the program's name; by default those of this process.
@@ -47,11 +49,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if words else 2
     if words[0] not in GROUPS:
         return _refuse(f"{words[0]}: no such command; expected one of {', '.join(GROUPS)}")
-    group = importlib.import_module(GROUPS[words[0]][0])
     try:
+        group = importlib.import_module(GROUPS[words[0]][0])
         group.run(f"{PROGRAM} {words[0]}", words[1:])
     except InputError as error:
         return _refuse(str(error))
+    except Preempted as preempted:
+        print(preempted, file=sys.stderr)
+        return INTERRUPTED if preempted.number == signal.SIGINT else STOPPED
+    except KeyboardInterrupt:
+        print("interrupted; what is whole is kept", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:  # the reader of our output, such as `head`, has left
         sys.stderr.close()
         return 0

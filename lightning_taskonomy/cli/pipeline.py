@@ -11,6 +11,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_taskonomy.cli.commands import OneLineParser
 from lightning_taskonomy.cli.training import leave_out_what_no_user_can_act_on
 from lightning_taskonomy.cli.unfinished import stop
+from lightning_taskonomy.core.signals import Preempted
 from lightning_taskonomy.durations import duration
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.pipeline.launching import Launching, launch
@@ -20,7 +21,6 @@ from lightning_taskonomy.pipeline.schedule import Schedule
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.pipeline.status import status_lines, status_of
 from lightning_taskonomy.pipeline.worker import do_job
-from lightning_taskonomy.training.running_checkpoint import Preempted
 
 _DEVICES = (1, 8, 64)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from lightning_taskonomy.cli.option_types import NO_NAMES, Names
+from lightning_taskonomy.core.signals import leaving_at_signals
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import output_folder
 from lightning_taskonomy.task2vec import LabelledTask, Probe, Running, embed_tasks, norm, preset
@@ -104,7 +105,7 @@ def embed(
     if weights is not None and untrained:
         raise InputError("weights: --untrained has none; give one of the two")
     found = read_tasks(source, root, size, tasks)
-    with output_folder(out):
+    with output_folder(out), leaving_at_signals("what is whole is kept"):
         network = _probe(probe, weights, untrained, probe_width, probe_steps, found, seed, running, out)
         print(f"probe: {network.about}")
         embeddings = embed_tasks(network, found, chosen, running)

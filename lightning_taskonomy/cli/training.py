@@ -19,6 +19,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from lightning_taskonomy.cli.commands import one_line
 from lightning_taskonomy.cli.unfinished import alone, begun_as, stop, unfinished_run
+from lightning_taskonomy.core.signals import Preempted, leaving_at_signals
 from lightning_taskonomy.data import TaskonomyDataModule
 from lightning_taskonomy.data.multitask.dense import NyudMT, PascalMT
 from lightning_taskonomy.data.multitask.taskonomy import SwitchingTaskonomy
@@ -33,7 +34,7 @@ from lightning_taskonomy.training.plain_progress import PrintProgress
 from lightning_taskonomy.training.predictions import WritePredictions
 from lightning_taskonomy.training.readouts import Readouts
 from lightning_taskonomy.training.requeue import environment
-from lightning_taskonomy.training.running_checkpoint import Preempted, RunningCheckpoint, Unfinished
+from lightning_taskonomy.training.running_checkpoint import RunningCheckpoint, Unfinished
 from lightning_taskonomy.training.seeded_steps import SeedSteps
 from lightning_taskonomy.training.switching_network import SwitchingNetwork
 from lightning_taskonomy.training.task_network import TaskNetwork
@@ -55,19 +56,20 @@ def run(program: str, words: Sequence[str]) -> None:
     torch.set_float32_matmul_precision("high")
     leave_out_what_no_user_can_act_on()
     try:
-        _CommandLine(
-            LightningModule,
-            LightningDataModule,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            auto_configure_optimizers=False,
-            save_config_kwargs={"overwrite": True},
-            parser_class=_OneLineParser,
-            parser_kwargs={"prog": program.rpartition(" ")[0]},
-            seed_everything_default=0,
-            trainer_defaults={"log_every_n_steps": 10},
-            args=[program.split()[-1], *words],
-        )
+        with leaving_at_signals("what is whole is kept"):
+            _CommandLine(
+                LightningModule,
+                LightningDataModule,
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                auto_configure_optimizers=False,
+                save_config_kwargs={"overwrite": True},
+                parser_class=_OneLineParser,
+                parser_kwargs={"prog": program.rpartition(" ")[0]},
+                seed_everything_default=0,
+                trainer_defaults={"log_every_n_steps": 10},
+                args=[program.split()[-1], *words],
+            )
     except Preempted as preempted:
         stop(preempted)
     except MisconfigurationException as error:
@@ -203,10 +205,10 @@ class _CommandLine(LightningCLI):
         if logger is None or logger is True:
             # What testing logs begins at step 0 again, and would hide the curves of training.
             version = "" if self.subcommand == "fit" else self.subcommand
-            # What was drawn after the checkpoint is drawn again: one curve.
-            step = None if self._unfinished is None else self._unfinished.next_step
+            # What was drawn after the checkpoint, or before a run that begins again, is hidden: one curve.
+            step = 0 if self._unfinished is None else self._unfinished.next_step
             kwargs["logger"] = TensorBoardLogger(
-                root, name="", version=version, default_hp_metric=False, purge_step=step
+                root, name="", version=version, default_hp_metric=False, purge_step=None if version else step
             )
         own = list(self.config_init[self.subcommand].trainer.callbacks or ())
         kinds = {type(callback) for callback in own}

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import signal
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import NoReturn
 from jsonargparse import Namespace
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 
+from lightning_taskonomy.core.signals import STOPPED, Preempted
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.pipeline.records import alone_in
 from lightning_taskonomy.training.event_files import put_in_order
-from lightning_taskonomy.training.requeue import STOPPED, Finished, requeue
-from lightning_taskonomy.training.running_checkpoint import Preempted, Unfinished
+from lightning_taskonomy.training.requeue import Finished, requeue
+from lightning_taskonomy.training.running_checkpoint import Unfinished
 
 _ANY = (
     "max_epochs",
@@ -91,7 +93,9 @@ def unfinished_run(root: Path, run: str) -> Unfinished | None:
 
 
 def stop(preempted: Preempted) -> NoReturn:
-    """Say where a run stopped, have it requeued, and leave with the status that says so."""
+    """Say where a run stopped, have it requeued unless a person stopped it, and exit with the status 75."""
     if _rank() == 0:
-        print(f"{preempted}; {requeue()}", file=sys.stderr, flush=True)
+        by_hand = preempted.number == signal.SIGINT
+        next_step = "start the same command again to go on" if by_hand else requeue()
+        print(f"{preempted}; {next_step}", file=sys.stderr, flush=True)
     raise SystemExit(STOPPED)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lightning_taskonomy.core.signals import STOPPED
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import make_folder, write_text
 from lightning_taskonomy.pipeline.attempts import Attempts
@@ -14,7 +15,6 @@ from lightning_taskonomy.pipeline.plan import Job, Plan
 from lightning_taskonomy.pipeline.records import alone_in
 from lightning_taskonomy.pipeline.run import Estimate, write_plan
 from lightning_taskonomy.pipeline.slurm_queue import Submission, SubmittedArray, cancel, submit
-from lightning_taskonomy.training.requeue import STOPPED
 
 EVERY_KIND = "all"
 

@@ -64,7 +64,7 @@ def fit_and_test(
         saving.insert(0, ModelCheckpoint(checkpoints, BEST, monitor="val/loss", enable_version_counter=False))
     resumed = _unfinished(folder, run)
     # For curves that go on where the checkpoint was made, whatever was drawn after it.
-    step = None if resumed is None else resumed.next_step
+    step = 0 if resumed is None else resumed.next_step
     logger = TensorBoardLogger(folder, name="", version="", default_hp_metric=False, purge_step=step)
     losses = folder / "losses"
     trainer = Trainer(

@@ -1,18 +1,14 @@
 """Doing one job of a plan in a process of its own, here or on another machine that sees the run's folder."""
 
 import os
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 
+from lightning_taskonomy.core.signals import leaving_at_signals
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.pipeline.attempts import Attempts
 from lightning_taskonomy.pipeline.plan import Plan
 from lightning_taskonomy.pipeline.records import Record
 from lightning_taskonomy.training.requeue import slurm_job
-from lightning_taskonomy.training.running_checkpoint import SIGNALS, Preempted
 
 
 def do_job(plan: Plan, name: str) -> Record:
@@ -30,7 +26,7 @@ def do_job(plan: Plan, name: str) -> Record:
     if job is None:
         raise InputError(f"name: no such job: {name}; `taxonomy status` lists them")
     hide_slurm_from_lightning()
-    with Attempts(plan.settings.root).at(name, slurm_job()), leaving_at_signals():
+    with Attempts(plan.settings.root).at(name, slurm_job()), leaving_at_signals("what is whole is kept"):
         record = plan.current(job)
         if record is not None:
             return record
@@ -43,27 +39,6 @@ def do_job(plan: Plan, name: str) -> Record:
         record = Record(inputs, result, time.monotonic() - start, job.operations)
         plan.finished(job, record)
     return record
-
-
-@contextmanager
-def leaving_at_signals() -> Iterator[None]:
-    """Leave when a scheduler announces the end, so that the job can be requeued; fits save before they do.
-
-    Raises:
-        Preempted: a signal has come.
-    """
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        for other in SIGNALS:
-            signal.signal(other, signal.SIG_IGN)  # one is enough
-        raise Preempted(number, "what is whole is kept")
-
-    before = {number: signal.signal(number, leave) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def hide_slurm_from_lightning() -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
+from lightning_taskonomy.core.processes import leave_signals_to_parent
 from lightning_taskonomy.task2vec.features import Features, InItsMode
 from lightning_taskonomy.task2vec.heads import Head
 from lightning_taskonomy.task2vec.running import Running, quiet
@@ -46,7 +47,12 @@ def batch_gradient(
     generator = torch.Generator().manual_seed(seed)
     sampler = WeightedRandomSampler(weights.double().tolist(), max(draws, batch), generator=generator)
     loader = DataLoader(
-        values, batch_size=batch, sampler=sampler, drop_last=True, num_workers=running.workers
+        values,
+        batch_size=batch,
+        sampler=sampler,
+        drop_last=True,
+        num_workers=running.workers,
+        worker_init_fn=leave_signals_to_parent,
     )
     module = _BatchGradientPass(features, head, norms, seed)
     trainer = running.trainer(inference_mode=False, use_distributed_sampler=False)

@@ -8,6 +8,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from lightning_taskonomy.core.processes import leave_signals_to_parent
 from lightning_taskonomy.task2vec.probe import Probe, Reading
 from lightning_taskonomy.task2vec.running import Running, quiet
 
@@ -88,7 +89,12 @@ def cache(
     """
     module = _FeaturePass(features)
     trainer = running.trainer()
-    loader = DataLoader(Numbered(images, numbers), batch_size=batch, num_workers=running.workers)
+    loader = DataLoader(
+        Numbered(images, numbers),
+        batch_size=batch,
+        num_workers=running.workers,
+        worker_init_fn=leave_signals_to_parent,
+    )
     with quiet():
         parts = cast(list[dict[str, Tensor]], trainer.predict(module, loader))
     merged = running.gathered(trainer, parts)

@@ -15,6 +15,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, distributed
 from torch.utils.data import DataLoader, Dataset
 
+from lightning_taskonomy.core.processes import leave_signals_to_parent
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.task2vec.features import Features
 from lightning_taskonomy.task2vec.filter_gradients import ByPatches, UnsuitedError, suits
@@ -114,7 +115,9 @@ def fisher(
     """
     passes = [expectation.passes(share) * float((share.weights > 0).float().mean()) for share in shares]
     gradients = _gradients(features, norms, max(1, math.ceil(sum(passes))), by_transforms)
-    loader = DataLoader(values, batch_size=batch, num_workers=running.workers)
+    loader = DataLoader(
+        values, batch_size=batch, num_workers=running.workers, worker_init_fn=leave_signals_to_parent
+    )
 
     def summed(gradients: SquaredGradients) -> Tensor:
         module = _FisherPass(features, gradients, shares, expectation)

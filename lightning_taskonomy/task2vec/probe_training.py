@@ -16,6 +16,7 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader, Dataset
 
+from lightning_taskonomy.core.processes import leave_signals_to_parent
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn.resnet import ResNet
 from lightning_taskonomy.output import whole_file
@@ -103,7 +104,12 @@ def self_supervised_probe(
         network = ResNet(name, classes=_ROTATIONS, width=width)
         module = _RotationNetwork(network, steps)
         trainer = running.trainer(max_steps=steps, max_epochs=-1)
-        loader = DataLoader(_Drawn(sets, steps * 64, seed), batch_size=64, num_workers=running.workers)
+        loader = DataLoader(
+            _Drawn(sets, steps * 64, seed),
+            batch_size=64,
+            num_workers=running.workers,
+            worker_init_fn=leave_signals_to_parent,
+        )
         trainer.fit(module, loader)
     about = f"{name}, width {width}, trained on rotations of {sum(map(len, sets))} pictures, {steps} steps"
     return Probe(network.cpu().eval(), about=about)

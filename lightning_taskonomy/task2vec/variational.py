@@ -20,6 +20,7 @@ from torch.nn import functional
 from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
+from lightning_taskonomy.core.processes import leave_signals_to_parent
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.task2vec.features import Features
 from lightning_taskonomy.task2vec.heads import Head
@@ -148,7 +149,12 @@ def variational(
     count = max(settings.draws, settings.batch)
     sampler = WeightedRandomSampler(weights.double().tolist(), count, generator=generator)
     loader = DataLoader(
-        values, batch_size=settings.batch, sampler=sampler, drop_last=True, num_workers=running.workers
+        values,
+        batch_size=settings.batch,
+        sampler=sampler,
+        drop_last=True,
+        num_workers=running.workers,
+        worker_init_fn=leave_signals_to_parent,
     )
     module = _NoiseFit(features, targets, head, settings)
     trainer = running.trainer(max_epochs=settings.epochs, **running.alone)

@@ -14,8 +14,6 @@ from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 
 from lightning_taskonomy.output import write_text
 
-STOPPED = 75
-"""Exit status of a run that was told to stop and can go on: `EX_TEMPFAIL` of sysexits.h."""
 _FINISHED = "finished.json"
 
 

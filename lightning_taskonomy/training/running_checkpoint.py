@@ -17,29 +17,14 @@ from typing import Any
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
+from lightning_taskonomy.core.signals import SIGNALS, Preempted
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.training.requeue import Finished
 from lightning_taskonomy.training.whole_checkpoints import first_whole
 
-SIGNALS = (signal.SIGUSR1, signal.SIGTERM)
-"""What schedulers announce the end by: `--signal=USR1@SECONDS`, pre-emption, a time limit."""
 NAME, BEFORE = "running.ckpt", "running-before.ckpt"
 _AGREED_EVERY = 8
 """Batches between two agreements of several ranks: each is an exchange that a GPU waits for."""
-
-
-class Preempted(BaseException):
-    """What was told to stop has stopped, and can go on.
-
-    Not an `Exception`: nothing between the trainer and the command line is to take it for a failure.
-
-    Args:
-        number: of the signal.
-        kept: what there is to go on from.
-    """
-
-    def __init__(self, number: int, kept: str) -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name}; {kept}")
 
 
 class RunningCheckpoint(Checkpoint):
@@ -129,6 +114,8 @@ class RunningCheckpoint(Checkpoint):
             raise self._preempted
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        if number == self._asked == signal.SIGINT:  # Ctrl-C once more: somebody will not wait for the batch
+            raise Preempted(number, "what was saved before is kept")
         self._asked = number
 
     def _stop_listening(self) -> None:

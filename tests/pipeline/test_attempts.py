@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from lightning_taskonomy.core.signals import SIGNALS, Preempted, leaving_at_signals
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.pipeline.attempts import Attempts
-from lightning_taskonomy.pipeline.worker import leaving_at_signals
-from lightning_taskonomy.training.running_checkpoint import SIGNALS, Preempted
 
 JOB = "network/normal"
 HOLDING = """
@@ -55,7 +54,7 @@ def test_how_an_attempt_ends_is_noted(tmp_path: Path) -> None:
     assert attempts.read(JOB) is None
 
 
-@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_job_that_is_told_to_stop_leaves_to_be_gone_on_with(tmp_path: Path, number: signal.Signals) -> None:
     """Not only fits: a default handler would kill a job, and SLURM would not start it again."""
     attempts = Attempts(tmp_path)
@@ -63,7 +62,7 @@ def test_a_job_that_is_told_to_stop_leaves_to_be_gone_on_with(tmp_path: Path, nu
     with (
         pytest.raises(Preempted, match=f"stopped by {number.name}"),
         attempts.at(JOB, None),
-        leaving_at_signals(),
+        leaving_at_signals("all"),
     ):
         os.kill(os.getpid(), number)
     assert [signal.getsignal(each) for each in SIGNALS] == before

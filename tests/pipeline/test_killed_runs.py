@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightning_taskonomy.training.requeue import STOPPED
+from lightning_taskonomy.core.signals import STOPPED
 from tests.pipeline.killing import kill_group, started, wait_for
 from tests.pipeline.tiny_run import config, files, require_same_results, taxonomy_run
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -111,3 +112,26 @@ class KeepWeights(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         torch.save(pl_module.state_dict(), self.folder / f"rank{trainer.global_rank}.pt")
+
+
+class SignalTheGroup(Callback):
+    """Sends a signal to all processes of its group, data workers too, once; as terminals and schedulers do.
+
+    Args:
+        moment: the callback's method at which it does.
+        name: of the signal.
+        mark: a file that says that it has.
+        batch: of the moments, which one.
+    """
+
+    def __init__(self, moment: str, name: str, mark: str, batch: int = 1) -> None:
+        self.number, self.mark, self.left = signal.Signals[name], Path(mark), batch
+        setattr(self, moment, self._act)
+
+    def _act(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - any of Lightning's signatures
+        self.left -= 1
+        if self.left == 0 and not self.mark.exists():
+            self.mark.touch()
+            # Sent by another: workers obey their own parent.
+            words = ["kill", f"-{self.number}", "--", f"-{os.getpgid(0)}"]
+            subprocess.run(words, start_new_session=True, check=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lightning_taskonomy.cli import main
+from lightning_taskonomy.core.signals import STOPPED
 from lightning_taskonomy.training.event_files import put_in_order
-from lightning_taskonomy.training.requeue import STOPPED
 from tests.slurm.small_fits import FOLDER, curve, pack, same, weights, words
 
 SIGNALLING = "tests.slurm.signalling.SignalAt"

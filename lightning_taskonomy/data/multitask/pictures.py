@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from lightning_taskonomy.core.processes import leave_signals_to_parent, started
 from lightning_taskonomy.data.multitask.folders import DenseFolder
 from lightning_taskonomy.data.multitask.pipelines import Pipeline
 from lightning_taskonomy.data.multitask.tasks import DenseLabel
@@ -126,8 +127,9 @@ class PictureLoader:
             batch_sampler=requests,
             num_workers=self.workers,
             collate_fn=stacked,
+            worker_init_fn=leave_signals_to_parent,
         )
-        for batch in loader:
+        for batch in started(loader):
             self._place.advance()
             yield batch
 

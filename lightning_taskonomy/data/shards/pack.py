@@ -3,14 +3,13 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from lightning_taskonomy.core.processes import in_processes
 from lightning_taskonomy.data.domains import DOMAINS
 from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.data.shards.cut import cut_into_shards, shard_size_for, views_by_split
@@ -127,7 +126,7 @@ class PackPlan:
                 continue
             fingerprint = self._fingerprint(split)
             write_text(root / RECORDS / "plan.json", json.dumps(fingerprint) + "\n")
-            for _ in _written(missing, workers):
+            for _ in in_processes(write_shard, [(job,) for job in missing], workers):
                 after_each()
             suffixes = {domain: self.packing.encoding.suffix(domain) for domain in self.domains}
             write_index(root, split, suffixes, partial(map, read_record, jobs), fingerprint)
@@ -179,20 +178,3 @@ def _remove_leftovers(root: Path, split: str) -> None:
     for pattern in (f"*/.{split}-*", ".index-*", f"{RECORDS}/.*"):
         for path in root.glob(pattern):
             path.unlink(missing_ok=True)
-
-
-def _written(jobs: Sequence[ShardJob], workers: int) -> Iterator[None]:
-    if workers == 1 or len(jobs) < 2:
-        for job in jobs:
-            write_shard(job)
-            yield
-        return
-    with ProcessPoolExecutor(min(workers, len(jobs)), get_context("spawn")) as pool:
-        waiting = [pool.submit(write_shard, job) for job in jobs]
-        try:
-            for done in as_completed(waiting):
-                done.result()
-                yield
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise

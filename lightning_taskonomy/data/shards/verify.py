@@ -4,14 +4,13 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 from PIL import Image
 
+from lightning_taskonomy.core.processes import in_processes
 from lightning_taskonomy.data.domains import DOMAINS
 from lightning_taskonomy.data.folder.label_check import wrong_mode
 from lightning_taskonomy.data.folder.report import Problem
@@ -85,24 +84,10 @@ def verify_shards(
         after_each: called after each file, to show progress.
     """
     problems: list[Problem] = []
-    for found in _verified(checks, workers):
+    for found in in_processes(_verify, [(check,) for check in checks], workers):
         problems += found
         after_each()
     return sorted(problems, key=lambda problem: (problem.path, problem.kind))
-
-
-def _verified(checks: list[ShardCheck], workers: int) -> Iterator[list[Problem]]:
-    if workers == 1 or len(checks) < 2:
-        yield from map(_verify, checks)
-        return
-    with ProcessPoolExecutor(min(workers, len(checks)), get_context("spawn")) as pool:
-        waiting = [pool.submit(_verify, check) for check in checks]
-        try:
-            for done in as_completed(waiting):
-                yield done.result()
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
 
 
 def _verify(check: ShardCheck) -> list[Problem]:
