@@ -1,5 +1,6 @@
 """`taxonomy novel`: each target in turn as a task without labels of its own."""
 
+import sys
 from pathlib import Path
 
 from lightning_taskonomy.cli.option_types import Names, WholeNumbers
@@ -22,7 +23,8 @@ def novel(
     """Treat each target in turn as novel: the best transfer from all other tasks, and how it fares.
 
     Writes novel.csv (win rates by target and order) and a picture of the highest order (novel.svg, novel.png)
-    into the folder OUT; with loss tables also novel_losses.csv, the mean losses behind them.
+    into the folder OUT; with loss tables also novel_losses.csv, the mean losses behind them. A target that
+    nothing was transferred to from other tasks is named and left out.
 
     Args:
         transfers: the table of measured transfers, a CSV
@@ -41,9 +43,11 @@ def novel(
         from lightning_taskonomy.taxonomy.figures.novel import draw_novel  # matplotlib takes its time
         from lightning_taskonomy.taxonomy.figures.style import save_figure
 
-        targets = [task for task in order_of_tasks(table) if task in table.targets]
-        save_figure(draw_novel(result, targets), out / "novel")
+        for target, reason in result.left_out.items():
+            print(f"left out: {target}: {reason}", file=sys.stderr)
         result.save_tables(out)
+        targets = [task for task in order_of_tasks(table) if task in result.targets]
+        save_figure(draw_novel(result, targets), out / "novel")
         for row in result.rows:
             transfer = row.transfer
             rates = (("scratch", transfer.gain), ("full", transfer.quality))

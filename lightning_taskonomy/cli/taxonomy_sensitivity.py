@@ -53,8 +53,8 @@ def sensitivity(
 
         compared = {correlation.target for correlation in result.correlations}
         targets = [task for task in order_of_tasks(first) if task in compared]
-        save_figure(draw_sensitivity(result, targets), out / "sensitivity")
         result.save_tables(out)
+        save_figure(draw_sensitivity(result, targets), out / "sensitivity")
         for correlation in result.correlations:
             if correlation.target == OVERALL:
                 pair = f"{correlation.first} and {correlation.second}"

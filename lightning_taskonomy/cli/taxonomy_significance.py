@@ -51,8 +51,8 @@ def significance(
         )  # matplotlib takes its time
         from lightning_taskonomy.taxonomy.figures.style import save_figure
 
-        save_figure(draw_significance(result), out / "significance")
         result.save_table(out / "significance.csv")
+        save_figure(draw_significance(result), out / "significance")
         for index, budget in enumerate(result.budgets):
             words = [
                 f"{measure} {result.computed[measure][index]:.3f} (random 95th percentile "

@@ -56,7 +56,8 @@ class AffinityMatrix:
             place = targets.index(row.target), sources.index(row.sources[0])
             after[place] = row.affinity
             before[place] = np.nan if row.quality is None else row.quality
-        after /= np.nansum(after, axis=1, keepdims=True)
+        sums = np.nansum(after, axis=1, keepdims=True)
+        after = np.divide(after, sums, out=np.full_like(after, np.nan), where=sums > 0)
         if losses is not None:
             tables = {table.target: table for table in losses}
             for index, target in enumerate(targets):

@@ -53,13 +53,20 @@ class NovelTasks:
     Attributes:
         rows: by target, then by order.
         rivals: the contenders of the win-rate table beside scratch and full supervision.
+        left_out: why a target has no policy at all, or none up to some order, by target and order.
         measured: whether win rates against rivals were counted on images; else they are implied by the
             affinities: for the two alone, i beats j on p_i / (p_i + p_j) of the images.
     """
 
     rows: tuple[NovelTask, ...]
     rivals: tuple[str, ...]
+    left_out: Mapping[str, str]
     measured: bool
+
+    @property
+    def targets(self) -> frozenset[str]:
+        """The targets that have a policy."""
+        return frozenset(row.transfer.target for row in self.rows)
 
     @classmethod
     def of(
@@ -82,7 +89,7 @@ class NovelTasks:
             after_each: called after each target, to show progress.
 
         Raises:
-            InputError: an unknown rival, or a target without a transfer from other tasks.
+            InputError: an unknown rival, or no target with a transfer from other tasks.
         """
         max_orders = sorted(set(max_orders))
         if not max_orders or max_orders[0] < 1:
@@ -93,15 +100,30 @@ class NovelTasks:
                 raise InputError(f"rivals: {rival} is never a first-order source in {transfers.origin}")
         known = tuple(rivals) if rivals is not None else tuple(name for name in RIVALS if name in sources)
         rows: list[NovelTask] = []
+        left_out: dict[str, str] = {}
         for target in transfers.targets:
             mine = [row for row in transfers if row.target == target]
+            allowed = [row for row in mine if _is_from_others(row)]
+            least = min((row.order for row in allowed), default=0)
+            if not allowed or least > max_orders[-1]:
+                left_out[target] = f"no transfer of order up to {max_orders[-1]} from other tasks"
+                after_each()
+                continue
+            for max_order in max_orders:
+                if max_order < least:
+                    left_out[f"{target}, up to {max_order}"] = f"its transfers have {least} sources or more"
             table = None if losses is None else _loss_table(losses, target)
             held = None if table is None else Tournament.from_losses(table, drop_incomplete)
             rows += [
-                _policy(mine, target, max_order, known, held, transfers.origin) for max_order in max_orders
+                _policy(mine, [row for row in allowed if row.order <= max_order], max_order, known, held)
+                for max_order in max_orders
+                if max_order >= least
             ]
             after_each()
-        return cls(tuple(rows), known, losses is not None)
+        if not rows:
+            names = ", ".join(transfers.targets)
+            raise InputError(f"{transfers.origin}: {left_out[transfers.targets[0]]} to {names}")
+        return cls(tuple(rows), known, left_out, losses is not None)
 
     def save_tables(self, folder: Path) -> None:
         """Write `novel.csv`, and `novel_losses.csv` where losses are known.
@@ -133,24 +155,19 @@ def _loss_table(losses: Mapping[str, LossTable], target: str) -> LossTable:
     return losses[target]
 
 
+def _is_from_others(row: Transfer) -> bool:
+    """Whether a novel task could be transferred so: it has no network of its own."""
+    return row.affinity is not None and not row.is_baseline and row.target not in row.trained_tasks
+
+
 def _policy(
     rows: Collection[Transfer],
-    target: str,
+    allowed: Collection[Transfer],
     max_order: int,
     rivals: tuple[str, ...],
     held: Tournament | None,
-    origin: str,
 ) -> NovelTask:
-    allowed = [
-        row
-        for row in rows
-        if row.affinity is not None
-        and not row.is_baseline
-        and row.order <= max_order
-        and target not in row.trained_tasks
-    ]
-    if not allowed:
-        raise InputError(f"{origin}: no transfer of order up to {max_order} from other tasks to {target}")
+    """The best of the transfers allowed, at least one, to the target that all rows have."""
     best = min(allowed, key=lambda row: (-(row.affinity or 0.0), row.order, sorted(row.sources)))
     if held is not None:
         return _measured(best, max_order, rivals, held)
@@ -158,7 +175,7 @@ def _policy(
     rates = {
         # A network does not compete with itself, and a novel task has no encoder of its own.
         rival: None
-        if rival == target or (rival,) == best.sources
+        if rival == best.target or (rival,) == best.sources
         else _implied(best.affinity, affinity.get(rival))
         for rival in rivals
     }

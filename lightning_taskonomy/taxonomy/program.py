@@ -33,9 +33,10 @@ class InfeasibleBudgetError(InputError):
 
     def __init__(self, budget: float, unserved: Collection[str], least_budget: float) -> None:
         self.least_budget = least_budget
+        # In full: a rounded least budget may be one that does not work.
         super().__init__(
-            f"budget: {budget:g} cannot serve every target; left without a transfer: {', '.join(unserved)}; "
-            f"the least budget that works is {least_budget:g}"
+            f"budget: {budget:.12g} cannot serve every target; left without a transfer: {', '.join(unserved)}; "
+            f"the least budget that works is {least_budget:.12g}"
         )
 
 
@@ -130,10 +131,10 @@ class TaxonomyProblem:
             relaxed: Relaxed | None = None
             refusal: InfeasibleBudgetError | None = None
             for budget in budgets:
-                if refusal is not None and budget < refusal.least_budget:
-                    yield refusal
-                    continue
                 problem = replace(self, budget=budget, max_order=max_order, solver=solver)
+                if refusal is not None and budget < refusal.least_budget:
+                    yield problem._infeasible(graph, refusal.least_budget)
+                    continue
                 try:
                     relaxed, trained, upper = problem._optimum(graph, relaxed)
                 except InfeasibleBudgetError as error:
@@ -204,7 +205,7 @@ class TaxonomyProblem:
         forced = np.isin(graph.sources, list(self.trained))
         banned = np.zeros(len(graph.sources), np.bool_)
         if graph.cost[forced].sum() > capacity:
-            raise self._infeasible(graph, forced, banned)
+            raise self._infeasible(graph)
         if self.solver == "highs":
             return None, *self._by_highs(graph, forced, banned, capacity)
         known = neighbour and (neighbour.trained, neighbour.multipliers)
@@ -242,17 +243,21 @@ class TaxonomyProblem:
 
         trained, upper = Statement(graph, capacity, forced, banned).best(self.time_limit, self.gap)
         if trained is None and np.isneginf(upper):
-            raise self._infeasible(graph, forced, banned)
+            raise self._infeasible(graph)
         if trained is None:
             raise InputError(f"time-limit: no taxonomy was found within {self.time_limit:g} seconds")
         return trained, upper
 
-    def _infeasible(self, graph: Hypergraph, forced: Booleans, banned: Booleans) -> "InfeasibleBudgetError":
+    def _infeasible(self, graph: Hypergraph, least_budget: float | None = None) -> "InfeasibleBudgetError":
+        """Why this budget cannot serve every target, with the least that can, which may be known already."""
         from lightning_taskonomy.taxonomy.statement import Statement
 
+        forced = np.isin(graph.sources, list(self.trained))
+        banned = np.zeros(len(graph.sources), np.bool_)
         statement = Statement(graph, whole_capacity(graph, self.budget), forced, banned)
         unserved = [graph.targets[index] for index in statement.unserved()]
-        return InfeasibleBudgetError(self.budget, unserved, statement.least_budget())
+        least = statement.least_budget() if least_budget is None else least_budget
+        return InfeasibleBudgetError(self.budget, unserved, least)
 
     def _taxonomy(self, graph: Hypergraph, trained: Booleans, upper: float) -> Taxonomy:
         """Report only sources that a chosen transfer uses, or that were forced in."""

@@ -88,8 +88,8 @@ class Taxonomy:
         from lightning_taskonomy.taxonomy.figures.style import save_figure
 
         folder = make_folder(Path(folder))
-        save_figure(draw_taxonomy(self), folder / "taxonomy")
         write_text(folder / "taxonomy.json", json.dumps(self.as_json(), indent=2) + "\n")
+        save_figure(draw_taxonomy(self), folder / "taxonomy")
 
 
 def mean(values: list[float | None]) -> float | None:

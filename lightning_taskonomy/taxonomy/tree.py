@@ -106,9 +106,9 @@ class SimilarityTree:
 
         groups = self.clusters(clusters)
         folder = make_folder(Path(folder))
-        save_figure(draw_tree(self, groups), folder / "tree")
         content = {"newick": self.newick(), "clusters": [list(group) for group in groups]}
         write_text(folder / "tree.json", json.dumps(content, indent=2) + "\n")
+        save_figure(draw_tree(self, groups), folder / "tree")
 
 
 def transfer_patterns(transfers: Transfers, left_out: Sequence[str] = ()) -> tuple[tuple[str, ...], Floats]:

@@ -192,6 +192,40 @@ def test_the_name_of_the_target_is_no_source_unless_it_is_meant(
     assert run("solve", "--transfers", tmp_path / "t.csv", "--budget", "2", "--out", tmp_path / "o") == 0
 
 
+HEAD = "target,sources,order,affinity,win_rate_vs_scratch,win_rate_vs_full\n"
+
+
+def test_novel_leaves_out_whom_nothing_was_transferred_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text(HEAD + "s,self,1,0.6,0.9,0.5\nt,self,1,0.6,0.9,0.5\nt,s,1,0.3,0.7,0.3\n")
+    assert run("novel", "--transfers", table, "--out", tmp_path / "o") == 0
+    assert "left out: s: no transfer of order up to 4 from other tasks" in capsys.readouterr().err
+    assert names(tmp_path / "o") == {"novel.csv", "novel.svg", "novel.png"}
+
+
+def test_evaluate_without_first_order_transfers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text(
+        HEAD + "".join(f"{task},self,1,0.6,0.9,0.5\n" for task in "abc") + "a,b+c,2,0.3,0.7,0.3\n"
+    )
+    assert run("evaluate", "--transfers", table, "--budgets", "2,3", "--out", tmp_path / "o") == 0
+    assert "affinity: no first-order transfers" in capsys.readouterr().err
+    assert {"policies.csv", "summary.csv", "grid_gain.png"} <= names(tmp_path / "o")
+    assert "affinity.png" not in names(tmp_path / "o")
+
+
+def test_targets_with_commas_are_quoted(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text(HEAD + '"a, b",self,1,0.6,0.9,0.5\nc,self,1,0.6,0.9,0.5\nd,self,1,0.6,0.9,0.5\n')
+    words = ["--budget", "5", "--targets", '"a, b",c', "--cost", '"a, b"=3', "--out", str(tmp_path)]
+    assert run("solve", "--transfers", table, *words) == 0
+    found = json.loads((tmp_path / "taxonomy.json").read_text())
+    assert [row["target"] for row in found["transfers"]] == ["a, b", "c"]
+    assert found["spent"] == 4
+
+
 def test_two_tables_of_one_target_and_an_empty_folder_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,9 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.taxonomy import LossTable, TaxonomyProblem, Tournament, Transfer, Transfers
+from lightning_taskonomy.taxonomy.figures.novel import draw_novel
 from lightning_taskonomy.taxonomy.novel import NovelTasks
 from tests.taxonomy.tables import random_transfers, read_rows
 
@@ -72,6 +74,26 @@ def test_a_target_without_transfers_from_others_is_named() -> None:
     rows = (Transfer("a", ("self",), 0.5), Transfer("a", ("b", "c"), 0.5))
     with pytest.raises(InputError, match="no transfer of order up to 1 from other tasks to a"):
         NovelTasks.of(Transfers(rows), [1])
+
+
+def test_targets_without_transfers_from_others_are_left_out_and_named(tmp_path: Path) -> None:
+    rows = (
+        Transfer("a", ("self",), 0.5),
+        Transfer("b", ("self",), 0.5),
+        Transfer("b", ("a",), 0.3),
+        Transfer("c", ("b",), None),
+        Transfer("d", ("random",), 0.3),
+        Transfer("e", ("a", "b"), 0.3),
+    )
+    result = NovelTasks.of(Transfers(rows), [1, 2])
+    assert [(row.transfer.label, row.transfer.target, row.max_order) for row in result.rows] == [
+        ("a", "b", 1),
+        ("a", "b", 2),
+        ("a+b", "e", 2),
+    ]
+    assert set(result.left_out) == {"a", "c", "d", "e, up to 1"}
+    figure = draw_novel(result, ["b", "e"])
+    assert {"B", "E"} <= {text.get_text() for text in figure.findobj(Text)}
 
 
 def test_an_unknown_rival_and_a_missing_loss_table_are_named() -> None:

@@ -122,6 +122,19 @@ def test_a_larger_budget_or_order_is_never_worse() -> None:
     assert (np.diff(objectives, axis=1) >= -1e-9).all()
 
 
+def test_every_budget_that_is_too_small_is_named_itself() -> None:
+    table = Transfers(tuple(Transfer(name, ("self",), 0.5) for name in "abc"))
+    problem = TaxonomyProblem(table, cost=dict.fromkeys("abc", 400000.3))
+    answers = list(problem.solve_grid([0, 500000, 900000.125, 1200000.9], [1]))
+    for budget, left, answer in zip(("0", "500000", "900000.125"), (3, 2, 1), answers, strict=False):
+        assert str(answer).startswith(
+            f"budget: {budget} cannot serve every target; left without a transfer: "
+        )
+        assert str(answer).count(",") == left - 1
+        assert str(answer).endswith("the least budget that works is 1200000.9")
+    assert not isinstance(answers[3], InputError)
+
+
 def test_an_unaffordable_problem_names_the_targets_and_the_least_budget() -> None:
     rows = [Transfer(target, ("self",), 1.0) for target in "abc"]
     rows.append(Transfer("b", ("a",), 0.5))

@@ -11,8 +11,13 @@ from lightning_taskonomy.taxonomy.figures.style import save_figure
 from lightning_taskonomy.taxonomy.tree import order_of_tasks
 
 
-def save_evaluation_figures(evaluation: Evaluation, matrix: AffinityMatrix, folder: Path) -> None:
+def save_evaluation_figures(evaluation: Evaluation, matrix: AffinityMatrix | None, folder: Path) -> None:
     """Write grid_gain, grid_quality, heat_maps and affinity into a folder, each as svg and png.
+
+    Args:
+        evaluation: the taxonomies.
+        matrix: for the picture of affinities; None for none.
+        folder: to write into.
 
     Raises:
         InputError: a file cannot be written.
@@ -22,4 +27,5 @@ def save_evaluation_figures(evaluation: Evaluation, matrix: AffinityMatrix, fold
     save_figure(draw_grid(evaluation, tasks, "quality"), folder / "grid_quality")
     targets = [task for task in tasks if task in evaluation.problem.wanted_targets]
     save_figure(draw_heat_maps(evaluation, targets), folder / "heat_maps")
-    save_figure(draw_affinity(matrix), folder / "affinity")
+    if matrix is not None:
+        save_figure(draw_affinity(matrix), folder / "affinity")

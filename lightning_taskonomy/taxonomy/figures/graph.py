@@ -1,6 +1,7 @@
 """A taxonomy as a picture: trained tasks on the left, what is transferred from them on the right."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
@@ -17,24 +18,60 @@ from lightning_taskonomy.taxonomy.figures.style import (
     WIN_RATES,
     inch_axes,
     ink_on,
+    names_in_picture,
     new_figure,
     styled,
+    width_of,
 )
-from lightning_taskonomy.taxonomy.figures.titles import title_of
 from lightning_taskonomy.taxonomy.transfers import Transfer
 
 if TYPE_CHECKING:  # a taxonomy draws itself when it is saved
     from lightning_taskonomy.taxonomy.taxonomy import Taxonomy
 
-# Inches, from the left: own results, name and node of a trained task; junction, node, name and results of a
-# transferred one.
-_WIDTH = 11.4
-_LEFT_CELLS, _LEFT_NODE = 0.2, 3.5
-_JUNCTION, _RIGHT_NODE, _RIGHT_CELLS = 7.0, 7.6, 10.0
+# Inches.
+_LEFT_CELLS = 0.2
 _CELL_WIDTH, _CELL_HEIGHT = 0.58, 0.22
 _ROW = 0.3
 _HEAD, _FOOT = 1.15, 0.3
 _DIMMED_PER_LINE = 6
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Where the parts of a row stand, in inches from the left, for names of at least the usual length.
+
+    Attributes:
+        left_node: of a trained task, behind its own results and its name.
+        right_name: inches for the longest name of a transferred task.
+    """
+
+    left_node: float
+    right_name: float
+
+    @classmethod
+    def of(cls, left: Iterable[str], right: Iterable[str], left_title: str) -> "_Columns":
+        before = max(width_of(left, weight="bold"), width_of([left_title], 8))
+        return cls(max(3.5, _LEFT_CELLS + 2 * _CELL_WIDTH + 0.4 + before), max(2.2, width_of(right) + 0.1))
+
+    @property
+    def junction(self) -> float:
+        """Where the sources of a transfer meet."""
+        return self.left_node + 3.5
+
+    @property
+    def right_node(self) -> float:
+        """Of a transferred task, before its name and its results."""
+        return self.junction + 0.6
+
+    @property
+    def right_cells(self) -> float:
+        """Of gain and quality of a transferred task."""
+        return self.right_node + 0.2 + self.right_name
+
+    @property
+    def width(self) -> float:
+        """Of the picture."""
+        return self.right_cells + 1.4
 
 
 @styled
@@ -50,26 +87,43 @@ def draw_taxonomy(taxonomy: "Taxonomy") -> Figure:
     dimmed = [task for task in taxonomy.tasks if task not in taxonomy.sources and task not in solved]
     sources, targets = _untangled(taxonomy.sources, transferred)
     rows = max(len(sources), len(targets), 1)
-    lines = [dimmed[first : first + _DIMMED_PER_LINE] for first in range(0, len(dimmed), _DIMMED_PER_LINE)]
+    title = names_in_picture({*taxonomy.tasks, *taxonomy.sources, *solved})
+    trained = f"trained fully ({taxonomy.spent:g} label units)"
+    columns = _Columns.of(
+        (title[name] for name in sources), (title[transfer.target] for transfer in targets), trained
+    )
+    lines = _filled([title[task] for task in dimmed], columns.width - 0.4)
     foot = _FOOT + 0.25 * len(lines) + (0.15 if lines else 0.0)
-    figure = new_figure(_WIDTH, _HEAD + rows * _ROW + foot)
+    figure = new_figure(columns.width, _HEAD + rows * _ROW + foot)
     axes = inch_axes(figure)
     top = foot + (rows - 0.5) * _ROW
     left = _heights(sources, rows, top)
     right = _heights([transfer.target for transfer in targets], rows, top)
     colour = {name: SOURCE_COLOURS[index % len(SOURCE_COLOURS)] for index, name in enumerate(sources)}
-    _draw_edges(axes, targets, left, right, colour)
-    _draw_nodes(axes, left, right, colour)
+    _draw_edges(axes, columns, targets, left, right, colour)
+    _draw_nodes(axes, columns, left, right, colour, title)
     for name, transfer in own.items():
         _draw_results(axes, transfer, _LEFT_CELLS, left[name])
     for transfer in targets:
-        _draw_results(axes, transfer, _RIGHT_CELLS, right[transfer.target])
-    _draw_head(axes, taxonomy, top + 0.75 * _ROW, bool(own), bool(targets))
+        _draw_results(axes, transfer, columns.right_cells, right[transfer.target])
+    _draw_head(axes, columns, taxonomy, trained, top + 0.75 * _ROW, bool(own), bool(targets))
     for number, line in enumerate(lines):
-        start = "Neither trained nor solved:  " if number == 0 else ""
-        words = start + ",  ".join(map(title_of, line))
-        axes.text(0.2, foot - 0.35 - 0.25 * number, words, color=FAINT, va="center")
+        axes.text(0.2, foot - 0.35 - 0.25 * number, line, color=FAINT, va="center")
     return figure
+
+
+def _filled(names: Sequence[str], width: float) -> list[str]:
+    """Lines of a few names each, none wider than there is room for."""
+    lines: list[str] = []
+    line: list[str] = []
+    for name in names:
+        start = "" if lines else "Neither trained nor solved:  "
+        words = start + ",  ".join([*line, name])
+        if line and (len(line) == _DIMMED_PER_LINE or width_of([words]) > width):
+            lines.append(start + ",  ".join(line))
+            line = []
+        line.append(name)
+    return [*lines, ("" if lines else "Neither trained nor solved:  ") + ",  ".join(line)] if names else []
 
 
 def _untangled(sources: Sequence[str], transfers: Sequence[Transfer]) -> tuple[list[str], list[Transfer]]:
@@ -96,17 +150,19 @@ def _heights(names: Sequence[str], rows: int, top: float) -> dict[str, float]:
 
 def _draw_edges(
     axes: Axes,
+    columns: _Columns,
     transfers: Sequence[Transfer],
     left: Mapping[str, float],
     right: Mapping[str, float],
     colour: Mapping[str, str],
 ) -> None:
-    middle = (_LEFT_NODE + _JUNCTION) / 2
+    start, junction = columns.left_node, columns.junction
+    middle = (start + junction) / 2
     curves, colours, stems, dots = [], [], [], []
     for transfer in transfers:
         height = right[transfer.target]
         for name in transfer.sources:
-            points = [(_LEFT_NODE, left[name]), (middle, left[name]), (middle, height), (_JUNCTION, height)]
+            points = [(start, left[name]), (middle, left[name]), (middle, height), (junction, height)]
             curves.append(Curve(points, [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4]))
             colours.append(colour[name])
         single = transfer.order == 1
@@ -117,15 +173,20 @@ def _draw_edges(
         PathCollection(curves, facecolors="none", edgecolors=colours, linewidths=1.5, alpha=0.8, zorder=1)
     )
     for height, shade in stems:
-        axes.plot((_JUNCTION, _RIGHT_NODE), (height, height), color=shade, linewidth=1.5, zorder=1)
-    axes.scatter([_JUNCTION] * len(dots), dots, s=16, color=INK, zorder=2)
+        axes.plot((junction, columns.right_node), (height, height), color=shade, linewidth=1.5, zorder=1)
+    axes.scatter([junction] * len(dots), dots, s=16, color=INK, zorder=2)
 
 
 def _draw_nodes(
-    axes: Axes, left: Mapping[str, float], right: Mapping[str, float], colour: Mapping[str, str]
+    axes: Axes,
+    columns: _Columns,
+    left: Mapping[str, float],
+    right: Mapping[str, float],
+    colour: Mapping[str, str],
+    title: Mapping[str, str],
 ) -> None:
     axes.scatter(
-        [_LEFT_NODE] * len(left),
+        [columns.left_node] * len(left),
         list(left.values()),
         s=70,
         c=[colour[name] for name in left],
@@ -133,12 +194,17 @@ def _draw_nodes(
         zorder=3,
     )
     axes.scatter(
-        [_RIGHT_NODE] * len(right), list(right.values()), s=34, facecolors="white", edgecolors=INK, zorder=3
+        [columns.right_node] * len(right),
+        list(right.values()),
+        s=34,
+        facecolors="white",
+        edgecolors=INK,
+        zorder=3,
     )
     for name, height in left.items():
-        axes.text(_LEFT_NODE - 0.15, height, title_of(name), ha="right", va="center", weight="bold")
+        axes.text(columns.left_node - 0.15, height, title[name], ha="right", va="center", weight="bold")
     for name, height in right.items():
-        axes.text(_RIGHT_NODE + 0.12, height, title_of(name), ha="left", va="center")
+        axes.text(columns.right_node + 0.12, height, title[name], ha="left", va="center")
 
 
 def _draw_results(axes: Axes, transfer: Transfer, start: float, height: float) -> None:
@@ -152,7 +218,15 @@ def _draw_results(axes: Axes, transfer: Transfer, start: float, height: float) -
         axes.text(middle, height, f"{value:.2f}", ha="center", va="center", color=ink_on(colour), size=8)
 
 
-def _draw_head(axes: Axes, taxonomy: "Taxonomy", height: float, own: bool, transferred: bool) -> None:
+def _draw_head(
+    axes: Axes,
+    columns: _Columns,
+    taxonomy: "Taxonomy",
+    trained: str,
+    height: float,
+    own: bool,
+    transferred: bool,
+) -> None:
     order = "any order" if taxonomy.max_order is None else f"transfers of up to {taxonomy.max_order} sources"
     measures = [
         f"mean {name} {value:.3f}"
@@ -164,11 +238,10 @@ def _draw_head(axes: Axes, taxonomy: "Taxonomy", height: float, own: bool, trans
     top = axes.get_ylim()[1]
     axes.text(0.2, top - 0.28, title, size=12, weight="bold", va="center")
     axes.text(0.2, top - 0.54, result, va="center")
-    for start, shown in ((_LEFT_CELLS, own), (_RIGHT_CELLS, transferred)):
+    for start, shown in ((_LEFT_CELLS, own), (columns.right_cells, transferred)):
         for place, word in enumerate(("gain", "quality")) if shown else ():
             middle = start + place * (_CELL_WIDTH + 0.04) + _CELL_WIDTH / 2
             axes.text(middle, height, word, ha="center", va="center", size=8)
-    label = f"trained fully ({taxonomy.spent:g} label units)"
-    axes.text(_LEFT_NODE - 0.15, height, label, ha="right", va="center", size=8)
+    axes.text(columns.left_node - 0.15, height, trained, ha="right", va="center", size=8)
     if transferred:
-        axes.text(_RIGHT_NODE + 0.12, height, "transferred", ha="left", va="center", size=8)
+        axes.text(columns.right_node + 0.12, height, "transferred", ha="left", va="center", size=8)

@@ -17,10 +17,11 @@ from lightning_taskonomy.taxonomy.figures.style import (
     WIN_RATE_SPAN,
     WIN_RATES,
     ink_on,
+    names_in_picture,
     new_figure,
     styled,
+    width_of,
 )
-from lightning_taskonomy.taxonomy.figures.titles import title_of
 from lightning_taskonomy.taxonomy.taxonomy import Taxonomy
 from lightning_taskonomy.taxonomy.transfers import Transfer
 
@@ -46,7 +47,9 @@ def draw_grid(evaluation: Evaluation, tasks: Sequence[str], measure: Literal["ga
     """
     budgets = _spread(evaluation.budgets)
     orders = evaluation.max_orders[::-1]
-    width = _SIDE + _CELL * len(budgets) + _KEY
+    title = names_in_picture(evaluation.problem.transfers.tasks)
+    names = [title[task] for task in tasks]
+    width = _SIDE + _CELL * len(budgets) + max(_KEY, 0.65 + width_of(names, 8))
     height = max(_HEAD + _CELL * len(orders) + 0.4, _HEAD + 0.2 * len(tasks) + 1.75)
     figure = new_figure(width, height)
     places = {
@@ -73,7 +76,7 @@ def draw_grid(evaluation: Evaluation, tasks: Sequence[str], measure: Literal["ga
             if row == 0:
                 axes.set_title(f"budget {budget:g}", size=9.5, y=0.975)
     start = _SIDE + _CELL * len(budgets) + 0.2
-    _draw_key(figure, tasks, start, height - _HEAD)
+    _draw_key(figure, names, start, height - _HEAD)
     bar = figure.add_axes((start / width, 0.45 / height, 1.7 / width, 0.12 / height))
     figure.colorbar(
         ScalarMappable(WIN_RATE_SPAN, WIN_RATES), cax=bar, orientation="horizontal", ticks=[0, 0.5, 1]
@@ -139,11 +142,11 @@ def _junction(transfer: Transfer, places: Mapping[str, Place]) -> Place:
     return 0.4 * middle[0] + 0.6 * 0.8 * target[0], 0.4 * middle[1] + 0.6 * 0.8 * target[1]
 
 
-def _draw_key(figure: Figure, tasks: Sequence[str], left: float, top: float) -> None:
+def _draw_key(figure: Figure, names: Sequence[str], left: float, top: float) -> None:
     width, height = figure.get_size_inches()
-    for number, task in enumerate(tasks, start=1):
+    for number, name in enumerate(names, start=1):
         y = (top + 0.1 - 0.2 * number) / height
         figure.text((left + 0.2) / width, y, str(number), size=8, color=FAINT, ha="right")
-        figure.text((left + 0.3) / width, y, title_of(task), size=8)
-    y = (top + 0.1 - 0.2 * (len(tasks) + 0.7)) / height
+        figure.text((left + 0.3) / width, y, name, size=8)
+    y = (top + 0.1 - 0.2 * (len(names) + 0.7)) / height
     figure.text(left / width, y, "dark ring: trained fully\ngrey number: not used", size=8, va="top")

@@ -9,8 +9,15 @@ from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from lightning_taskonomy.taxonomy.evaluation import Evaluation
-from lightning_taskonomy.taxonomy.figures.style import RULE, WIN_RATE_SPAN, WIN_RATES, new_figure, styled
-from lightning_taskonomy.taxonomy.figures.titles import title_of
+from lightning_taskonomy.taxonomy.figures.style import (
+    RULE,
+    WIN_RATE_SPAN,
+    WIN_RATES,
+    names_in_picture,
+    new_figure,
+    styled,
+    width_of,
+)
 
 _CELL, _NAMES, _HEAD, _FOOT, _BETWEEN, _BAR = 0.2, 1.95, 0.95, 0.55, 0.35, 0.9
 
@@ -23,22 +30,24 @@ def draw_heat_maps(evaluation: Evaluation, targets: Sequence[str]) -> Figure:
         evaluation: the taxonomies; infeasible budgets are grey.
         targets: from top to bottom.
     """
+    title = names_in_picture(evaluation.problem.transfers.tasks)
+    before = max(_NAMES, 0.2 + width_of(title[task] for task in targets))
     rows, columns = len(targets) + 1, len(evaluation.budgets)
     cell_width = max(_CELL, 2.4 / columns)
     panel = (columns * cell_width, rows * _CELL)
     orders = evaluation.max_orders
-    width = _NAMES + 2 * panel[0] + _BETWEEN + _BAR
+    width = before + 2 * panel[0] + _BETWEEN + _BAR
     height = _HEAD + len(orders) * (panel[1] + _FOOT) + (len(orders) - 1) * 0.3
     figure = new_figure(width, height)
     top = height - _HEAD
     for order in orders:
         bottom = top - panel[1]
         for place, measure in enumerate(("gain", "quality")):
-            left = _NAMES + place * (panel[0] + _BETWEEN)
+            left = before + place * (panel[0] + _BETWEEN)
             axes = figure.add_axes((left / width, bottom / height, panel[0] / width, panel[1] / height))
             image = _draw_panel(axes, _values(evaluation, targets, order, measure), evaluation.budgets)
             axes.set_title(f"{measure}, up to {order} source{'s' if order > 1 else ''}")
-            names = [*map(title_of, targets), "mean"] if place == 0 else []
+            names = [*(title[task] for task in targets), "mean"] if place == 0 else []
             axes.set_yticks(range(len(names)), names)
             axes.set_xlabel("budget")
         top = bottom - _FOOT - 0.3

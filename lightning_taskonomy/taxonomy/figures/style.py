@@ -1,5 +1,8 @@
 """The look that all pictures share, and saving them: SVG and PNG, the same bytes for the same input."""
 
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 
 from lightning_taskonomy.output import whole_file
+from lightning_taskonomy.taxonomy.figures.fonts import OWN, families_for, legible
+from lightning_taskonomy.taxonomy.figures.titles import titles_of
 
 Colour = tuple[float, float, float, float] | str
 
@@ -17,6 +23,10 @@ INK = "#22262b"
 FAINT = "#9aa1a9"
 RULE = "#d9dde1"
 PNG_DOTS_PER_INCH = 110
+_MOST_DOTS = 2**15
+"""Of a side: a picture of very many tasks gets smaller letters before it gets too large to be opened."""
+LONGEST_NAME = 40
+"""Letters of a task's name in a picture; a picture makes room for so many."""
 
 # Parity, a win rate of one half, is the neutral middle: orange loses, blue wins, for colour-blind eyes too.
 WIN_RATES = LinearSegmentedColormap.from_list(
@@ -40,9 +50,10 @@ SOURCE_COLOURS = (
 
 _SETTINGS: dict[str, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "sans-serif"],
+    "font.sans-serif": [OWN, "Verdana", "Arial", "sans-serif"],
     "font.size": 9.0,
     "text.color": INK,
+    "text.parse_math": False,  # a dollar in a name is a dollar
     "axes.edgecolor": FAINT,
     "axes.labelcolor": INK,
     "axes.titlesize": 10.0,
@@ -51,7 +62,25 @@ _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "lightning_taskonomy",
 }
-styled = matplotlib.rc_context(_SETTINGS)  # type: ignore[arg-type, unused-ignore]
+_FONTS = logging.getLogger("matplotlib.font_manager")
+
+
+@contextmanager
+def _look() -> Iterator[None]:
+    """Our settings; that a font of another script has no bold face is no news."""
+
+    def keep(record: logging.LogRecord) -> bool:
+        return "Failed to find font weight" not in record.getMessage()
+
+    _FONTS.addFilter(keep)
+    try:
+        with matplotlib.rc_context(_SETTINGS):  # type: ignore[arg-type, unused-ignore]
+            yield
+    finally:
+        _FONTS.removeFilter(keep)
+
+
+styled = _look()
 """Decorates whatever draws or saves: the settings of the program that called us stay as they were."""
 
 
@@ -60,6 +89,39 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
     return figure
+
+
+def names_in_picture(tasks: Iterable[str], longest: int = LONGEST_NAME) -> dict[str, str]:
+    """What the tasks of a table are called in a picture, by task.
+
+    From then on the picture is set in fonts that have all their letters: call it before anything is drawn,
+    from a function that is `styled`.
+    """
+    titles = titles_of(tasks, longest, legible)
+    _use_fonts_for(titles.values())
+    return titles
+
+
+def words_in_picture(words: str) -> str:
+    """Words of a user's in a picture, such as the name of a file; to be called as `names_in_picture` is."""
+    spelled = legible(words)
+    _use_fonts_for([spelled])
+    return spelled
+
+
+def _use_fonts_for(words: Iterable[str]) -> None:
+    known = list(matplotlib.rcParams["font.family"])
+    further = [family for family in families_for(words) if family not in known]
+    matplotlib.rcParams["font.family"] = [*known, *further]
+
+
+def width_of(words: Iterable[str], size: float = 9.0, weight: str = "normal") -> float:
+    """Inches that the longest of some lines takes."""
+    figure = Figure()
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call, unused-ignore]
+    font = FontProperties(size=size, weight=weight)  # type: ignore[arg-type, unused-ignore]
+    widths = (renderer.get_text_width_height_descent(line, font, False)[0] for line in words)
+    return float(max(widths, default=0.0)) / figure.dpi
 
 
 def inch_axes(figure: Figure) -> Axes:
@@ -87,4 +149,5 @@ def save_figure(figure: Figure, stem: Path) -> None:
     with whole_file(stem.with_suffix(".svg")) as temporary:
         figure.savefig(temporary, format="svg", metadata={"Date": None})
     with whole_file(stem.with_suffix(".png")) as temporary:
-        figure.savefig(temporary, format="png", dpi=PNG_DOTS_PER_INCH)
+        dots = min(PNG_DOTS_PER_INCH, _MOST_DOTS / max(figure.get_size_inches()))
+        figure.savefig(temporary, format="png", dpi=dots)

@@ -1,4 +1,12 @@
-"""What a task is called in a picture: the tables' internal names are not what a reader should meet."""
+"""What tasks are called in a picture: the tables' internal names are not what a reader should meet.
+
+In one picture no two tasks are called alike, and none longer than there is room for.
+"""
+
+import unicodedata
+from collections.abc import Callable, Iterable
+
+_DOTS = "…"
 
 _TITLES = {
     "autoencoder": "Autoencoding",
@@ -38,5 +46,84 @@ def title_of(task: str) -> str:
     """The English title of a task of the published dictionary; else its name, made readable."""
     if task in _TITLES:
         return _TITLES[task]
-    words = task.replace("_", " ").strip()
+    words = _printable(task.replace("_", " ").strip())
     return words[:1].upper() + words[1:]
+
+
+def titles_of(
+    tasks: Iterable[str], longest: int | None = None, spelled: Callable[[str], str] = str
+) -> dict[str, str]:
+    """Titles that tell tasks apart, by task.
+
+    Two tasks whose titles would read alike are called by their names, as the table spells them.
+
+    Args:
+        tasks: those of one table, so that all its pictures agree.
+        longest: letters of a title; a longer one is shortened where it is not missed, in its middle.
+        spelled: says how a title can be written where not all letters can be.
+    """
+    tasks = sorted(set(tasks))
+    titles = {task: spelled(title_of(task)) for task in tasks}
+    for alike in _alike(titles, str.casefold):
+        titles |= {task: spelled(_printable(task)) for task in alike}
+    for alike in _alike(titles, str):
+        titles |= {task: ascii(task)[1:-1] for task in alike}
+    for alike in _alike(titles, str):  # names of other names' escapes
+        titles |= {task: f"{titles[task]} ({number})" for number, task in enumerate(alike, start=1)}
+    return titles if longest is None else _shortened(titles, longest)
+
+
+def _printable(name: str) -> str:
+    """A name on one line, in which no character is invisible or turns others around."""
+    return "".join(
+        ascii(letter)[1:-1]
+        if unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp", "Cs") and letter not in _JOINERS
+        else letter
+        for letter in name
+    )
+
+
+_JOINERS = "\u200c\u200d"
+"""What some scripts are spelled with."""
+
+
+def _alike(titles: dict[str, str], folded: Callable[[str], str]) -> list[list[str]]:
+    """Groups of tasks whose titles a reader takes for the same."""
+    groups: dict[str, list[str]] = {}
+    for task, title in titles.items():
+        seen = " ".join(unicodedata.normalize("NFKC", folded(title)).split())
+        groups.setdefault(seen, []).append(task)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _shortened(titles: dict[str, str], longest: int) -> dict[str, str]:
+    third = longest // 3
+    short = {task: _cut(title, longest) for task, title in titles.items()}
+    for alike in _alike(short, str):
+        wholes = [titles[task] for task in alike]
+        start = _same(wholes)
+        end = _same([whole[start:][::-1] for whole in wholes])
+        for task in alike:
+            whole = titles[task]
+            core = whole[start : len(whole) - end]
+            before, after = whole[:start], whole[len(whole) - end :]
+            short[task] = _cut(before, third) + _cut(core, longest - 2 * third) + _cut(after, third)
+    for alike in _alike(short, str):
+        numbers = {task: f"{_DOTS}{number}" for number, task in enumerate(alike, start=1)}
+        short |= {task: _cut(titles[task], longest - len(own)) + own for task, own in numbers.items()}
+    return short
+
+
+def _same(words: list[str]) -> int:
+    """How many letters all begin with."""
+    first, last = min(words), max(words)
+    pairs = enumerate(zip(first, last, strict=False))
+    return next((place for place, (one, other) in pairs if one != other), min(len(first), len(last)))
+
+
+def _cut(words: str, longest: int) -> str:
+    """Without what is in the middle, if it is too long."""
+    if len(words) <= longest:
+        return words
+    tail = (longest - 1) // 2
+    return words[: longest - 1 - tail].rstrip() + _DOTS + words[len(words) - tail :].lstrip()

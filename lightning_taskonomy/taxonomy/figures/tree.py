@@ -7,8 +7,15 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from lightning_taskonomy.taxonomy.figures.style import FAINT, INK, SOURCE_COLOURS, new_figure, styled
-from lightning_taskonomy.taxonomy.figures.titles import title_of
+from lightning_taskonomy.taxonomy.figures.style import (
+    FAINT,
+    INK,
+    SOURCE_COLOURS,
+    names_in_picture,
+    new_figure,
+    styled,
+    width_of,
+)
 
 if TYPE_CHECKING:  # a tree draws itself when it is saved
     from lightning_taskonomy.taxonomy.tree import SimilarityTree
@@ -25,10 +32,17 @@ def draw_tree(tree: "SimilarityTree", clusters: Sequence[Sequence[str]] = ()) ->
         clusters: groups to colour alike.
     """
     order = tree.order
+    title = names_in_picture(order)
     height = len(order) * _ROW + 1.35
-    figure = new_figure(_WIDTH, height)
+    width = _WIDTH - _NAMES + max(_NAMES, 0.3 + width_of(title.values()))
+    figure = new_figure(width, height)
     axes = figure.add_axes(
-        (0.03, 0.62 / height, (_WIDTH - _NAMES) / _WIDTH - 0.03, len(order) * _ROW / height)
+        (
+            0.03 * _WIDTH / width,
+            0.62 / height,
+            (_WIDTH - _NAMES - 0.03 * _WIDTH) / width,
+            len(order) * _ROW / height,
+        )
     )
     group_of = {task: index for index, group in enumerate(clusters) for task in group}
     colours = {task: SOURCE_COLOURS[group_of[task] % len(SOURCE_COLOURS)] for task in group_of}
@@ -55,7 +69,7 @@ def draw_tree(tree: "SimilarityTree", clusters: Sequence[Sequence[str]] = ()) ->
     axes.add_collection(LineCollection(lines, colors=shades, linewidths=1.8, capstyle="projecting"))
     axes.set(xlim=(float(np.max(tree.linkage[:, 2])) * 1.03, 0), ylim=(len(order) - 0.5, -0.5))
     axes.yaxis.tick_right()
-    axes.set_yticks(range(len(order)), [title_of(task) for task in order])
+    axes.set_yticks(range(len(order)), [title[task] for task in order])
     axes.tick_params(axis="y", length=0, pad=6)
     for label, task in zip(axes.get_yticklabels(), order, strict=True):
         label.set_color(colours.get(task, INK))
@@ -64,6 +78,10 @@ def draw_tree(tree: "SimilarityTree", clusters: Sequence[Sequence[str]] = ()) ->
     axes.set_xlabel("correlation distance between transferring-out patterns")
     groups = f", {len(clusters)} clusters" if clusters else ""
     figure.text(
-        0.03, 1 - 0.38 / height, f"Task similarity by transferring out{groups}", size=12, weight="bold"
+        0.03 * _WIDTH / width,
+        1 - 0.38 / height,
+        f"Task similarity by transferring out{groups}",
+        size=12,
+        weight="bold",
     )
     return figure
