@@ -17,6 +17,7 @@ from torch import Tensor
 from lightning_taskonomy.bank.published import Part, file_name, published_name
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import whole_file
+from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 from lightning_taskonomy.tasks.task import Standard
 
 Weights = dict[str, Tensor]
@@ -59,7 +60,7 @@ def read_network(path: Path) -> StoredNetwork:
     """A whole network: safetensors, or a checkpoint of `fit`.
 
     Raises:
-        InputError: not such a file, or a damaged one.
+        InputError: not such a file, a damaged one, or one that was trained on labels of other conventions.
     """
     if path.suffix == ".ckpt":
         return _read_checkpoint(path)
@@ -82,6 +83,7 @@ def write_network(path: Path, network: StoredNetwork) -> None:
     weights |= {f"decoder.{name}": values for name, values in (network.decoder or {}).items()}
     of = network.standard
     about = {
+        "conventions": LABEL_CONVENTIONS,
         "task": network.task,
         "size": network.size,
         "standard": None if of is None else of.as_lists(),
@@ -154,6 +156,8 @@ def _stored(path: Path, weights: Weights, about: Mapping[str, Any]) -> StoredNet
             else f"{path}: expected an encoder's weights"
         )
         raise InputError(found)
+    if about:  # weights that come from elsewhere say nothing
+        require_conventions(about.get("conventions"), str(path), "train again")
     try:
         standard = _standard(about.get("standard"))
         task, size = about.get("task"), about.get("size")

@@ -27,8 +27,10 @@ def check(
 ) -> None:
     """Read every file of a data folder, or of packed shards, and report what is there, missing and damaged.
 
-    Both layouts are read, Omnidata's and the original one. Missing labels and views without a partner are
-    reported but do no harm; for anything else the exit status is 2. Shards are compared with their index.
+    Both layouts are read, Omnidata's and the original one. Missing labels, views without a partner and
+    records without room, box or vanishing points are reported but do no harm. Cameras outside their rooms and
+    normals towards the camera are reported, too: such labels are meant otherwise than Taskonomy's. For
+    anything else the exit status is 2. Shards are compared with their index.
 
     Args:
         folder: pictures with labels, or the folder that data pack wrote
@@ -52,7 +54,7 @@ def check(
     print(summary(report, show))
     if report.damage:
         damaged = len(report.damage)
-        raise InputError(f"{folder}: {damaged} problem{'s' * (damaged > 1)} beyond missing labels, see above")
+        raise InputError(f"{folder}: {damaged} problem{'s' * (damaged > 1)} beyond warnings, see above")
 
 
 def summary(report: Report, show: int) -> str:

@@ -23,6 +23,7 @@ from lightning_taskonomy.output import whole_file
 from lightning_taskonomy.pipeline.records import fingerprint
 from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
 from lightning_taskonomy.pipeline.trainer_runs import fit_and_test, remove_checkpoints
+from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS
 from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.taxonomy.transfers import SCRATCH, SELF
 from lightning_taskonomy.training.constant_guess import ConstantGuess
@@ -249,7 +250,7 @@ def write_weights(path: Path, weights: dict[str, Tensor], task: Task, size: int)
     """Write weights as safetensors, with what they are for: a bank of them says what its vectors mean."""
     content = {name: values.contiguous().cpu() for name, values in weights.items()}
     standard = None if task.standard is None else task.standard.as_lists()
-    about = {"task": task.name, "size": size, "standard": standard}
+    about = {"conventions": LABEL_CONVENTIONS, "task": task.name, "size": size, "standard": standard}
     with whole_file(path) as temporary:
         save_file(content, temporary, metadata={"about": json.dumps(about)})
 

@@ -8,6 +8,7 @@ import torch
 
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn.switching import MultiTaskNet, SwitchedTasks
+from lightning_taskonomy.tasks.conventions import require_conventions
 
 Trained = Literal["code", "embedding", "all"]
 """What learns an added task: its code alone; the embedding network as well; or everything."""
@@ -25,12 +26,14 @@ def take_over(network: MultiTaskNet, path: str, description: Mapping[str, Any]) 
         How many tasks the checkpoint is for.
 
     Raises:
-        InputError: no such checkpoint, or one of another network or of other tasks.
+        InputError: no such checkpoint, or one of another network, of other tasks or of labels of other
+            conventions.
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such checkpoint")
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     found = dict(checkpoint.get("switching") or {})
+    require_conventions(found.get("conventions"), path, "train again")
     known = list(found.get("tasks", []))
     expected = {**description, "tasks": description["tasks"][: len(known)], "added": found.get("added")}
     for name, value in expected.items():

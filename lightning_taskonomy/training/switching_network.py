@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from lightning_taskonomy.data.multitask.losses import BatchLoss
 from lightning_taskonomy.data.multitask.tasks import WEIGHTS, dense_task_named
 from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 from lightning_taskonomy.tasks.losses import PixelPairs
 from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.training.switching_growth import Trained, freeze, take_over
@@ -246,15 +247,16 @@ class SwitchingNetwork(pytorch_lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Note what the weights are for."""
-        checkpoint["switching"] = self.description()
+        checkpoint["switching"] = {**self.description(), "conventions": LABEL_CONVENTIONS}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of other tasks or of another network.
+        """Refuse a checkpoint of other tasks or of another network, or of labels of other conventions.
 
         Raises:
             InputError: names what differs.
         """
         found = checkpoint.get("switching") or {}
+        require_conventions(found.get("conventions"), "checkpoint", "train again")
         for name, expected in self.description().items():
             if found.get(name) != expected:
                 raise InputError(

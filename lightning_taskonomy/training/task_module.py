@@ -10,6 +10,7 @@ from torchmetrics import Metric
 
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks import task_named
+from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 from lightning_taskonomy.tasks.losses import PerImageLoss, PixelPairs
 from lightning_taskonomy.tasks.task import Pixels, Standard, Task
 
@@ -107,16 +108,18 @@ class TaskModule(pytorch_lightning.LightningModule):
         standard = self.task.standard
         checkpoint["contender"] = {
             **self.description(),
+            "conventions": LABEL_CONVENTIONS,
             "standard": None if standard is None else standard.as_lists(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of another task or network.
+        """Refuse a checkpoint of another task or network, or of labels of other conventions.
 
         Raises:
             InputError: names what differs.
         """
         found = dict(checkpoint.get("contender") or {})
+        require_conventions(found.pop("conventions", None), "checkpoint", "train again")
         standard = found.pop("standard", None)
         for name, expected in self.description().items():
             if found.get(name) != expected:

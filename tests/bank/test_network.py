@@ -1,16 +1,22 @@
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch.nn.functional import group_norm
 
 from lightning_taskonomy import bank
 from lightning_taskonomy.bank.network import load_file
 from lightning_taskonomy.bank.published import PUBLISHED
-from lightning_taskonomy.bank.weights import write_published
+from lightning_taskonomy.bank.weights import write_network, write_published
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn import Encoder, PixelDecoder
+from lightning_taskonomy.training.task_network import TaskNetwork
 from tests.bank.conftest import Written, publish
+from tests.bank.small_networks import small_network
 from tests.nn.trained_statistics import unsettle
 
 _EVERY_KIND = ("normal", "class_scene", "room_layout")
@@ -174,3 +180,35 @@ def refused(folder: Path, reason: str) -> None:
     with pytest.raises(InputError, match=reason) as error:
         bank.load("normal", folder)
     assert "\n" not in str(error.value)
+
+
+def test_networks_trained_on_normals_towards_the_camera_are_refused(tmp_path: Path) -> None:
+    network = small_network("rgb2sfnorm")
+    path = tmp_path / "weights.safetensors"
+    write_network(path, network.stored)
+    assert load_file(path).task.name == "rgb2sfnorm"
+    with safe_open(path, "pt") as file:
+        about = json.loads(file.metadata()["about"])
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    del about["conventions"]
+    save_file(weights, path, metadata={"about": json.dumps(about)})
+    message = r": made by label conventions 1, expected 2 \(normals point into the scene.*\); train again$"
+    with pytest.raises(InputError, match=r"weights\.safetensors" + message):
+        load_file(path)
+    # Weights from elsewhere say nothing of themselves.
+    save_file(weights, path)
+    assert load_file(path, "rgb2sfnorm").task.name == "rgb2sfnorm"
+
+
+def test_checkpoints_trained_on_normals_towards_the_camera_are_refused(tmp_path: Path) -> None:
+    module = TaskNetwork("rgb2sfnorm", 64, 8, (1, 1, 1, 1), 64, 32, adversarial_after=None)
+    checkpoint: dict[str, Any] = {"state_dict": module.state_dict()}
+    module.on_save_checkpoint(checkpoint)
+    torch.save(checkpoint, tmp_path / "new.ckpt")
+    assert load_file(tmp_path / "new.ckpt").task.name == "rgb2sfnorm"
+    del checkpoint["contender"]["conventions"]
+    torch.save(checkpoint, tmp_path / "old.ckpt")
+    with pytest.raises(InputError, match=r"old\.ckpt: made by label conventions 1, .*; train again$"):
+        load_file(tmp_path / "old.ckpt")
+    with pytest.raises(InputError, match=r"checkpoint: made by label conventions 1, .*; train again$"):
+        module.on_load_checkpoint(checkpoint)

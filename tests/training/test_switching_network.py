@@ -316,6 +316,14 @@ def test_checkpoints_of_other_networks_are_refused(packed: Path, tmp_path: Path,
         network(tasks=["edge2d", *TASKS], start_from=str(trained), added=1)
     with pytest.raises(InputError, match="no such checkpoint"):
         network(start_from="nowhere.ckpt")
+    old = torch.load(trained, weights_only=True)
+    del old["switching"]["conventions"]
+    torch.save(old, tmp_path / "old.ckpt")
+    message = r"old.ckpt: made by label conventions 1, expected 2 .*; train again$"
+    with pytest.raises(InputError, match=message):
+        network(tasks=[*TASKS, "edge2d"], start_from=str(tmp_path / "old.ckpt"), added=1)
+    with pytest.raises(InputError, match="made by label conventions 1"):
+        trainer(tmp_path).validate(network(), data(packed), str(tmp_path / "old.ckpt"), weights_only=True)
     with pytest.raises(InputError, match="expected one with code 8, found 12"):
         network(start_from=str(trained), network=NetworkOptions(code=8, width=4, decoder_width=32))
 

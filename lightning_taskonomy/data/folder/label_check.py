@@ -10,8 +10,10 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from lightning_taskonomy.data.domains import DOMAINS, Domain
+from lightning_taskonomy.data.folder.conventions import normals_are_inverted
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.data.folder.point_info_check import check_point_info
+from lightning_taskonomy.data.folder.report import INVERTED
 
 Finding = tuple[str, str]
 """Kind of damage and what was found."""
@@ -81,6 +83,8 @@ def _check_values(values: Values, domain: Domain) -> Iterator[Finding]:
         yield "value out of range", f"expected ids up to {largest}, found {values.max()}"
     if domain.invalid is not None and (values == domain.invalid).all():
         yield "no surface", f"every pixel is {domain.invalid}"
+    if domain.name == "normal" and normals_are_inverted(values):
+        yield INVERTED, "what faces the camera has blue above 127; real files have it below"
     if domain.name == "rgb" and (values == values[0, 0]).all():
         yield "blank picture", "every pixel is the same"
 

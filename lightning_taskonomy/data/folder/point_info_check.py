@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from lightning_taskonomy.data.folder.conventions import camera_is_outside
 from lightning_taskonomy.data.folder.names import ViewName
+from lightning_taskonomy.data.folder.report import OUTSIDE, WITHOUT_ROOM
 
 _ANY = 0
 FIELDS: Mapping[str, int] = {
@@ -35,6 +37,13 @@ FIELDS: Mapping[str, int] = {
     "nonfixated_points_in_view": _ANY,
 }
 """The fields of Taskonomy's own records."""
+ROOM_FIELDS = (
+    "room",
+    "bounding_box_ranges",
+    "vanishing_points_gaussian_sphere",
+    "vanishing_points_image",
+)
+"""Some releases lack them, Replica's for one: from such records all but room layout can be learned."""
 
 _UNIT_TOLERANCE = 1e-3
 
@@ -57,9 +66,12 @@ def check_point_info(path: Path, view: ViewName) -> Iterator[tuple[str, str]]:
     if not isinstance(info, dict):
         yield "unreadable JSON", "expected an object"
         return
-    missing = [field for field in FIELDS if field not in info]
+    missing = [
+        field for field in FIELDS if field not in info or (field in ROOM_FIELDS and info[field] is None)
+    ]
     if missing:
-        yield "missing field", ", ".join(missing)
+        kind = WITHOUT_ROOM if set(missing) <= set(ROOM_FIELDS) else "missing field"
+        yield kind, ", ".join(missing)
     for field, count in FIELDS.items():
         if field in info and count and not _is_numbers(info[field], count):
             yield "not finite", f"{field}: expected {count} finite number{'s' * (count > 1)}"
@@ -87,6 +99,8 @@ def _check_values(info: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             if not isinstance(axes, dict) or not is_right(axes.get(axis)):
                 yield "value out of range", f"{field}, axis {axis}: expected {expected}"
                 break
+    if camera_is_outside(info):
+        yield OUTSIDE, "in real records the box's x range bounds the camera's y, its y range the camera's x"
 
 
 def _is_range(value: object) -> bool:

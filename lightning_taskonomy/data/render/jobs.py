@@ -1,5 +1,6 @@
 """Rendering in parallel: the same files for any number of workers, nothing done twice after a restart."""
 
+import json
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lightning_taskonomy.data.folder.names import label_path
 from lightning_taskonomy.data.folder.splits import write_splits
 from lightning_taskonomy.data.folder.writing import view_is_finished, write_labels
 from lightning_taskonomy.data.render.prepared import prepare
@@ -22,6 +24,11 @@ from lightning_taskonomy.data.render.scene import Scene
 from lightning_taskonomy.data.render.view_labels import render_view
 from lightning_taskonomy.data.render.viewpoints import plan_views
 from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.output import write_text
+from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
+
+_NOTE = "rendered.json"
+"""In the folder: which label conventions its views follow."""
 
 
 class Building(Protocol):
@@ -82,8 +89,10 @@ def render_buildings(
         workers: processes; by default as many as this process may use cores.
 
     Raises:
-        InputError: a scene cannot be read, has no place for cameras, or a file cannot be written.
+        InputError: a scene cannot be read, has no place for cameras, a file cannot be written, or the folder
+            holds views whose labels follow other conventions.
     """
+    _claim(root, [building.name for building in buildings])
     count = workers if workers is not None else len(os.sched_getaffinity(0))
     pieces = -(-count // len(buildings))
     parts = [
@@ -97,6 +106,21 @@ def render_buildings(
         for _ in _finished_views(parts, count):
             progress.advance(bar)
     write_splits(root / "splits.csv", [building.name for building in buildings])
+
+
+def _claim(root: Path, buildings: Sequence[str]) -> None:
+    """Note by which conventions a folder is rendered; views of earlier ones are not mixed with new ones."""
+    note = root / _NOTE
+    if not note.exists():
+        if any(label_path(root, "point_info", name, 0, 0).parent.is_dir() for name in buildings):
+            require_conventions(None, str(root), "render to another folder")
+        write_text(note, json.dumps({"conventions": LABEL_CONVENTIONS}) + "\n")
+        return
+    try:
+        found = json.loads(note.read_text(encoding="utf-8")).get("conventions")
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{note}: not written by this command ({error})") from error
+    require_conventions(found, str(root), "render to another folder")
 
 
 def _finished_views(parts: Sequence[_Part], workers: int) -> Iterator[None]:

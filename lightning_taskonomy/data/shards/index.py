@@ -1,8 +1,9 @@
 """The index of a split: which samples lie where, so that any of them is read without passing by the others.
 
-`ROOT/<split>/index.json` holds version, domains and, per shard, the number of samples and the SHA-256 of each
-file. `ROOT/<split>/index.parquet` holds a row per sample: shard, key, views of other points that overlap with
-it (places in the index), and per domain its offset and size in the tar, both empty where the label is absent.
+`ROOT/<split>/index.json` holds version, label conventions, domains and, per shard, the number of samples and
+the SHA-256 of each file. `ROOT/<split>/index.parquet` holds a row per sample: shard, key, views of other
+points that overlap with it (places in the index), and per domain its offset and size in the tar, both empty
+where the label is absent.
 The JSON is written last: a split that has it is complete.
 """
 
@@ -17,11 +18,12 @@ import numpy.typing as npt
 
 from lightning_taskonomy.data.domains import DOMAINS
 from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.tasks.conventions import require_conventions
 
 if TYPE_CHECKING:
     from pyarrow import parquet
 
-VERSION = 2
+VERSION = 3
 LABELS = "labels"
 """Folder of the low-dimensional labels: a Parquet file per shard, a column per domain."""
 LABEL_GROUP = 64
@@ -158,7 +160,7 @@ class SplitIndex:
             overlapping: whether the overlapping views are wanted.
 
         Raises:
-            InputError: not a packed split, or of another version.
+            InputError: not a packed split, or of another version or other label conventions.
         """
         return cls.read_files(root, root / "index.json", root / "index.parquet", domains, overlapping)
 
@@ -181,13 +183,14 @@ class SplitIndex:
             overlapping: as `read` takes it.
 
         Raises:
-            InputError: not a packed split, or of another version.
+            InputError: not a packed split, or of another version or other label conventions.
         """
         import pyarrow as pa
         from pyarrow import parquet
 
         try:
             head = json.loads(path.read_text(encoding="utf-8"))
+            require_conventions(head.get("conventions"), str(path), "render rooms again, and pack again")
             if head.get("version") != VERSION:
                 raise InputError(
                     f"{path}: expected version {VERSION}, found {head.get('version')}; pack again"

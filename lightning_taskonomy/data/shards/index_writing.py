@@ -12,6 +12,7 @@ import numpy as np
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.data.shards.index import PICTURE_DOMAINS, VERSION
 from lightning_taskonomy.output import whole_file, write_text
+from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,6 +93,7 @@ def write_index(
             first += len(shard.keys)
     head = {
         "version": VERSION,
+        "conventions": LABEL_CONVENTIONS,
         "split": split,
         "samples": first,
         "domains": dict(suffixes),

@@ -11,6 +11,7 @@ from typing import Any
 
 from lightning_taskonomy.core.processes import in_processes
 from lightning_taskonomy.data.domains import DOMAINS
+from lightning_taskonomy.data.folder.conventions import require_real_conventions
 from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.data.shards.cut import cut_into_shards, shard_size_for, views_by_split
 from lightning_taskonomy.data.shards.encode import Encoding
@@ -18,6 +19,7 @@ from lightning_taskonomy.data.shards.index_writing import LeftOut, write_index
 from lightning_taskonomy.data.shards.shard_writing import RECORDS, ShardJob, read_record, write_shard
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import make_folder, write_text
+from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 
 _LONGEST_NAME = 120
 """Bytes of a building's name: tar headers hold no more than 155 of a folder's."""
@@ -68,8 +70,8 @@ class PackPlan:
             skip_damaged: pack without labels that are damaged; otherwise the first one stops the packing.
 
         Raises:
-            InputError: not a data folder, nothing to pack, a building that cannot be part of a key, or `out`
-                holds shards packed otherwise.
+            InputError: not a data folder, nothing to pack, a building that cannot be part of a key, labels of
+                other conventions than real files have, or `out` holds shards packed otherwise.
         """
         folder = DataFolder.open(source)
         domains = tuple(d for d in folder.domains if packing.domains is None or d in packing.domains)
@@ -84,6 +86,7 @@ class PackPlan:
         splits = views_by_split({building: list(folder.labels(building)) for building in named}, split_of)
         if not splits:
             raise InputError(f"{source}: none of its buildings is in any split")
+        require_real_conventions(folder, [view for views in splits.values() for view in views], domains)
         self.out, self.domains, self.packing = out, domains, packing
         self.jobs: dict[str, list[ShardJob]] = {}
         total = sum(map(len, splits.values()))
@@ -143,7 +146,8 @@ class PackPlan:
     def _fingerprint(self, split: str) -> dict[str, Any]:
         """What must be equal for finished shards to be kept: settings, and which views there are."""
         keys = "\n".join(view.key for job in self.jobs[split] for view in job.views)
-        return {**self.settings, "views": hashlib.sha256(keys.encode()).hexdigest()}
+        views = hashlib.sha256(keys.encode()).hexdigest()
+        return {**self.settings, "views": views, "conventions": LABEL_CONVENTIONS}
 
     def _refuse_other_settings(self) -> None:
         for split in self.jobs:
@@ -158,6 +162,8 @@ class PackPlan:
                     found = found if inner is None else found[inner]
                 except (ValueError, KeyError, TypeError) as error:
                     raise InputError(f"{path}: not written by this command ({error})") from error
+                if isinstance(found, dict):
+                    require_conventions(found.get("conventions"), str(path.parent), "choose another folder")
                 if found != json.loads(json.dumps(self._fingerprint(split))):
                     raise InputError(
                         f"{self.out / split}: holds shards of other views or settings; choose another folder"

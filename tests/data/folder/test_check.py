@@ -13,6 +13,7 @@ from lightning_taskonomy.cli import main
 from lightning_taskonomy.data.folder.check import check_folder
 from lightning_taskonomy.data.folder.label_check import check_label
 from lightning_taskonomy.data.folder.names import ViewName
+from lightning_taskonomy.data.folder.point_info_check import ROOM_FIELDS
 from lightning_taskonomy.data.folder.report import Report
 from tests.data.small_folder import SIZE, label_file, make_folder, point_record
 
@@ -167,6 +168,27 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "value out of range",
         "point_info/birch/point_1_view_1",
     ),
+    "no room": (
+        record(room=None, bounding_box_ranges=None),
+        "record without its room",
+        "point_info/birch/point_1_view_1",
+    ),
+    "no vanishing points": (
+        record(vanishing_points_gaussian_sphere=None, vanishing_points_image=None),
+        "record without its room",
+        "point_info/birch/point_1_view_1",
+    ),
+    "box not swapped": (
+        # The camera stands at x = 1, y = 2.
+        record(bounding_box_ranges={"x": [0.5, 1.5], "y": [1.5, 4.0], "z": [0.0, 2.5]}),
+        "camera outside its room",
+        "point_info/birch/point_1_view_1",
+    ),
+    "wall towards the camera": (
+        replaced("normal", Image.new("RGB", (SIZE, SIZE), (127, 127, 254))),
+        "normals inverted",
+        "normal/birch/point_1_view_1",
+    ),
     "partner without camera": (
         lambda root: victim(root, "point_info", view=0).unlink(),
         "view without partner",
@@ -201,7 +223,14 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
     ),
     "building in two splits": (write_list(f"{HEAD}\rash,1,1,0"), "bad list of splits", "splits.csv"),
 }
-GAPS = {"label removed", "partner without camera"}
+NO_DAMAGE = {
+    "label removed",
+    "partner without camera",
+    "no room",
+    "no vanishing points",
+    "box not swapped",
+    "wall towards the camera",
+}
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +255,7 @@ def test_each_damage_is_found_where_it_is(whole: Path, tmp_path: Path, name: str
     report = check_folder(root, workers=1)
     found = [problem for problem in report.problems if problem.kind == kind]
     assert any(problem.path.startswith(place) for problem in found), report.problems
-    assert bool(report.damage) == (name not in GAPS)
+    assert bool(report.damage) == (name not in NO_DAMAGE)
 
 
 def test_twelve_kinds_at_once_are_told_apart_by_two_workers(whole: Path, tmp_path: Path) -> None:
@@ -305,7 +334,7 @@ def test_the_command_says_all_and_writes_json(
     captured = capsys.readouterr()
     assert "reshading                  11  (1 missing)" in captured.out
     assert "damaged picture: 1\n  normal/birch/point_1_view_1_domain_normal.png: " in captured.out
-    assert captured.err == f"error: {root}: 2 problems beyond missing labels, see above\n"
+    assert captured.err == f"error: {root}: 2 problems beyond warnings, see above\n"
     written = json.loads((tmp_path / "report.json").read_text())
     assert written["kinds"] == {"damaged picture": 1, "missing label": 1, "stray file": 1}
     assert written["labels"]["reshading"] == {"ash": 4, "birch": 3, "cedar": 4}
@@ -333,6 +362,20 @@ def test_only_gaps_are_no_failure(whole: Path, tmp_path: Path) -> None:
     assert main(["data", "check", str(root), "--workers", "1"]) == 0
     report: Report = check_folder(root, 1)
     assert report.kinds() == {"missing label": 4}
+
+
+def test_records_of_releases_without_rooms_pass_with_a_warning(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "data"
+    shutil.copytree(whole, root)
+    for path in (root / "point_info").rglob("*.json"):
+        info = json.loads(path.read_text())
+        path.write_text(json.dumps({name: value for name, value in info.items() if name not in ROOM_FIELDS}))
+    assert main(["data", "check", str(root), "--workers", "1", "--show", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "record without its room: 12\n  point_info/ash/" in out
+    assert ": room, bounding_box_ranges, vanishing_points_gaussian_sphere, vanishing_points_image\n" in out
 
 
 @pytest.mark.parametrize("words", [["nowhere"], [".", "--workers", "0"], [".", "--split", "none.csv"], []])

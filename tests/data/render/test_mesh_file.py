@@ -123,3 +123,24 @@ def test_options_that_do_not_fit_are_one_line(tmp_path: Path, capsys: pytest.Cap
     ):
         assert render(tmp_path / "scan.ply", tmp_path / "out", *options) == 2
         assert message in capsys.readouterr().err
+
+
+def test_views_of_earlier_conventions_are_not_mixed_with_new_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mesh, _ = room()
+    mesh.export(tmp_path / "scan.ply")
+    out = tmp_path / "out"
+    assert render(tmp_path / "scan.ply", out) == 0
+    assert render(tmp_path / "scan.ply", out) == 0  # goes on where it was
+    assert json.loads((out / "rendered.json").read_text()) == {"conventions": 2}
+    (out / "rendered.json").unlink()
+    capsys.readouterr()
+    assert render(tmp_path / "scan.ply", out) == 2
+    found = capsys.readouterr().err
+    assert found.startswith(f"error: {out}: made by label conventions 1, expected 2 (normals point into the")
+    assert found.endswith("; render to another folder\n")
+    assert found.count("\n") == 1
+    (out / "rendered.json").write_text("[]")
+    assert render(tmp_path / "scan.ply", out) == 2
+    assert "rendered.json: not written by this command" in capsys.readouterr().err

@@ -133,7 +133,9 @@ def test_vanishing_points_are_those_of_real_records(
     place = np.array([1.0, 1.0, 1.5])
     info = rendered(Rotation.from_euler("xyz", rotation), place, place - 1, place + 1)
     sphere = info["vanishing_points_gaussian_sphere"]
-    np.testing.assert_allclose([sphere["x"], sphere["y"], sphere["z"]], [x, y, np.cross(x, y)], atol=1e-12)
+    np.testing.assert_allclose(
+        [sphere["x"], sphere["y"], sphere["z"]], np.array([x, y, np.cross(x, y).tolist()]), atol=1e-12
+    )
 
 
 def test_pixels_of_vanishing_points_are_those_of_a_real_record() -> None:

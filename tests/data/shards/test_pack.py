@@ -10,8 +10,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import webdataset
+from PIL import Image
 from pyarrow import parquet
 
 from lightning_taskonomy.cli import main
@@ -23,6 +25,7 @@ from tests.data.small_folder import label_file, make_folder
 
 SPLIT_OF = {"ash": "train", "birch": "train", "cedar": "test"}
 DOMAINS = ("rgb", "depth_zbuffer", "class_scene", "point_info")
+FACING_WALL_FLOOR_CEILING = (127, 127, 0), (127, 0, 127), (127, 254, 127)
 
 
 def packed(source: Path, out: Path, workers: int = 1, **options: object) -> None:
@@ -150,9 +153,66 @@ def test_unpacked_splits_and_other_versions_are_refused(tmp_path: Path) -> None:
         SplitIndex.read(tmp_path)
     packed(make_folder(tmp_path / "in", domains=DOMAINS), tmp_path / "out")
     head = tmp_path / "out" / "train" / "index.json"
-    head.write_text(head.read_text().replace('"version": 2', '"version": 9'))
-    with pytest.raises(InputError, match="expected version 2, found 9; pack again"):
+    whole = json.loads(head.read_text())
+    head.write_text(json.dumps({**whole, "version": 9}))
+    with pytest.raises(InputError, match="expected version 3, found 9; pack again"):
         SplitIndex.read(tmp_path / "out" / "train")
+    head.write_text(json.dumps({**whole, "conventions": 3}))
+    with pytest.raises(
+        InputError, match=r"index.json: made by label conventions 3, expected 2 .* pack again$"
+    ):
+        SplitIndex.read(tmp_path / "out" / "train")
+
+
+def test_sets_packed_when_normals_pointed_to_the_camera_are_refused_and_not_kept(tmp_path: Path) -> None:
+    source = make_folder(tmp_path / "in", domains=DOMAINS)
+    packed(source, tmp_path / "out")
+    head = tmp_path / "out" / "train" / "index.json"
+    old = json.loads(head.read_text())
+    del old["conventions"], old["settings"]["conventions"]
+    head.write_text(json.dumps({**old, "version": 2}))
+    with pytest.raises(
+        InputError,
+        match=r"index.json: made by label conventions 1, expected 2 \(normals point into the scene, as in "
+        r"Taskonomy's files\); render rooms again, and pack again$",
+    ):
+        SplitIndex.read(tmp_path / "out" / "train")
+    with pytest.raises(
+        InputError, match=r"out/train: made by label conventions 1, .*; choose another folder$"
+    ):
+        packed(source, tmp_path / "out")
+
+
+def repaint(source: Path, picture: npt.NDArray[np.uint8]) -> None:
+    for path in (source / "normal").rglob("*.png"):
+        Image.fromarray(picture).save(path)
+
+
+def test_rooms_with_normals_towards_the_camera_are_not_packed(tmp_path: Path) -> None:
+    source = make_folder(tmp_path / "in", domains=("rgb", "normal"))
+    wall, floor, ceiling = (np.full((8, 24, 3), colour, np.uint8) for colour in FACING_WALL_FLOOR_CEILING)
+    repaint(source, np.concatenate([ceiling, wall, floor]))
+    packed(source, tmp_path / "right")
+    wall[..., 2] = 254
+    repaint(source, np.concatenate([ceiling, wall, floor]))
+    with pytest.raises(InputError, match=r"in: 12 of 12 normal pictures point towards the camera, .* render"):
+        packed(source, tmp_path / "wrong")
+    assert not (tmp_path / "wrong").exists()
+    packed(source, tmp_path / "photos", domains=("rgb",))
+
+
+def test_records_with_cameras_outside_their_rooms_are_not_packed(tmp_path: Path) -> None:
+    source = make_folder(tmp_path / "in", domains=("rgb", "point_info"))
+    paths = sorted((source / "point_info").rglob("*.json"))
+    for number, path in enumerate(paths):
+        info = json.loads(path.read_text())
+        # The camera stands at x = 1, y = 2; an older record has the ranges as they are named.
+        info["bounding_box_ranges"] = {"x": [0.0, 1.5], "y": [1.5, 4.0], "z": [0.0, 2.5]}
+        if number % 4 == 0:
+            del info["bounding_box_ranges"]
+        path.write_text(json.dumps(info))
+    with pytest.raises(InputError, match=r"in: 9 of 9 cameras stand outside their room's box; .* render"):
+        packed(source, tmp_path / "wrong")
 
 
 def test_members_are_in_order_and_plain(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 import pytorch_lightning
 import torch
 
+from lightning_taskonomy.data.folder.point_info_check import ROOM_FIELDS
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
 from lightning_taskonomy.data.stream.data_module import TaskonomyDataModule
 from lightning_taskonomy.errors import InputError
@@ -192,3 +193,23 @@ def test_bad_settings_are_one_line(packed: Path, tmp_path: Path) -> None:
         InputError, match="batch_size: 64 on 1 ranks needs 64 samples for one step; the split has 32"
     ):
         TaskonomyDataModule(str(packed), ["rgb2depth"], batch_size=64).train_dataloader()
+
+
+def test_records_without_rooms_serve_all_but_room_layout(tmp_path: Path) -> None:
+    source = make_folder(tmp_path / "in", points=4, domains=("rgb", "point_info"))
+    for path in (source / "point_info").rglob("*.json"):
+        info = json.loads(path.read_text())
+        path.write_text(json.dumps({name: info[name] for name in info if name not in ROOM_FIELDS}))
+    PackPlan(source, tmp_path / "out", {"ash": "train", "birch": "val"}, Packing()).run(1)
+
+    def batches(task: str) -> list[dict[str, Any]]:
+        data = TaskonomyDataModule(str(tmp_path / "out"), [task], size=16, batch_size=4, workers=0)
+        return list(data.loader("train", shuffled=False))
+
+    (first, _) = batches("vanishing_point_well_defined")
+    assert first["vanishing_point_well_defined"]["target"].shape == (4, 9)
+    with pytest.raises(InputError) as failed:
+        batches("room_layout")
+    assert "\n" not in str(failed.value)
+    assert "train, ash/point_" in str(failed.value)
+    assert "room_layout: cannot be decoded (its point_info has no bounding_box_ranges" in str(failed.value)
