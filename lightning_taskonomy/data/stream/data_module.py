@@ -3,10 +3,12 @@
 import itertools
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from pytorch_lightning.utilities import rank_zero_info
 
 from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
 from lightning_taskonomy.data.stream.examples import Examples
@@ -14,9 +16,10 @@ from lightning_taskonomy.data.stream.loader import PlannedLoader
 from lightning_taskonomy.data.stream.partners import WHOLE_SPLIT, Span
 from lightning_taskonomy.data.stream.place_in_epochs import ResumableDataModule
 from lightning_taskonomy.data.stream.plan import EpochPlan
-from lightning_taskonomy.data.stream.statistics import measured
+from lightning_taskonomy.data.stream.statistics import COLORIZATION, measured, with_colour_weights
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks import task_named
+from lightning_taskonomy.tasks.losses import SoftCrossEntropy
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +40,9 @@ class TaskonomyDataModule(ResumableDataModule):
         seed: of order, noise and crops.
         broken_share: share of broken samples up to which they are counted, logged and skipped.
         statistics: what vectors are standardised by and how rare colours are: as in Taskonomy's own data, or
-            `own`, measured on this set's training split.
+            `own`, measured on this set's training split. How rare colours are in Taskonomy's own data is not
+            part of this package: colorization then counts all alike.
+        colour_weights: a file of the weights of colorization's 313 bins, `.npy` or text.
         train_split: the split to learn from; transfers learn from `val`.
         train_samples: how many of its samples, the first ones, buildings being mixed; partners too are taken
             from these. By default all.
@@ -55,6 +60,7 @@ class TaskonomyDataModule(ResumableDataModule):
         seed: int = 0,
         broken_share: float = 0.001,
         statistics: Literal["taskonomy", "own"] = "taskonomy",
+        colour_weights: str | None = None,
         train_split: Literal["train", "val", "test"] = "train",
         train_samples: int | None = None,
         val_samples: int | None = None,
@@ -75,6 +81,8 @@ class TaskonomyDataModule(ResumableDataModule):
         self.train_split = train_split
         self.train_samples, self.val_samples, self.test_samples = train_samples, val_samples, test_samples
         self._to_measure = statistics == "own"
+        if colour_weights is not None:
+            self.tasks = [with_colour_weights(task, Path(colour_weights)) for task in self.tasks]
         self._loaders: list[PlannedLoader] = []
 
     def setup(self, stage: str) -> None:
@@ -82,6 +90,14 @@ class TaskonomyDataModule(ResumableDataModule):
         if self._to_measure:
             self.tasks = [measured(task, self.shards, self.size, self.seed) for task in self.tasks]
             self._to_measure = False
+        unweighted = [
+            task for task in self.tasks if task.name == COLORIZATION and task.loss == SoftCrossEntropy()
+        ]
+        if stage == "fit" and unweighted:
+            rank_zero_info(
+                "colorization: all colours count alike, other than in the published setting; "
+                "statistics: own measures how rare they are, colour_weights: FILE gives it"
+            )
 
     def train_dataloader(self) -> PlannedLoader:
         """Shuffled, endless in epochs, equal on all ranks."""

@@ -4,10 +4,12 @@ Measured on the first training samples, one after another, so every rank finds t
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from lightning_taskonomy.data.folder.label_check import NPY_ERRORS
 from lightning_taskonomy.data.stream.examples import Examples
 from lightning_taskonomy.data.stream.reading import BrokenSampleError
 from lightning_taskonomy.errors import InputError
@@ -15,6 +17,7 @@ from lightning_taskonomy.tasks.colours import BINS, rarity_weights
 from lightning_taskonomy.tasks.losses import SoftCrossEntropy
 from lightning_taskonomy.tasks.task import Example, Standard, Stored, Task
 
+COLORIZATION = "colorization"
 _VECTORS, _PICTURES = 4096, 256
 """Samples that are looked at, at most."""
 _LEAST_DEVIATION = 1e-3
@@ -39,12 +42,37 @@ def measured(task: Task, shards: str, size: int, seed: int) -> Task:
         deviation = np.maximum(vectors.std(axis=0, dtype=np.float64), _LEAST_DEVIATION)
         mean = vectors.mean(axis=0, dtype=np.float64)
         return replace(task, standard=Standard(tuple(mean.tolist()), tuple(deviation.tolist())))
-    if task.name == "colorization":
+    if task.name == COLORIZATION and task.loss == SoftCrossEntropy():
         shares = np.zeros(len(BINS))
         for made in _examples(task, shards, size, seed, _PICTURES):
             shares += _shares(made)
         return replace(task, loss=SoftCrossEntropy(tuple(rarity_weights(shares / shares.sum()).tolist())))
     return task
+
+
+def with_colour_weights(task: Task, path: Path) -> Task:
+    """Colorization with given weights of its colours, such as the authors' 313; other tasks as they are.
+
+    Args:
+        task: of the dictionary.
+        path: `.npy`, or text with a number in each line: of each colour bin, 0 for what never counts.
+
+    Raises:
+        InputError: the file cannot be read, or does not hold that.
+    """
+    if task.name != COLORIZATION:
+        return task
+    try:
+        given = np.load(path, allow_pickle=False) if path.suffix == ".npy" else np.loadtxt(path)
+        weights = np.asarray(given, np.float64).ravel()
+    except (OSError, TypeError, *NPY_ERRORS) as error:
+        raise InputError(f"{path}: cannot read these weights of colours ({error})") from error
+    if len(weights) != len(BINS) or not (np.isfinite(weights).all() and weights.min() >= 0 < weights.max()):
+        raise InputError(
+            f"{path}: expected the weights of {len(BINS)} colour bins, 0 or more, "
+            f"found {len(weights)} numbers"
+        )
+    return replace(task, loss=SoftCrossEntropy(tuple(weights.tolist())))
 
 
 def _examples(task: Task, shards: str, size: int, seed: int, most: int) -> list[Example]:
