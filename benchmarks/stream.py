@@ -48,7 +48,7 @@ class PlainDataset(Dataset[tuple[torch.Tensor, ...]]):
         rgb, normal, depth = (np.array(Image.open(labels[domain])) for domain in DOMAINS)
         return (
             torch.from_numpy(rgb).permute(2, 0, 1).float() / 127.5 - 1,
-            (torch.from_numpy(normal).permute(2, 0, 1).float() - 127) / 127,
+            torch.from_numpy(normal).permute(2, 0, 1).float() / 127.5 - 1,
             torch.log1p(torch.from_numpy(depth.astype(np.float32))) / np.log(2.0**16),
             torch.from_numpy((depth < 64_500).astype(np.float32)),
         )

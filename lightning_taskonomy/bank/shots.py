@@ -9,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.tasks.pictures import resized
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -112,8 +113,8 @@ def read_picture(path: Path, size: int) -> Bytes:
 
 
 def square(image: Image.Image, size: int) -> Image.Image:
-    """The largest central square at another size."""
-    return ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+    """The largest central square at another size, as training reads its pictures."""
+    return Image.fromarray(np.asarray(np.rint(resized(np.asarray(image), size)), np.uint8))
 
 
 def _require_sensible(path: Path, size: tuple[int, int]) -> None:

@@ -13,6 +13,7 @@ from lightning_taskonomy.data.annotate import edge_texture, keypoints2d, segment
 from lightning_taskonomy.data.folder.names import label_path
 from lightning_taskonomy.data.folder.writing import write_labels
 from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.tasks.pictures import resized
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -47,11 +48,11 @@ def read_photo(path: Path, size: int) -> Bytes:
     """
     try:
         with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-            square = ImageOps.fit(upright.convert("RGB"), (size, size), Image.Resampling.LANCZOS)
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+            square = resized(np.asarray(upright), size)
     except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: cannot read this picture ({error})") from error
-    return np.asarray(square)
+    return np.asarray(np.rint(square), np.uint8)
 
 
 def annotate_photos(

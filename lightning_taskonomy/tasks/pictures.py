@@ -1,5 +1,6 @@
 """Pictures at another size: one way for packing and for reading."""
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -93,7 +94,8 @@ def _averaged(values: Picture, size: int) -> Floats:
     if side % size == 0:
         return _block_means(values, side // size)
     if side > size:
-        return _area_means(_area_means(values, size, axis=0), size, axis=1)
+        bands = _area_means(values, size)
+        return np.ascontiguousarray(_area_means(bands.swapaxes(0, 1), size).swapaxes(0, 1))
     given = np.asarray(values, np.float32)
     planes = given[..., None] if given.ndim == 2 else given
     pictures = [Image.fromarray(np.ascontiguousarray(planes[..., n])) for n in range(planes.shape[2])]
@@ -114,17 +116,16 @@ def _block_means(values: Picture, factor: int) -> Floats:
     return means
 
 
-def _area_means(values: Picture, size: int, axis: int) -> Floats:
-    """Means over equal stretches of an axis: differences of the sum up to each of their ends."""
-    values = np.moveaxis(values, axis, 0)
-    side = len(values)
-    sums = np.zeros((side + 1, *values.shape[1:]))
-    np.cumsum(values, axis=0, out=sums[1:])
-    ends = np.arange(size + 1) * side / size
-    whole = np.minimum(ends.astype(np.int64), side - 1)
-    part = (ends - whole).reshape(-1, *[1] * (values.ndim - 1))
-    up_to = sums[whole] + part * values[whole]
-    return np.asarray(np.moveaxis(np.diff(up_to, axis=0) * (size / side), 0, axis), np.float32)
+def _area_means(values: Picture, size: int) -> Floats:
+    """Means over bands of rows of equal height, (size, …); those on a border count in part."""
+    height = len(values) / size
+    means = np.empty((size, *values.shape[1:]), np.float32)
+    for row in range(size):
+        start, end = row * height, min((row + 1) * height, len(values))
+        touched = np.arange(int(start), math.ceil(end))
+        shares = (np.minimum(touched + 1, end) - np.maximum(touched, start)) / height
+        means[row] = np.tensordot(shares.astype(np.float32), values[touched[0] : touched[-1] + 1], 1)
+    return means
 
 
 def _averaged_depth(depth: Picture, size: int) -> Floats:

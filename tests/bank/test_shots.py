@@ -17,6 +17,13 @@ def test_central_square_is_taken(tmp_path: Path) -> None:
     assert (picture == (10, 200, 30)).all()
 
 
+def test_pictures_are_resized_as_training_reads_them(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (64, 80, 3)).astype(np.uint8)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    blocks = values[:, 8:72].astype(float).reshape(32, 2, 32, 2, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(read_picture(tmp_path / "a.png", 32), blocks, atol=0.5)
+
+
 def test_sixteen_bits_keep_their_scale(tmp_path: Path) -> None:
     ramp = np.linspace(0, 65_535, 64 * 64).reshape(64, 64).astype(np.uint16)
     Image.fromarray(ramp).save(tmp_path / "a.png")
