@@ -18,7 +18,7 @@ Colour = tuple[int, int, int]
 
 AXES: tuple[Colour, Colour, Colour] = ((213, 94, 0), (0, 158, 115), (0, 114, 178))
 """Of x, y and z: from Okabe and Ito's palette, which the colour-blind can tell apart."""
-_AXIS_NAMES = ("ahead right", "ahead left", "up")
+_AXIS_NAMES = ("right", "left", "up")
 _NEAREST_METRES = 0.05
 _SCALE = 2
 """Lines are drawn so many times larger and then averaged: they become smooth."""
