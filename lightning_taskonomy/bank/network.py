@@ -2,6 +2,7 @@
 
 import difflib
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +12,20 @@ from torch import Tensor, nn
 from lightning_taskonomy.bank.digest import verify
 from lightning_taskonomy.bank.folder import OWN_SUFFIX, BankEntry, BankFolder
 from lightning_taskonomy.bank.published import BY_NAME, dictionary_name, parsed
-from lightning_taskonomy.bank.weights import StoredNetwork, Weights, read_network, read_published
+from lightning_taskonomy.bank.weights import (
+    About,
+    StoredNetwork,
+    StoredPart,
+    Weights,
+    read_network,
+    read_published,
+)
 from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.nn import Encoder, PixelDecoder, VectorDecoder
+from lightning_taskonomy.nn import Encoder, PairDecoder, PixelDecoder, VectorDecoder
 from lightning_taskonomy.nn.decoder import INNER_LAYERS, LAST_LAYER, PIXEL_LAYERS
-from lightning_taskonomy.tasks import task_named
+from lightning_taskonomy.tasks import registered_task, task_named
 from lightning_taskonomy.tasks.task import Pixels, Task
-from lightning_taskonomy.training.task_network import is_bounded
+from lightning_taskonomy.training.decoders import is_bounded
 
 PUBLISHED_SIZE = 256
 CHECKPOINT_SUFFIX = ".ckpt"
@@ -69,6 +77,8 @@ class BankNetwork(nn.Module):
 def bank_task(name: str) -> Task:
     """A task by its name in the dictionary or in the published files, or one of one's own.
 
+    For names that the user gives: `FILE.py:NAME` runs that file. `stored_task` is for names in files.
+
     Raises:
         InputError: no such task; names the nearest ones.
     """
@@ -81,11 +91,39 @@ def bank_task(name: str) -> Task:
         raise InputError(f"task: unknown task {name!r}; did you mean {' or '.join(near)}?") from error
 
 
-def load(task: str, folder: str | Path | None = None, normalised: bool = False) -> BankNetwork:
+def stored_task(name: str, origin: str) -> Task:
+    """A task by the name that weights or their files' names say; nothing is imported for it.
+
+    Raises:
+        InputError: no such task is registered.
+    """
+    return registered_task(dictionary_name(name), origin)
+
+
+def tasks_in(folder: BankFolder, named: Iterable[str] = ()) -> list[Task]:
+    """The tasks whose networks a folder's encoders belong to.
+
+    Args:
+        folder: of weights.
+        named: names that the user gives, as `bank_task` takes them; by default all tasks of the folder.
+
+    Raises:
+        InputError: no such task, one of a file's name that is not registered, or none at all.
+    """
+    tasks = [bank_task(name) for name in named] or [
+        stored_task(name, str(entry.paths[0])) for name, entry in folder.entries.items() if entry.has_encoder
+    ]
+    if not tasks:
+        raise InputError(f"{folder.path}: expected weights, found none in this folder")
+    return list({task.name: task for task in tasks}.values())
+
+
+def load(task: str | Task, folder: str | Path | None = None, normalised: bool = False) -> BankNetwork:
     """The trained network of a task.
 
     Args:
-        task: name in the dictionary or in the published files; or `FILE.py:NAME`, a task of one's own.
+        task: itself, or its name in the dictionary or in the published files; or `FILE.py:NAME`, a task of
+            one's own, whose file is run.
         folder: of weights; by default the one that the environment variable LIGHTNING_TASKONOMY_BANK names.
         normalised: group-normalise the representations, as users of the published encoders alone do; the
             decoders are made for those that are not.
@@ -93,29 +131,31 @@ def load(task: str, folder: str | Path | None = None, normalised: bool = False) 
     Raises:
         InputError: no such task, no weights of it, or files that are damaged or another network's.
     """
-    found = bank_task(task)
+    found = task if isinstance(task, Task) else bank_task(task)
     return network_of(found, stored_network(found, BankFolder.open(folder).entry(found.name)), normalised)
 
 
-def load_file(path: str | Path, task: str | None = None) -> BankNetwork:
+def load_file(path: str | Path, task: str | Task | None = None) -> BankNetwork:
     """The network of one file: safetensors, a checkpoint of `fit`, or a published encoder.
 
     Args:
         path: of the file.
-        task: what it was trained for; by default what the file says.
+        task: what it was trained for, as `load` takes it; by default what the file says, among the tasks that
+            are registered.
 
     Raises:
         InputError: damaged, another task's, or nothing says which task it is for.
     """
     path = Path(path)
     stored, named = _read_file(path)
-    said = task if task is not None else named
-    if said is None:
+    if task is None and named is None:
         raise InputError(f"{path}: nothing says which task these weights are for; name it")
-    return network_of(bank_task(said), stored, False, str(path))
+    if task is None:
+        task = stored_task(named or "", str(path))
+    return network_of(task if isinstance(task, Task) else bank_task(task), stored, False, str(path))
 
 
-def load_encoder(task: str, place: Path) -> Encoder:
+def load_encoder(task: str | Task, place: Path) -> Encoder:
     """The trained encoder of a task.
 
     Args:
@@ -136,13 +176,13 @@ def stored_network(task: Task, entry: BankEntry) -> StoredNetwork:
     """
     if entry.own:
         return read_network(entry.own[0])
-    parts: dict[str, Weights] = {}
+    parts: dict[str, StoredPart] = {}
     for part in ("encoder", "decoder"):
         found = entry.part(part)
         if found is not None:
             verify(*found)
             parts[part] = read_published(found[0])
-    return StoredNetwork(parts["encoder"], parts.get("decoder"), task.name, PUBLISHED_SIZE)
+    return _published(parts["encoder"], parts.get("decoder"), task.name, f"weights of {task.name}")
 
 
 def network_of(
@@ -183,7 +223,25 @@ def _read_file(path: Path) -> tuple[StoredNetwork, str | None]:
             f"{path}: expected {OWN_SUFFIX}, {CHECKPOINT_SUFFIX}, or <task>_encoder-<sha256>.pth"
         )
     verify(path, name)
-    return StoredNetwork(read_published(path), None, None, PUBLISHED_SIZE), name.task
+    return _published(read_published(path), None, None, str(path)), name.task
+
+
+def _published(
+    encoder: StoredPart, decoder: StoredPart | None, task: str | None, origin: str
+) -> StoredNetwork:
+    """A network of published parts; the authors' own say nothing of themselves, and are of their size."""
+    parts = [encoder] if decoder is None else [encoder, decoder]
+    said = {part.about for part in parts} - {About()}
+    if len(said) > 1:
+        raise InputError(f"{origin}: expected parts of one network; encoder and decoder say different things")
+    about = said.pop() if said else About()
+    return StoredNetwork(
+        encoder.weights,
+        None if decoder is None else decoder.weights,
+        about.task or task,
+        about.size or PUBLISHED_SIZE,
+        about.standard,
+    )
 
 
 def _encoder(weights: Weights, normalised: bool, origin: str) -> Encoder:
@@ -219,11 +277,17 @@ def _decoder(task: Task, weights: Weights, origin: str) -> PixelDecoder | Vector
         decoder = PixelDecoder(channels, int(inputs), int(width), is_bounded(task), divisor, depth)
     else:
         _require_keys(weights, ("fc0.weight", "fc2.weight"), origin)
-        outputs, wanted = len(weights["fc2.weight"]), task.output.outputs
+        views = task.pictures or task.views
+        pairs = math.comb(views, 2) if task.output.of_pairs else 1
+        outputs, wanted = pairs * len(weights["fc2.weight"]), task.output.outputs
         if outputs != wanted:
             raise InputError(f"{origin}: expected {wanted} outputs, found {outputs}")
-        width, inputs = weights["fc0.weight"].shape
-        decoder = VectorDecoder(outputs, int(inputs), int(width), 3 if "fc1.weight" in weights else 2)
+        width, inputs = (int(number) for number in weights["fc0.weight"].shape)
+        layers, normalised = 3 if "fc1.weight" in weights else 2, "bn0.weight" in weights
+        if task.output.of_pairs:
+            decoder = PairDecoder(outputs, inputs * views // 2, views, width, layers, normalised=normalised)
+        else:
+            decoder = VectorDecoder(outputs, inputs, width, layers, normalised=normalised)
     _fill(decoder, weights, origin)
     return decoder
 
@@ -244,7 +308,7 @@ def _require_joined(
         inputs = weights["conv2.0.weight"].shape[1]
         fits = inputs == channels
     else:
-        inputs = weights["fc0.weight"].shape[1]
+        inputs = _vector_inputs(decoder)
         fits = inputs % channels == 0 and math.isqrt(inputs // channels) ** 2 == inputs // channels
     if not fits:
         raise InputError(f"{origin}: the decoder reads {inputs} numbers, which this encoder does not give")
@@ -255,11 +319,17 @@ def _size(task: Task, encoder: Encoder, decoder: PixelDecoder | VectorDecoder | 
     if not isinstance(decoder, VectorDecoder):
         return None
     channels = encoder.channels * (task.pictures or task.views)
-    side = math.isqrt(decoder.fc0.in_features // channels)
+    side = math.isqrt(_vector_inputs(decoder) // channels)
     for size in range(16, 1025, 16):
-        if Encoder.representation_side(task.input_size(size)) == side:
+        if Encoder.representation_side(size) == side:
             return size
     return None
+
+
+def _vector_inputs(decoder: VectorDecoder) -> int:
+    """Numbers in the representations of all views together."""
+    inputs = decoder.fc0.in_features
+    return inputs * decoder.views // 2 if isinstance(decoder, PairDecoder) else inputs
 
 
 def _require_keys(weights: Weights, names: tuple[str, ...], origin: str) -> None:

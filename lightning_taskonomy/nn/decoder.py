@@ -1,5 +1,8 @@
 """The decoders: from representations to pictures or vectors, in the published weights' layout."""
 
+from itertools import combinations
+
+import torch
 from torch import Tensor, nn
 
 from lightning_taskonomy.errors import InputError
@@ -91,12 +94,19 @@ class VectorDecoder(nn.Module):
 
     The representation is flattened with the channels last, (row, column, channel), as the published weights
     expect. Layers: `fc0`, `bn0`, ReLU, dropout; with three layers the same again as `fc1` and `bn1`; `fc2`.
+    Without normalisation, the first layers have biases.
 
     Shapes: (B, C, h, w) with C * h * w = inputs -> (B, outputs).
     """
 
     def __init__(
-        self, outputs: int, inputs: int = 2048, width: int = 2048, layers: int = 2, dropout: float = 0.5
+        self,
+        outputs: int,
+        inputs: int = 2048,
+        width: int = 2048,
+        layers: int = 2,
+        dropout: float = 0.5,
+        normalised: bool = True,
     ) -> None:
         """Builds the network with fresh weights.
 
@@ -106,6 +116,7 @@ class VectorDecoder(nn.Module):
             width: Values between the layers.
             layers: 2 or 3.
             dropout: Share of the values between the layers that is dropped in training.
+            normalised: Batch-normalise the values between the layers.
 
         Raises:
             InputError: There are neither two nor three layers.
@@ -113,10 +124,10 @@ class VectorDecoder(nn.Module):
         super().__init__()
         if layers not in (2, 3):
             raise InputError(f"layers: expected 2 or 3, found {layers}")
-        self.fc0 = nn.Linear(inputs, width, bias=False)
-        self.bn0 = nn.BatchNorm1d(width)
-        self.fc1 = nn.Linear(width, width, bias=False) if layers == 3 else nn.Identity()
-        self.bn1 = nn.BatchNorm1d(width) if layers == 3 else nn.Identity()
+        self.fc0 = nn.Linear(inputs, width, bias=not normalised)
+        self.bn0 = nn.BatchNorm1d(width) if normalised else nn.Identity()
+        self.fc1 = nn.Linear(width, width, bias=not normalised) if layers == 3 else nn.Identity()
+        self.bn1 = nn.BatchNorm1d(width) if normalised and layers == 3 else nn.Identity()
         self.fc2 = nn.Linear(width, outputs)
         self.relu = nn.ReLU(inplace=True)
         self.dropout = nn.Dropout(dropout)
@@ -130,6 +141,55 @@ class VectorDecoder(nn.Module):
             hidden = self.dropout(self.relu(self.bn1(self.fc1(hidden))))
         output: Tensor = self.fc2(hidden)
         return output
+
+
+class PairDecoder(VectorDecoder):
+    """One vector decoder for every pair of views: first and second, first and third, second and third.
+
+    Its weights are those of one `VectorDecoder` that reads two representations, concatenated on channels.
+
+    Shapes: (B, views * C, h, w), view by view, with C * h * w * views = inputs -> (B, outputs), pair by pair.
+    """
+
+    def __init__(
+        self,
+        outputs: int,
+        inputs: int,
+        views: int,
+        width: int = 2048,
+        layers: int = 2,
+        dropout: float = 0.5,
+        normalised: bool = True,
+    ) -> None:
+        """Builds the network with fresh weights.
+
+        Args:
+            outputs: Length of the vectors of all pairs together.
+            inputs: Values in the representations of all views together.
+            views: How many there are, at least 2.
+            width: As of a vector decoder.
+            layers: Likewise.
+            dropout: Likewise.
+            normalised: Likewise.
+
+        Raises:
+            InputError: The views or pairs do not divide the inputs or outputs evenly.
+        """
+        pairs = list(combinations(range(views), 2))
+        if views < 2 or outputs % len(pairs) or inputs % views:
+            raise InputError(
+                f"views: expected at least 2 that divide {inputs} inputs, with {outputs} outputs for all "
+                f"pairs, found {views}"
+            )
+        super().__init__(outputs // len(pairs), 2 * inputs // views, width, layers, dropout, normalised)
+        self.views, self.pairs = views, pairs
+
+    def forward(self, representation: Tensor) -> Tensor:
+        """(B, views * C, h, w) -> (B, outputs)."""
+        batch, side = len(representation), representation.shape[2:]
+        views = representation.reshape(batch, self.views, -1, *side)
+        of_pairs = torch.stack([views[:, list(pair)].flatten(1, 2) for pair in self.pairs], dim=1)
+        return super().forward(of_pairs.flatten(0, 1)).reshape(batch, -1)
 
 
 class DropLast(nn.Module):

@@ -11,14 +11,15 @@ LEAK = 0.2
 
 
 class Discriminator(nn.Module):
-    """The conditional patch discriminator of pix2pix, with the kernels of the paper's released code.
+    """The conditional patch discriminator of pix2pix, with the kernels and strides of the released networks.
 
-    Five convolutions: three 5×5 ones of stride 2 to 1, 2 and 4 times `width` channels, a 4×4 one to 8 times
+    Five convolutions: three 5×5 ones of stride 4 to 1, 2 and 4 times `width` channels, a 4×4 one to 8 times
     `width`, and a 4×4 one to the logits. Nothing is lost at the border. Batch normalisation after the middle
-    three, leaky ReLU (0.2) after the first four. A logit sees 77×77 pixels.
+    three, leaky ReLU (0.2) after the first four. A logit sees 469×469 pixels: all of a picture of 256×256,
+    which has 4×4 logits.
 
     Shapes: condition (B, condition_channels, S, S) and picture (B, picture_channels, T, T), T at most S
-    -> (B, 1, ⌈T/8⌉, ⌈T/8⌉).
+    -> (B, 1, ⌈T/64⌉, ⌈T/64⌉).
     """
 
     def __init__(self, condition_channels: int = 3, picture_channels: int = 3, width: int = 64) -> None:
@@ -30,23 +31,19 @@ class Discriminator(nn.Module):
             width: Channels of the first layer.
         """
         super().__init__()
-        last = nn.Conv2d(8 * width, 1, 4)
-        # Padding by one more at the bottom and right keeps the size under an even kernel.
-        keep_size = (1, 2, 1, 2)
+        last = SameConv2d(8 * width, 1, 4)
         self.layers = nn.Sequential(
-            nn.Conv2d(condition_channels + picture_channels, width, 5, stride=2, padding=2),
+            SameConv2d(condition_channels + picture_channels, width, 5, stride=4),
             nn.LeakyReLU(LEAK, inplace=True),
-            nn.Conv2d(width, 2 * width, 5, stride=2, padding=2, bias=False),
+            SameConv2d(width, 2 * width, 5, stride=4, bias=False),
             nn.BatchNorm2d(2 * width),
             nn.LeakyReLU(LEAK, inplace=True),
-            nn.Conv2d(2 * width, 4 * width, 5, stride=2, padding=2, bias=False),
+            SameConv2d(2 * width, 4 * width, 5, stride=4, bias=False),
             nn.BatchNorm2d(4 * width),
             nn.LeakyReLU(LEAK, inplace=True),
-            nn.ZeroPad2d(keep_size),
-            nn.Conv2d(4 * width, 8 * width, 4, bias=False),
+            SameConv2d(4 * width, 8 * width, 4, bias=False),
             nn.BatchNorm2d(8 * width),
             nn.LeakyReLU(LEAK, inplace=True),
-            nn.ZeroPad2d(keep_size),
             last,
         )
         he_normal(self, LEAK, last)
@@ -69,3 +66,17 @@ class Discriminator(nn.Module):
             condition = functional.adaptive_avg_pool2d(condition, (picture.shape[-2], picture.shape[-1]))
         logits: Tensor = self.layers(torch.cat([condition, picture], dim=1))
         return logits
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution with ⌈side/stride⌉ outputs to a side; an odd zero goes to the bottom and right."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, out_channels, ⌈h/stride⌉, ⌈w/stride⌉)."""
+        zeros: list[int] = []
+        for axis in (1, 0):
+            side, kernel, stride = features.shape[2 + axis], self.kernel_size[axis], self.stride[axis]
+            missing = max(0, (-(-side // stride) - 1) * stride + kernel - side)
+            zeros += [missing // 2, missing - missing // 2]
+        output: Tensor = super().forward(functional.pad(features, zeros))
+        return output

@@ -10,7 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from lightning_taskonomy.nn.initialise import he_normal
+from lightning_taskonomy.nn.renormalisation import BatchRenorm2d
 
+MOMENTUM = 0.2
+"""Share of each new batch in the running statistics: they decay by 0.8."""
 CLIPPED_BEYOND = 5.0
 """Standard deviations from the mean beyond which values are clipped in training."""
 Variant = Literal["standard", "shallow", "deep", "slim", "fat"]
@@ -47,9 +50,13 @@ class Readout(nn.Module):
     """Clipping, normalisation, two parallel streams of convolutions, normalisation, the target's decoder.
 
     The first normalisation whitens each channel, so that sources of different scales weigh alike. In
-    training, values are first clipped to 5 standard deviations about their mean, over batch and space.
+    training, values are first clipped to 5 standard deviations about their mean, over batch and space. The
+    input and the convolutions are batch renormalised, the output batch normalised.
 
-    Shapes: (B, 8 · order, s, s) -> what the decoder makes of (B, 2 · stream channels, s, s).
+    Targets of several pictures read each with the same weights; their decoder is given all that was read.
+
+    Shapes: (B, 8 · order · views, s, s), source by source and view by view in each -> what the decoder makes
+    of (B, 2 · stream channels · views, s, s), view by view.
     """
 
     def __init__(
@@ -58,37 +65,48 @@ class Readout(nn.Module):
         decoder: nn.Module,
         shape: ReadoutShape = VARIANTS["standard"],
         representation_channels: int = 8,
+        views: int = 1,
     ) -> None:
         """Builds the streams with fresh weights.
 
         Args:
-            order: How many representations are concatenated: sources times pictures of the target.
-            decoder: The target's, which takes `Readout.outputs(shape)` channels.
+            order: How many sources are read, their representations concatenated.
+            decoder: The target's, which takes `Readout.outputs(shape)` channels of each view.
             shape: Of the streams.
             representation_channels: Of each representation.
+            views: How many pictures the target sees.
         """
         super().__init__()
         inputs = order * representation_channels
-        self.whiten = nn.BatchNorm2d(inputs)
+        self.order, self.views = order, views
+        self.whiten = BatchRenorm2d(inputs, MOMENTUM)
         self.streams = _streams(inputs, shape)
-        self.normalise = nn.BatchNorm2d(Readout.outputs(shape))
+        self.normalise = nn.BatchNorm2d(Readout.outputs(shape), momentum=MOMENTUM)
         he_normal(self.streams)
         self.decoder = decoder
 
     @staticmethod
     def outputs(shape: ReadoutShape) -> int:
-        """Channels that the decoder is given."""
+        """Channels that the decoder is given of each view."""
         return 2 * shape.channels
 
     def read(self, representations: Tensor) -> Tensor:
-        """What the decoder is given: (B, 8 · order, s, s) -> (B, 2 · stream channels, s, s)."""
+        """What the decoder is given.
+
+        (B, 8 · order · views, s, s) -> (B, 2 · stream channels · views, s, s).
+        """
+        batch = len(representations)
+        if self.views > 1:
+            side = representations.shape[2:]
+            by_source = representations.reshape(batch, self.order, self.views, -1, *side)
+            representations = by_source.transpose(1, 2).flatten(0, 1).flatten(1, 2)
         if self.training:
             representations = clipped(representations)
         read: Tensor = self.normalise(self.streams(self.whiten(representations)))
-        return read
+        return read.reshape(batch, -1, *read.shape[2:])
 
     def forward(self, representations: Tensor) -> Tensor:
-        """(B, 8 · order, s, s) -> the decoder's output."""
+        """(B, 8 · order · views, s, s) -> the decoder's output."""
         output: Tensor = self.decoder(self.read(representations))
         return output
 
@@ -135,7 +153,7 @@ def _streams(inputs: int, shape: ReadoutShape) -> nn.Sequential:
         groups = 1 if number == 0 else 2
         layers += [
             nn.Conv2d(inputs, outputs, 3, padding=1, groups=groups, bias=False),
-            nn.BatchNorm2d(outputs),
+            BatchRenorm2d(outputs, MOMENTUM),
             nn.ReLU(inplace=True),
         ]
         inputs = outputs

@@ -74,7 +74,7 @@ def train_network(settings: PipelineSettings, task: str, run: str) -> str:
     """
     folder = settings.root / "networks" / task
     data = _data(
-        settings, task, batch_size=settings.network.batch_size, train_samples=settings.network.samples
+        settings, task, batch_size=_batch_size(settings, task), train_samples=settings.network.samples
     )
     module = task_network(settings, task)
     tested = task in settings.target_names
@@ -95,10 +95,14 @@ def train_network(settings: PipelineSettings, task: str, run: str) -> str:
     return of_weights(module.network.state_dict())
 
 
+def _batch_size(settings: PipelineSettings, task: str) -> int:
+    return min(settings.network.batch_size, settings.by_name[task].training.batch_size)
+
+
 def train_baselines(settings: PipelineSettings, target: str, run: str) -> str:
     """The best constant guess, and a network trained from scratch on the transfers' small set."""
     root = settings.root / "baselines" / target
-    data = _data(settings, target, batch_size=settings.network.batch_size)
+    data = _data(settings, target, batch_size=_batch_size(settings, target))
     guess = ConstantGuess(settings.spelled[target], settings.size)
     average = fit_and_test(settings, guess, data, root / AVERAGE, run=run, epochs=1, contender=AVERAGE)
     remove_checkpoints(root / AVERAGE)
@@ -176,7 +180,7 @@ def trained_encoder(settings: PipelineSettings, source: str) -> Encoder:
         InputError: its weights are absent, or those of another network.
     """
     if source in settings.banked:
-        return load_encoder(settings.spelled[source], BankFolder.open(settings.bank).path)
+        return load_encoder(settings.by_name[source], BankFolder.open(settings.bank).path)
     path = settings.given_weights.get(source, own_weights_file(settings, source))
     _require_encoder(settings, source, path)
     weights = {

@@ -11,7 +11,7 @@ from lightning_taskonomy.bank.folder import BankFolder
 from lightning_taskonomy.digest import sha256_of
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn.readout import Variant
-from lightning_taskonomy.tasks import task_named
+from lightning_taskonomy.tasks import registered_task, task_named
 from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.training.readout_network import ReadoutSize, epochs_for
 
@@ -47,10 +47,10 @@ class NetworkSettings:
         decoder_width: channels of the pixel decoder's first layer; readouts' decoders have the same.
         hidden: width of the vector decoder's layers; by default each task's own.
         learning_rate: of Adam; readouts have the same.
-        drop_after: steps after which the learning rate is a tenth.
-        weight_decay: of Adam.
+        drop_after: steps after which the learning rate is a tenth; by default each task's own.
+        weight_decay: of Adam; by default each task's own.
         adversarial_after: steps after which discriminators join; none leaves them out.
-        batch_size: samples per step.
+        batch_size: samples per step, at most: some tasks have smaller batches of their own.
         epochs: over the training split.
         samples: how many training samples; by default all.
     """
@@ -60,8 +60,8 @@ class NetworkSettings:
     decoder_width: int = 1024
     hidden: int | None = None
     learning_rate: float = 1e-4
-    drop_after: int = 80_000
-    weight_decay: float = 2e-6
+    drop_after: int | None = None
+    weight_decay: float | None = None
     adversarial_after: int | None = 25_000
     batch_size: int = 32
     epochs: int = 30
@@ -263,7 +263,10 @@ class PipelineSettings:
     @cached_property
     def by_name(self) -> Mapping[str, Task]:
         """All tasks by their names in the dictionary, those of the bank among them."""
-        return {task.name: task for task in map(task_named, [*self.tasks, *self.banked])}
+        own = {task.name: task for task in map(task_named, self.tasks)}
+        # What the bank's files are called is not the user's word: those names import nothing.
+        banked = (own.get(name) or registered_task(name, f"bank: {name}") for name in self.banked)
+        return own | {task.name: task for task in banked}
 
     @cached_property
     def given_weights(self) -> Mapping[str, Path]:
@@ -273,7 +276,7 @@ class PipelineSettings:
     @cached_property
     def spelled(self) -> Mapping[str, str]:
         """How the configuration names each task."""
-        return {task_named(name).name: name for name in [*self.banked, *self.tasks]}
+        return {name: name for name in self.banked} | {task_named(name).name: name for name in self.tasks}
 
     @cached_property
     def banked(self) -> list[str]:

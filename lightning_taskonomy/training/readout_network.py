@@ -11,11 +11,12 @@ from torch import nn
 from torch.optim import Adam
 
 from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.nn import Encoder, PixelDecoder, Readout, VectorDecoder
+from lightning_taskonomy.nn import Encoder, Readout, VectorDecoder
 from lightning_taskonomy.nn.readout import VARIANTS, StepDropout, Variant
 from lightning_taskonomy.tasks.losses import PerImageLoss, PixelPairs
-from lightning_taskonomy.tasks.task import Pixels, Task
-from lightning_taskonomy.training.task_network import is_bounded
+from lightning_taskonomy.tasks.task import Task, Vector
+from lightning_taskonomy.training.decoders import decoder_of
+from lightning_taskonomy.training.optimisation import decayed_groups
 
 REPRESENTATION_CHANNELS = 8
 _EPOCHS = {
@@ -69,21 +70,19 @@ def readout_network(task: Task, order: int, of: ReadoutSize, seed: int) -> Reado
     channels = Readout.outputs(shape)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, zlib.crc32(task.name.encode())))
-        if isinstance(task.output, Pixels):
-            width = round(of.decoder_width * shape.width)
-            output = task.output
-            decoder: nn.Module = PixelDecoder(
-                output.channels, channels, width, is_bounded(task), output.size_divisor, shape.depth
-            )
-        else:
-            values = channels * Encoder.representation_side(of.size) ** 2
-            hidden = round((of.hidden or task.output.hidden) * shape.width)
-            vector = VectorDecoder(
-                task.output.outputs, values, hidden, min(3, task.output.layers + (shape.depth == 2))
-            )
-            vector.dropout = StepDropout(vector.dropout.p)  # type: ignore[assignment]
-            decoder = vector
-        return Readout(order * task.views, decoder, shape, of.representation_channels)
+        own_hidden = task.output.hidden if isinstance(task.output, Vector) else 0
+        decoder = decoder_of(
+            task,
+            channels,
+            Encoder.representation_side(of.size),
+            task.views,
+            round(of.decoder_width * shape.width),
+            round((of.hidden or own_hidden) * shape.width),
+            shape.depth - 1,
+        )
+        if isinstance(decoder, VectorDecoder):
+            decoder.dropout = StepDropout(decoder.dropout.p)  # type: ignore[assignment]
+        return Readout(order, decoder, shape, of.representation_channels, task.views)
 
 
 def epochs_for(samples: int) -> int:
@@ -104,7 +103,7 @@ def adam_of_readouts(module: nn.Module, learning_rate: float, weight_decay: floa
     """The optimizer of one readout or many: it treats each number by itself, all in one pass."""
     devices = {parameter.device.type for parameter in module.parameters()}
     fused = devices <= {"cpu", "cuda"}
-    return Adam(module.parameters(), learning_rate, weight_decay=weight_decay, fused=fused)
+    return Adam(decayed_groups(module.parameters(), weight_decay), learning_rate, fused=fused)
 
 
 def seed_of(*numbers: int) -> int:

@@ -63,7 +63,7 @@ class Readouts(TransferModule):
         hidden: width of the vector decoder's layers; by default the task's own.
         learning_rate: of Adam.
         drop_after: steps of a readout after which its learning rate is a tenth.
-        weight_decay: of Adam.
+        weight_decay: of Adam, for the weights of layers, not for biases and normalisations.
         seed: of weights and dropout.
         representation_channels: of each source: an encoder's 8, or 16 where sources are readouts themselves.
 

@@ -5,17 +5,23 @@ from typing import Any
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
-from torch.optim import SGD, Adam
+from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR
 
 from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.nn import Encoder, PixelDecoder, TaskNet, VectorDecoder
-from lightning_taskonomy.tasks.losses import CrossEntropy, SoftCrossEntropy
-from lightning_taskonomy.tasks.task import Pixels, Task
+from lightning_taskonomy.nn import Encoder, TaskNet
+from lightning_taskonomy.tasks.colours import BINS
+from lightning_taskonomy.tasks.losses import SoftCrossEntropy
+from lightning_taskonomy.tasks.task import Pixels, Task, Vector
 from lightning_taskonomy.training.adversarial import AdversarialTerm
+from lightning_taskonomy.training.decoders import decoder_of
+from lightning_taskonomy.training.optimisation import clip_each, decayed_groups
+from lightning_taskonomy.training.readout_network import seed_of
 from lightning_taskonomy.training.task_module import TaskModule
 
 DISCRIMINATOR_RATE = 1e-5
+DISCRIMINATOR_DECAY = 10
+"""How many times the network's weight decay that of its discriminator is."""
 
 
 class TaskNetwork(TaskModule):
@@ -33,8 +39,12 @@ class TaskNetwork(TaskModule):
         encoder_trained: false keeps the encoder's weights random, the baseline of Table 1; only the
             statistics of its normalisation settle.
         learning_rate: of Adam.
-        drop_after: steps after which the learning rate is a tenth.
-        weight_decay: of Adam.
+        drop_after: steps after which the learning rate is a tenth; by default the task's own, which for
+            curvature is never.
+        weight_decay: of Adam, for the weights of layers, not for biases and normalisations; by default the
+            task's own.
+        instance_noise: standard deviation of the noise on what the discriminator judges, at the first step;
+            by default the task's own.
         adversarial_after: steps after which a discriminator joins, for the tasks that have one; none
             leaves it out.
         discriminator_width: channels of its first layer.
@@ -52,26 +62,31 @@ class TaskNetwork(TaskModule):
         hidden: int | None = None,
         encoder_trained: bool = True,
         learning_rate: float = 1e-4,
-        drop_after: int = 80_000,
-        weight_decay: float = 2e-6,
+        drop_after: int | None = None,
+        weight_decay: float | None = None,
         adversarial_after: int | None = 25_000,
         discriminator_width: int = 64,
         channels_last: bool = True,
         compiled: bool = False,
+        instance_noise: float | None = None,
     ) -> None:
         super().__init__(task, size)
         if size % 16:
             raise InputError(f"size: expected a multiple of 16 pixels, found {size}")
         self.width, self.blocks, self.decoder_width, self.hidden = width, tuple(blocks), decoder_width, hidden
         self.encoder_trained = encoder_trained
-        self.learning_rate, self.drop_after, self.weight_decay = learning_rate, drop_after, weight_decay
+        training = self.task.training
+        self.learning_rate = learning_rate
+        self.drop_after = training.drop_after if drop_after is None else drop_after
+        self.weight_decay = training.weight_decay if weight_decay is None else weight_decay
         self.channels_last = channels_last
         self.network = _network(self.task, size, width, blocks, decoder_width, hidden)
         self.network.encoder.requires_grad_(encoder_trained)
         self.adversarial_after = adversarial_after
         self.adversarial: AdversarialTerm | None = None
         if self.task.norm_share is not None and adversarial_after is not None:
-            self.adversarial = _adversarial_term(self.task, discriminator_width)
+            noise = training.instance_noise if instance_noise is None else instance_noise
+            self.adversarial = _adversarial_term(self.task, discriminator_width, noise)
             self.automatic_optimization = False
         self.steps = 0
         if channels_last:
@@ -100,15 +115,21 @@ class TaskNetwork(TaskModule):
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - one of the many forms that Lightning takes
         """Adam with the rate dropped once; plain gradient descent for the discriminator."""
         trained = [weight for weight in self.network.parameters() if weight.requires_grad]
-        optimizer = Adam(trained, self.learning_rate, weight_decay=self.weight_decay)
-        schedule = MultiStepLR(optimizer, [self.drop_after], 0.1)
+        optimizer = Adam(decayed_groups(trained, self.weight_decay), self.learning_rate)
+        schedule = MultiStepLR(optimizer, [] if self.drop_after is None else [self.drop_after], 0.1)
         if self.adversarial is None:
             return {
                 "optimizer": optimizer,
                 "lr_scheduler": {"scheduler": schedule, "interval": "step", "name": "learning_rate"},
             }
-        judge = SGD(self.adversarial.parameters(), DISCRIMINATOR_RATE)
+        decay = DISCRIMINATOR_DECAY * self.weight_decay
+        judge = SGD(decayed_groups(self.adversarial.parameters(), decay), DISCRIMINATOR_RATE)
         return [optimizer, judge], [{"scheduler": schedule, "name": "learning_rate"}]
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Bound the gradients, for the tasks whose constants say so."""
+        if self.task.training.gradient_norm is not None:
+            clip_each(self.network.parameters(), self.task.training.gradient_norm)
 
     def description(self) -> dict[str, Any]:
         """What must be equal for a checkpoint to fit."""
@@ -140,6 +161,9 @@ class TaskNetwork(TaskModule):
     ) -> None:
         network_optimizer, judge_optimizer = self._both_optimizers()
         joined = self.adversarial_after is not None and self.steps >= self.adversarial_after
+        if joined:
+            # The noise follows from the step, so that a resumed run draws what an unbroken one does.
+            adversarial.set_noise(self.steps, seed_of(self.steps, self.global_rank))
         with network_optimizer.toggle_model():
             whole = adversarial.network_loss(condition, output, loss) if joined else loss
             self._step(network_optimizer, whole)
@@ -166,11 +190,6 @@ class TaskNetwork(TaskModule):
         return network, judge
 
 
-def is_bounded(task: Task) -> bool:
-    """Whether outputs per pixel lie within (-1, 1); else they are logits."""
-    return not isinstance(task.loss, CrossEntropy | SoftCrossEntropy)
-
-
 def _network(
     task: Task,
     size: int,
@@ -181,29 +200,22 @@ def _network(
 ) -> TaskNet:
     encoder = Encoder(task.input_channels, width, tuple(blocks))
     pictures = task.pictures or task.views
-    side = Encoder.representation_side(task.input_size(size))
-    channels = encoder.channels * pictures
-    if isinstance(task.output, Pixels):
-        return TaskNet(
-            encoder,
-            PixelDecoder(
-                task.output.channels, channels, decoder_width, is_bounded(task), task.output.size_divisor
-            ),
-        )
-    vector = task.output
-    return TaskNet(
-        encoder,
-        VectorDecoder(vector.outputs, channels * side**2, hidden or vector.hidden, vector.layers),
-    )
+    side = Encoder.representation_side(size)
+    own_hidden = task.output.hidden if isinstance(task.output, Vector) else 0
+    decoder = decoder_of(task, encoder.channels, side, pictures, decoder_width, hidden or own_hidden)
+    return TaskNet(encoder, decoder)
 
 
-def _adversarial_term(task: Task, width: int) -> AdversarialTerm:
+def _adversarial_term(task: Task, width: int, noise: float) -> AdversarialTerm:
     assert isinstance(task.output, Pixels)
     assert task.norm_share is not None
+    shares = isinstance(task.loss, SoftCrossEntropy)
     return AdversarialTerm(
         task.input_channels * (task.pictures or task.views),
         task.output.channels,
         task.norm_share,
-        isinstance(task.loss, SoftCrossEntropy),
+        shares,
         width,
+        noise,
+        torch.from_numpy(BINS) if shares and task.output.channels == len(BINS) else None,
     )

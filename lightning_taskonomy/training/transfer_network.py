@@ -5,10 +5,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import MultiStepLR
 
 from lightning_taskonomy.nn import Encoder
 from lightning_taskonomy.nn.readout import Variant
+from lightning_taskonomy.training.optimisation import clip_each
 from lightning_taskonomy.training.readout_network import (
     ReadoutSize,
     adam_of_readouts,
@@ -63,6 +65,11 @@ class TransferModule(TaskModule):
         self.stored.require(split, int(views[0, 0]), batch["key"][0])
         return self.stored.of(split, views, sources)
 
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Bound the gradients, for the targets whose constants say so."""
+        if self.task.training.gradient_norm is not None:
+            clip_each(self.parameters(), self.task.training.gradient_norm)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Note how many batches have been learned from."""
         super().on_save_checkpoint(checkpoint)
@@ -100,7 +107,7 @@ class TransferNetwork(TransferModule):
         hidden: width of the vector decoder's layers; by default the task's own.
         learning_rate: of Adam.
         drop_after: steps after which the learning rate is a tenth.
-        weight_decay: of Adam.
+        weight_decay: of Adam, for the weights of layers, not for biases and normalisations.
         seed: of weights and dropout.
     """
 

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.nn import PixelDecoder, VectorDecoder
+from lightning_taskonomy.nn import PairDecoder, PixelDecoder, VectorDecoder
 from tests.nn.trained_statistics import unsettle
 
 
@@ -150,6 +150,28 @@ def test_third_layer_sits_between_the_published_two() -> None:
     assert "fc1.bias" not in three
 
 
+def test_without_normalisation_the_first_layers_have_biases() -> None:
+    plain = VectorDecoder(9, 32, 16, layers=3, normalised=False)
+    assert [type(module) for module in plain.children() if isinstance(module, nn.BatchNorm1d)] == []
+    assert list(plain.state_dict()) == [f"fc{n}.{kind}" for n in (0, 1, 2) for kind in ("weight", "bias")]
+
+
+@torch.no_grad()
+def test_one_network_sees_each_pair_of_views_by_itself() -> None:
+    """Restated: a vector decoder with the same weights, given the first and second view, and so on."""
+    torch.manual_seed(0)
+    pairs = PairDecoder(18, inputs=3 * 2 * 16, views=3, width=8, layers=3, normalised=False).eval()
+    one = VectorDecoder(6, inputs=2 * 2 * 16, width=8, layers=3, normalised=False).eval()
+    one.load_state_dict(pairs.state_dict())
+    views = torch.randn(5, 3, 2, 4, 4)
+    first, second, third = views.unbind(1)
+    given = ((first, second), (first, third), (second, third))
+    expected = torch.cat([one(torch.cat(pair, dim=1)) for pair in given], dim=1)
+    found = pairs(views.reshape(5, 6, 4, 4))
+    assert found.shape == (5, 18)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
 @torch.no_grad()
 def test_dropout_acts_in_training_only() -> None:
     torch.manual_seed(0)
@@ -166,6 +188,7 @@ def test_dropout_acts_in_training_only() -> None:
         PixelDecoder(313, width=32, tanh=False, size_divisor=4),
         VectorDecoder(9, 128, 16, layers=2),
         VectorDecoder(9, 128, 16, layers=3),
+        PairDecoder(6, 128, 4, 16, layers=3, normalised=False),
     ],
 )
 def test_gradient_reaches_all_weights(decoder: nn.Module) -> None:
@@ -182,3 +205,5 @@ def test_impossible_decoders_are_refused() -> None:
         PixelDecoder(3, size_divisor=3)
     with pytest.raises(InputError, match="layers: expected 2 or 3, found 4"):
         VectorDecoder(3, layers=4)
+    with pytest.raises(InputError, match="views: expected at least 2 that divide 96 inputs"):
+        PairDecoder(17, inputs=96, views=3)

@@ -5,11 +5,12 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn import Discriminator
+from lightning_taskonomy.nn.discriminator import SameConv2d
 
 
-@pytest.mark.parametrize(("size", "patches"), [(256, 32), (64, 8), (76, 10), (32, 4), (16, 2)])
+@pytest.mark.parametrize(("size", "patches"), [(256, 4), (128, 2), (130, 3), (64, 1), (16, 1)])
 @torch.no_grad()
-def test_one_logit_per_eight_pixels(size: int, patches: int) -> None:
+def test_one_logit_per_64_pixels(size: int, patches: int) -> None:
     judge = Discriminator(3, 2, width=4)
     logits = judge(torch.randn(2, 3, size, size), torch.randn(2, 2, size, size))
     assert logits.shape == (2, 1, patches, patches)
@@ -19,7 +20,7 @@ def test_five_convolutions_with_64_n_channels() -> None:
     convolutions = [layer for layer in Discriminator(3, 1).modules() if isinstance(layer, nn.Conv2d)]
     assert [layer.in_channels for layer in convolutions] == [4, 64, 128, 256, 512]
     assert [layer.out_channels for layer in convolutions] == [64, 128, 256, 512, 1]
-    assert [layer.stride for layer in convolutions] == [(2, 2)] * 3 + [(1, 1)] * 2
+    assert [layer.stride for layer in convolutions] == [(4, 4)] * 3 + [(1, 1)] * 2
 
 
 @torch.no_grad()
@@ -33,15 +34,36 @@ def test_judgement_depends_on_picture_and_condition() -> None:
 
 
 @torch.no_grad()
-def test_a_logit_sees_77_pixels() -> None:
+def test_a_logit_sees_469_pixels() -> None:
     torch.manual_seed(0)
-    judge = Discriminator(1, 1, width=8).eval()
-    condition, picture = torch.zeros(1, 1, 128, 128), torch.zeros(1, 1, 128, 128)
+    judge = Discriminator(1, 1, width=2).eval()
+    condition, picture = torch.zeros(1, 1, 1024, 1024), torch.zeros(1, 1, 1024, 1024)
     with torch.enable_grad():
         picture.requires_grad_()
         (gradient,) = torch.autograd.grad(judge(condition, picture)[0, 0, 8, 8], picture)
     rows = gradient[0, 0].abs().sum(1).nonzero().ravel()
-    assert rows[-1] - rows[0] + 1 == 77
+    assert rows[-1] - rows[0] + 1 == 469
+
+
+@pytest.mark.parametrize(
+    ("side", "kernel", "stride"), [(16, 5, 4), (10, 5, 4), (2, 5, 4), (7, 4, 1), (1, 4, 1)]
+)
+@torch.no_grad()
+def test_zeros_at_the_border_are_as_even_as_can_be(side: int, kernel: int, stride: int) -> None:
+    """Restated pixel by pixel: as many zeros as the last window needs, the odd one behind."""
+    torch.manual_seed(0)
+    layer, given = SameConv2d(1, 1, kernel, stride=stride), torch.randn(1, 1, side, side)
+    outputs = -(-side // stride)
+    before = max(0, (outputs - 1) * stride + kernel - side) // 2
+    expected = torch.full((outputs, outputs), float(layer.bias))  # type: ignore[arg-type]
+    for row in range(outputs):
+        for column in range(outputs):
+            for y in range(kernel):
+                for x in range(kernel):
+                    v, u = row * stride + y - before, column * stride + x - before
+                    if 0 <= v < side and 0 <= u < side:
+                        expected[row, column] += layer.weight[0, 0, y, x] * given[0, 0, v, u]
+    torch.testing.assert_close(layer(given)[0, 0], expected, rtol=1e-4, atol=1e-5)
 
 
 @torch.no_grad()

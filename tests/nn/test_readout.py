@@ -9,6 +9,7 @@ from torch import nn
 
 from lightning_taskonomy.nn import PixelDecoder, Readout, VectorDecoder
 from lightning_taskonomy.nn.readout import VARIANTS, ReadoutShape, StepDropout, Variant, clipped
+from lightning_taskonomy.nn.renormalisation import BatchRenorm2d
 
 VARIANT_NAMES: tuple[Variant, ...] = get_args(Variant)
 
@@ -54,7 +55,7 @@ def test_the_standard_readout_is_two_parallel_streams_of_two_convolutions() -> N
     """Rebuilt as two networks of their own, each with its half of the weights."""
     readout = Readout(3, nn.Identity())
     layers = list(readout.streams)
-    assert [type(layer).__name__ for layer in layers] == ["Conv2d", "BatchNorm2d", "ReLU"] * 2
+    assert [type(layer).__name__ for layer in layers] == ["Conv2d", "BatchRenorm2d", "ReLU"] * 2
     given = torch.randn(5, 24, 4, 4)
     whitened = nn.functional.batch_norm(clipped(given), None, None, training=True)
     streams = []
@@ -69,6 +70,28 @@ def test_the_standard_readout_is_two_parallel_streams_of_two_convolutions() -> N
         streams.append(hidden)
     expected = nn.functional.batch_norm(torch.cat(streams, dim=1), None, None, training=True)
     torch.testing.assert_close(readout(given), expected, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_each_view_is_read_by_itself_with_the_same_weights() -> None:
+    """Two sources of three views, source by source: the same as a readout of one view, given them in turn."""
+    torch.manual_seed(0)
+    several, one = Readout(2, nn.Identity(), views=3).eval(), Readout(2, nn.Identity()).eval()
+    one.load_state_dict(several.state_dict())
+    given = torch.randn(5, 2, 3, 8, 4, 4)  # sample, source, view, channel
+    expected = torch.cat([one(given[:, :, view].reshape(5, 16, 4, 4)) for view in range(3)], dim=1)
+    found = several(given.reshape(5, 48, 4, 4))
+    assert found.shape == (5, 48, 4, 4)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@torch.no_grad()
+def test_statistics_decay_by_the_published_share() -> None:
+    readout = Readout(1, nn.Identity())
+    norms = [module for module in readout.modules() if isinstance(module, BatchRenorm2d | nn.BatchNorm2d)]
+    assert [type(norm) for norm in norms] == [BatchRenorm2d] * 3 + [nn.BatchNorm2d]
+    assert [norm.momentum for norm in norms] == [0.2] * 4
+    assert [norm.eps for norm in norms] == [1e-5] * 4
 
 
 @torch.no_grad()
@@ -112,11 +135,11 @@ def test_clipping_acts_in_training_only() -> None:
 
 @torch.no_grad()
 def test_whitening_makes_scale_and_shift_of_each_source_irrelevant() -> None:
-    readout = pixel_readout(2)
     given = torch.randn(6, 16, 4, 4)
     scale = torch.cat([torch.full((8,), 50.0), torch.full((8,), 0.2)]).view(1, 16, 1, 1)
     shift = torch.linspace(-30, 30, 16).view(1, 16, 1, 1)
-    torch.testing.assert_close(readout(given * scale + shift), readout(given), rtol=1e-2, atol=1e-3)
+    readout, other = pixel_readout(2), pixel_readout(2)
+    torch.testing.assert_close(readout(given * scale + shift), other(given), rtol=1e-2, atol=1e-3)
     readout.eval()
     assert not torch.allclose(readout(given * scale + shift), readout(given), rtol=1e-2, atol=1e-3)
 
