@@ -20,8 +20,8 @@ class ProblemOptions:
         source_only: tasks that need not be solved
         trained: tasks that are trained fully in any case; their cost counts
         excluded: tasks that must not be trained fully, for another reason than their role
-        solver: auto (relaxation, then HiGHS or branch and bound for what it leaves) or highs (HiGHS alone)
-        time_limit: seconds for what the relaxation leaves open; by default until proven optimal
+        solver: auto (a search over the sources) or highs (the whole program in HiGHS, a second opinion)
+        time_limit: seconds after which the best answer so far is given; by default until proven optimal
         gap: share of the objective within which the answer need not be improved
     """
 

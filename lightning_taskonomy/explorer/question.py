@@ -47,7 +47,7 @@ class Question:
         Args:
             table: the table.
             max_order: largest number of sources; None for any.
-            time_limit: seconds for what the relaxation leaves open.
+            time_limit: seconds after which the best answer so far is given.
 
         Raises:
             InputError: an unknown task or an impossible number.

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lightning_taskonomy.taxonomy.losses import LossTable
-    from lightning_taskonomy.taxonomy.program import TaxonomyProblem
+    from lightning_taskonomy.taxonomy.program import RelatedPrograms, TaxonomyProblem
     from lightning_taskonomy.taxonomy.taxonomy import Taxonomy
     from lightning_taskonomy.taxonomy.tournament import Tournament
     from lightning_taskonomy.taxonomy.transfers import Transfer, Transfers
 
 _HOME = {
     "LossTable": "losses",
+    "RelatedPrograms": "program",
     "Taxonomy": "taxonomy",
     "TaxonomyProblem": "program",
     "Tournament": "tournament",
@@ -22,7 +23,15 @@ _HOME = {
     "Transfers": "transfers",
 }
 
-__all__ = ["LossTable", "Taxonomy", "TaxonomyProblem", "Tournament", "Transfer", "Transfers"]
+__all__ = [
+    "LossTable",
+    "RelatedPrograms",
+    "Taxonomy",
+    "TaxonomyProblem",
+    "Tournament",
+    "Transfer",
+    "Transfers",
+]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for

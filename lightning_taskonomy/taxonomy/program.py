@@ -2,26 +2,22 @@
 
 import itertools
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.taxonomy.hypergraph import Booleans, Hypergraph
-from lightning_taskonomy.taxonomy.relaxation import Relaxed, relax, tolerance, whole_capacity
+from lightning_taskonomy.taxonomy.hypergraph import Booleans, Floats, Hypergraph
 from lightning_taskonomy.taxonomy.taxonomy import Taxonomy
 from lightning_taskonomy.taxonomy.transfers import Transfers
 
-Solver = Literal["auto", "highs"]
+if TYPE_CHECKING:
+    from lightning_taskonomy.taxonomy.search import Search
 
-_HIGHS_FROM_PROGRAMS = 8
-_HIGHS_UP_TO_EDGES = 2000
-"""Programs of this number and size are settled fastest by HiGHS, once CVXPY's second of import pays."""
-_SEARCH_FROM = 20
-"""Undecided sources from which the compiled search beats HiGHS on what the relaxation leaves."""
+Solver = Literal["auto", "highs"]
 
 
 class InfeasibleBudgetError(InputError):
@@ -35,8 +31,8 @@ class InfeasibleBudgetError(InputError):
         self.least_budget = least_budget
         # In full: a rounded least budget may be one that does not work.
         super().__init__(
-            f"budget: {budget:.12g} cannot serve every target; left without a transfer: {', '.join(unserved)}; "
-            f"the least budget that works is {least_budget:.12g}"
+            f"budget: {budget:.12g} cannot serve every target; left without a transfer: "
+            f"{', '.join(unserved)}; the least budget that works is {least_budget:.12g}"
         )
 
 
@@ -55,9 +51,9 @@ class TaxonomyProblem:
         source_only: tasks that need no solving.
         trained: tasks that are trained fully whatever happens; their cost counts.
         excluded: tasks that must not be trained fully; the same as `target_only`, by another motive.
-        solver: `auto` settles most programs by relaxation, gives what is left to HiGHS through CVXPY, or to a
-            branch and bound of our own where much is left; `highs` gives the whole program to HiGHS.
-        time_limit: seconds for what the relaxation leaves open; then the gap is stated. None for no limit.
+        solver: `auto` searches over the sources, bounded by a linear relaxation in HiGHS; `highs` gives the
+            whole program to HiGHS through CVXPY: a second opinion that takes longer.
+        time_limit: seconds after which the best answer so far is given, with its gap. None for no limit.
         gap: share of the objective within which the answer need not be improved.
     """
 
@@ -112,9 +108,7 @@ class TaxonomyProblem:
     ) -> Iterator["Taxonomy | InfeasibleBudgetError"]:
         """Solve for every maximum order and budget, order by order, budgets as given.
 
-        Neighbours help each other: prices learnt at one budget start the next, and its taxonomy, still
-        affordable at a larger budget, is a first answer there. A budget that cannot serve every target gives
-        the error in the place of a taxonomy.
+        A budget that cannot serve every target gives the error in the place of a taxonomy.
 
         Raises:
             InputError: a target has no candidate.
@@ -122,26 +116,18 @@ class TaxonomyProblem:
         budgets, max_orders = list(budgets), list(max_orders)
         for budget, max_order in itertools.product(budgets, max_orders):
             replace(self, budget=budget, max_order=max_order)  # refuse a bad number before the first answer
-        many = len(budgets) * len(max_orders) >= _HIGHS_FROM_PROGRAMS
         for max_order in max_orders:
-            graph = self.graph if max_order is None else self.graph.up_to_order(max_order)
-            self._require_candidates(graph, max_order)
-            small = len(graph.edges) <= _HIGHS_UP_TO_EDGES
-            solver: Solver = "highs" if many and small else self.solver
-            relaxed: Relaxed | None = None
+            related = RelatedPrograms(replace(self, max_order=max_order), self.graph)
             refusal: InfeasibleBudgetError | None = None
             for budget in budgets:
-                problem = replace(self, budget=budget, max_order=max_order, solver=solver)
                 if refusal is not None and budget < refusal.least_budget:
-                    yield problem._infeasible(graph, refusal.least_budget)
+                    yield related.refusal(budget, refusal.least_budget)
                     continue
                 try:
-                    relaxed, trained, upper = problem._optimum(graph, relaxed)
+                    yield related.solve(budget=budget)
                 except InfeasibleBudgetError as error:
                     refusal = error
                     yield refusal
-                else:
-                    yield problem._taxonomy(graph, trained, upper)
 
     @cached_property
     def wanted_targets(self) -> tuple[str, ...]:
@@ -151,15 +137,7 @@ class TaxonomyProblem:
 
     @cached_property
     def graph(self) -> Hypergraph:
-        """The candidate transfers of every order that an optimum may need."""
-        return self._build(with_dominated=False)
-
-    @cached_property
-    def graph_with_dominated(self) -> Hypergraph:
-        """The candidate transfers of every order, all of them."""
-        return self._build(with_dominated=True)
-
-    def _build(self, with_dominated: bool) -> Hypergraph:
+        """The candidate transfers of every order."""
         if not self.wanted_targets:
             raise InputError(f"targets: no task of {self.transfers.origin} is left to be solved")
         barred = {*self.target_only, *self.excluded}
@@ -169,7 +147,6 @@ class TaxonomyProblem:
             [task for task in self.transfers.tasks if task not in barred],
             self.importance,
             self.cost,
-            with_dominated,
         )
 
     def _check_numbers(self) -> None:
@@ -188,104 +165,119 @@ class TaxonomyProblem:
         if not 0 <= self.gap < 1:
             raise InputError(f"gap: expected a share from 0 to below 1, found {self.gap:g}")
 
-    def _require_candidates(self, graph: Hypergraph, max_order: int | None) -> None:
+
+class RelatedPrograms:
+    """One problem solved again and again on the same candidates, with other affinities or budgets.
+
+    Made for thousands of programs, as resampling needs them: what they share is handed to HiGHS once. Each
+    answer is the one that `TaxonomyProblem.solve` gives on a table with these affinities, whatever was solved
+    before. It is not to be shared between threads.
+
+    Attributes:
+        problem: the problem, whose budget holds where no other is given.
+        candidates: the transfers that may be chosen, by target, order and name.
+    """
+
+    def __init__(self, problem: TaxonomyProblem, graph: Hypergraph | None = None) -> None:
+        """Prepare the programs.
+
+        Args:
+            problem: the problem.
+            graph: its `graph`, if somebody has built it already.
+
+        Raises:
+            InputError: a target has no candidate.
+        """
+        graph = problem.graph if graph is None else graph
+        self._graph = graph if problem.max_order is None else graph.up_to_order(problem.max_order)
+        self.problem = problem
+        self.candidates = self._graph.edges
+        self._require_candidates()
+        self._forced: Booleans = np.isin(graph.sources, list(problem.trained))
+        self._search: Search | None = None
+
+    def solve(
+        self, affinities: Sequence[float] | Floats | None = None, budget: float | None = None
+    ) -> Taxonomy:
+        """The best taxonomy; gain and quality of its transfers are those of the table.
+
+        Args:
+            affinities: of each of the `candidates`; by default those of the table.
+            budget: label units; by default the problem's.
+
+        Raises:
+            InputError: the affinities are not as many finite numbers as there are candidates; the budget
+                cannot serve every target; or no taxonomy was found in time.
+        """
+        graph = self._graph
+        if affinities is not None:
+            graph = graph.with_affinities(self._checked(affinities))
+        budget = self.problem.budget if budget is None else budget
+        trained, upper = self._optimum(graph, budget)
+        if trained is None and np.isneginf(upper):
+            raise self.refusal(budget)
+        if trained is None:
+            raise InputError(f"time-limit: no taxonomy was found within {self.problem.time_limit:g} seconds")
+        return self._taxonomy(graph, budget, trained, upper)
+
+    def refusal(self, budget: float, least_budget: float | None = None) -> InfeasibleBudgetError:
+        """Why a budget cannot serve every target, with the least that can, which may be known already."""
+        from lightning_taskonomy.taxonomy.statement import Statement
+
+        statement = Statement(self._graph, budget, self._forced)
+        unserved = [self._graph.targets[index] for index in statement.unserved()]
+        least = statement.least_budget() if least_budget is None else least_budget
+        return InfeasibleBudgetError(budget, unserved, least)
+
+    def _optimum(self, graph: Hypergraph, budget: float) -> tuple[Booleans | None, float]:
+        """The best sources to train, if there are any, and an upper bound."""
+        problem = self.problem
+        if problem.solver == "highs":
+            from lightning_taskonomy.taxonomy.statement import Statement  # CVXPY takes its time
+
+            return Statement(graph, budget, self._forced).best(problem.time_limit, problem.gap)
+        if self._search is None:
+            from lightning_taskonomy.taxonomy.search import Search  # so does SciPy
+
+            self._search = Search(self._graph)
+        found = self._search.best(graph.affinity, budget, self._forced, problem.gap, problem.time_limit)
+        return found.trained, found.upper
+
+    def _checked(self, affinities: Sequence[float] | Floats) -> Floats:
+        numbers = np.asarray(affinities, np.float64)
+        if numbers.shape != (len(self.candidates),) or not np.isfinite(numbers).all():
+            raise InputError(
+                f"affinities: expected {len(self.candidates)} finite numbers, one for each candidate, found "
+                f"{np.isfinite(numbers).sum()} of {numbers.size}"
+            )
+        return numbers
+
+    def _require_candidates(self) -> None:
+        graph, max_order = self._graph, self.problem.max_order
         empty = [name for name, n in zip(graph.targets, np.diff(graph.start), strict=True) if n == 0]
         if empty:
             limit = "" if max_order is None else f" of order up to {max_order}"
             raise InputError(
-                f"{self.transfers.origin}: no candidate transfer{limit} that this problem allows for "
+                f"{self.problem.transfers.origin}: no candidate transfer{limit} that this problem allows for "
                 f"{', '.join(empty)}"
             )
 
-    def _optimum(
-        self, graph: Hypergraph, neighbour: Relaxed | None
-    ) -> tuple[Relaxed | None, Booleans, float]:
-        """What the next budget can start from, the best sources to train, and an upper bound."""
-        capacity = whole_capacity(graph, self.budget)
-        forced = np.isin(graph.sources, list(self.trained))
-        banned = np.zeros(len(graph.sources), np.bool_)
-        if graph.cost[forced].sum() > capacity:
-            raise self._infeasible(graph)
-        if self.solver == "highs":
-            return None, *self._by_highs(graph, forced, banned, capacity)
-        known = neighbour and (neighbour.trained, neighbour.multipliers)
-        if known and graph.cost[known[0]].sum() > capacity:
-            known = None
-        relaxed = relax(graph, self.budget, forced, banned, *(known or ()))
-        if np.isneginf(relaxed.value):
-            return None, *self._by_highs(graph, forced, banned, capacity)
-        trained, upper = relaxed.trained, relaxed.upper
-        if not relaxed.closed and upper > relaxed.value * (1 + self.gap):
-            trained, upper = self._finish(relaxed, capacity)
-        return replace(relaxed, trained=trained, value=graph.value(trained)), trained, upper
-
-    def _finish(self, relaxed: Relaxed, capacity: float) -> tuple[Booleans, float]:
-        """Settle what a relaxation left open; it holds only what is better than the known solution."""
-        if (~(relaxed.forced | relaxed.banned)).sum() >= _SEARCH_FROM:
-            from lightning_taskonomy.taxonomy.search import search  # numba takes its time
-
-            found = search(relaxed, capacity, self.gap, self.time_limit)
-            return found.trained, found.upper
-        from lightning_taskonomy.taxonomy.statement import Statement  # CVXPY takes its time
-
-        statement = Statement(relaxed.graph, capacity, relaxed.forced, relaxed.banned)
-        trained, upper = statement.best(self.time_limit, self.gap)
-        upper = min(relaxed.upper, max(upper, relaxed.value))
-        if trained is None or relaxed.graph.value(trained) <= relaxed.value:
-            return relaxed.trained, upper
-        return trained, upper
-
-    def _by_highs(
-        self, graph: Hypergraph, forced: Booleans, banned: Booleans, capacity: float
-    ) -> tuple[Booleans, float]:
-        """Give the whole program to HiGHS."""
-        from lightning_taskonomy.taxonomy.statement import Statement
-
-        trained, upper = Statement(graph, capacity, forced, banned).best(self.time_limit, self.gap)
-        if trained is None and np.isneginf(upper):
-            raise self._infeasible(graph)
-        if trained is None:
-            raise InputError(f"time-limit: no taxonomy was found within {self.time_limit:g} seconds")
-        return trained, upper
-
-    def _infeasible(self, graph: Hypergraph, least_budget: float | None = None) -> "InfeasibleBudgetError":
-        """Why this budget cannot serve every target, with the least that can, which may be known already."""
-        from lightning_taskonomy.taxonomy.statement import Statement
-
-        forced = np.isin(graph.sources, list(self.trained))
-        banned = np.zeros(len(graph.sources), np.bool_)
-        statement = Statement(graph, whole_capacity(graph, self.budget), forced, banned)
-        unserved = [graph.targets[index] for index in statement.unserved()]
-        least = statement.least_budget() if least_budget is None else least_budget
-        return InfeasibleBudgetError(self.budget, unserved, least)
-
-    def _taxonomy(self, graph: Hypergraph, trained: Booleans, upper: float) -> Taxonomy:
+    def _taxonomy(self, graph: Hypergraph, budget: float, trained: Booleans, upper: float) -> Taxonomy:
         """Report only sources that a chosen transfer uses, or that were forced in."""
-        forced = np.isin(graph.sources, list(self.trained))
-        trained = _without_idle(graph, trained, forced)
+        trained = graph.without_idle(trained, self._forced)
         best = graph.with_sources(trained)
         objective = float(graph.weight[best].sum())
-        chosen = tuple(graph.edges[index] for index in best)
-        settled = upper - objective <= max(tolerance(graph), 1e-9 * abs(objective))
+        # One tolerance is what the search does not look for, another what dropping idle sources may take.
+        settled = upper - objective <= 2 * graph.tolerance
         return Taxonomy(
             objective=objective,
             upper_bound=objective if settled else upper,
-            budget=self.budget,
-            max_order=self.max_order,
+            budget=budget,
+            max_order=self.problem.max_order,
             spent=float(graph.cost[trained].sum()),
             sources=tuple(name for name, used in zip(graph.sources, trained, strict=True) if used),
-            transfers=chosen,
-            tasks=self.transfers.tasks,
+            transfers=tuple(
+                replace(graph.edges[index], affinity=float(graph.affinity[index])) for index in best
+            ),
+            tasks=self.problem.transfers.tasks,
         )
-
-
-def _without_idle(graph: Hypergraph, trained: Booleans, forced: Booleans) -> Booleans:
-    """Drop sources that the objective does not need, the dearest first, then from the end of the alphabet."""
-    value = graph.value(trained)
-    lean = trained.copy()
-    order = sorted(np.flatnonzero(trained & ~forced), key=lambda index: (-graph.cost[index], -index))
-    for index in order:
-        lean[index] = False
-        if graph.value(lean) < value - tolerance(graph):
-            lean[index] = True
-    return lean

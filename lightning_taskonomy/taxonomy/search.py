@@ -1,163 +1,275 @@
-"""Depth-first branch and bound for programs that the relaxation alone leaves open.
+"""Branch and bound over the sources to train, by HiGHS's dual simplex on the tight linear relaxation.
 
-The order of the search depends on nothing but the program, so the same one gives the same answer. At every
-node sources are decided by reduced costs, and the branch is taken on the source over which the relaxation
-wavers most, its training first. What a node does with its edges is compiled: see `node_bound.py`.
+Once it is decided which sources are trained, every target takes the best transfer that they allow: only
+sources need branching. The relaxation, stated as in `statement.py`, is often integral and needs none;
+otherwise a few nodes remain, and the simplex takes few steps from one to the next. HiGHS is handed the
+relaxation once for all programs on the same candidates. That is much faster than a general solver for each.
 """
 
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import highspy
 import numpy as np
+from scipy import sparse
 
-from lightning_taskonomy.taxonomy.exchange import exchange_sources
-from lightning_taskonomy.taxonomy.hypergraph import Booleans
-from lightning_taskonomy.taxonomy.node_bound import (
-    NOTHING,
-    ROUNDING,
-    Node,
-    Program,
-    descend_bound,
-    filter_edges,
-    fix_sources,
-    new_node,
-    new_scratch,
-    value_of,
-)
-from lightning_taskonomy.taxonomy.relaxation import Relaxed, tolerance
+from lightning_taskonomy.taxonomy.hypergraph import Booleans, Floats, Hypergraph
 
-_EXCHANGES = 30
-"""Restarts of the local search that sharpens the lower bound before the tree is opened."""
+_ROUNDING = 1 + 1e-12
+"""Costs are added up in floating point: what is over the capacity by less than this factor still fits."""
+_STATUS = highspy.HighsModelStatus
 
 
 @dataclass(frozen=True)
 class Searched:
-    """What the search found.
+    """What a search found.
 
     Attributes:
-        trained: the best sources found, (S,).
-        value: their objective.
-        upper: no solution is better than this.
-        nodes: how many nodes of the tree were opened.
+        trained: the best sources found, (S,); None where none were found.
+        upper: no solution is better than this; −inf where there is no solution.
+        nodes: how many linear programs were solved.
     """
 
-    trained: Booleans
-    value: float
+    trained: Booleans | None
     upper: float
     nodes: int
 
 
-def search(
-    relaxed: Relaxed, capacity: float, gap: float = 0.0, time_limit: float | None = None, seed: int = 0
-) -> Searched:
-    """Solve what a relaxation left open.
+class _Node(NamedTuple):
+    """A part of the search space: it trains the sources of `lower`, (S,), and none beyond `upper`, (S,)."""
 
-    Args:
-        relaxed: the kernel, with a known solution and decided sources.
-        capacity: largest total cost.
-        gap: stop when no solution can be better by more than this share of the objective.
-        time_limit: seconds after which the best solution and the bound so far are returned.
-        seed: of the random restarts of the local search.
+    bound: float
+    lower: Booleans
+    upper: Booleans
+
+
+class Search:
+    """Programs on the same candidates, solved one after the other.
+
+    An answer depends on its own program alone, not on those solved before it. A search is not to be shared
+    between threads.
     """
-    deadline = np.inf if time_limit is None else time.monotonic() + time_limit
-    tree = _Tree(relaxed, capacity, gap)
-    shuffles = np.random.default_rng(seed)
-    for _ in range(_EXCHANGES):
-        tree.consider(exchange_sources(tree.program, tree.path[0].state, shuffles, tree.trained))
-        if time.monotonic() > deadline:
-            break
-    while tree.depth >= 0 and time.monotonic() <= deadline:
-        tree.advance()
-    proven = tree.goal if gap else tree.value
-    upper = min(relaxed.upper, max([proven, *tree.bound[: tree.depth + 1]]))
-    return Searched(tree.trained, tree.value, max(upper, tree.value), tree.nodes)
+
+    def __init__(self, graph: Hypergraph) -> None:
+        """Hand the relaxation to HiGHS.
+
+        Args:
+            graph: at least one edge for every target.
+        """
+        self._graph = graph
+        self._highs = highspy.Highs()  # type: ignore[no-untyped-call]
+        for option in ("primal_feasibility_tolerance", "dual_feasibility_tolerance"):
+            self._highs.setOptionValue(option, 1e-9)
+        self._highs.setOptionValue("output_flag", False)
+        self._highs.setOptionValue("presolve", "off")
+        self._highs.setOptionValue("parallel", "off")
+        self._highs.passModel(_relaxation(graph))
+
+    def best(
+        self,
+        affinity: Floats,
+        budget: float,
+        forced: Booleans,
+        gap: float = 0.0,
+        time_limit: float | None = None,
+    ) -> Searched:
+        """Solve one program.
+
+        Args:
+            affinity: of each edge, (E,).
+            budget: largest total cost of the trained sources.
+            forced: sources that must be trained, (S,).
+            gap: stop when no solution can be better by more than this share of the objective.
+            time_limit: seconds after which the best solution and the bound so far are returned.
+        """
+        tree = _Tree(self._highs, self._graph.with_affinities(affinity), budget, forced, gap, time_limit)
+        tree.search()
+        return Searched(tree.trained, tree.upper, tree.nodes)
+
+
+def _relaxation(graph: Hypergraph) -> highspy.HighsLp:
+    """The tight linear program without objective: columns x and y; rows II, then I, then III."""
+    targets, sources, edges = len(graph.targets), len(graph.sources), len(graph.edges)
+    use_row, use_edge, source_of_row = graph.needs()
+    pairs = len(source_of_row)
+    rows = [graph.target, targets + use_row, targets + np.arange(pairs), np.full(sources, targets + pairs)]
+    columns = [np.arange(edges), use_edge, edges + source_of_row, edges + np.arange(sources)]
+    values = [np.ones(edges + len(use_edge)), np.full(pairs, -1.0), graph.cost]
+    matrix = sparse.coo_array(
+        (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))),
+        (targets + pairs + 1, edges + sources),
+    ).tocsc()
+    program = highspy.HighsLp()
+    program.num_row_, program.num_col_ = matrix.shape
+    program.col_cost_ = np.zeros(edges + sources)
+    program.col_lower_ = np.zeros(edges + sources)
+    program.col_upper_ = np.ones(edges + sources)
+    program.row_lower_ = np.concatenate([np.ones(targets), np.full(pairs + 1, -np.inf)])
+    program.row_upper_ = np.concatenate([np.ones(targets), np.zeros(pairs), [np.inf]])
+    program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    program.a_matrix_.start_ = matrix.indptr
+    program.a_matrix_.index_ = matrix.indices
+    program.a_matrix_.value_ = matrix.data
+    return program
 
 
 class _Tree:
-    """The path from the root to the present node, and the best solution met on the way.
+    """The search for one program, depth first, sources trained before they are not.
 
     Attributes:
-        path: the node at each depth; memory for all of them is taken at once.
-        bound: what may still be found at the node of a depth or in a child of it not yet searched.
-        branch: the source on which it branches.
-        phase: 0 the node is new, 1 its first child is being searched, 2 its second one.
-        depth: of the present node; −1 when the search is over.
+        trained: the best sources found so far, (S,).
+        value: their objective.
+        nodes: how many linear programs were solved.
     """
 
-    def __init__(self, relaxed: Relaxed, capacity: float, gap: float) -> None:
-        graph = relaxed.graph
-        targets, sources, edges = len(graph.targets), len(graph.sources), len(graph.edges)
-        order = (graph.members < sources).sum(axis=1)
-        self.program = Program(graph.weight, graph.members, order, graph.start, graph.cost, float(capacity))
-        self.scratch = new_scratch(targets, sources)
-        self.trained, self.value = relaxed.trained.copy(), relaxed.value
-        self._gap, self._tolerance = gap, tolerance(graph)
-        depths = int((~(relaxed.forced | relaxed.banned)).sum()) + 2
-        self.path = [new_node(targets, sources, edges) for _ in range(depths)]
-        self.bound = [np.inf] * depths
-        self.branch = [-1] * depths
-        self.phase = [0] * depths
-        self.depth, self.nodes = 0, 0
-        root = self.path[0]
-        root.state[:] = np.where(relaxed.forced, 1, np.where(relaxed.banned, -1, 0))
-        root.multipliers[:] = relaxed.multipliers[:, :-1]
-        root.active[:] = np.arange(edges)
-        root.first[:] = graph.start
+    def __init__(
+        self,
+        highs: highspy.Highs,
+        graph: Hypergraph,
+        budget: float,
+        forced: Booleans,
+        gap: float,
+        time_limit: float | None,
+    ) -> None:
+        self._highs, self._graph, self._gap = highs, graph, gap
+        self._capacity = graph.capacity(budget)
+        self._deadline = np.inf if time_limit is None else time.monotonic() + time_limit
+        self._weight, self._tolerance = graph.weight, graph.tolerance
+        best = graph.best_weight(self._weight)
+        self._scale = float(np.abs(best).max()) or 1.0
+        self._edges = np.arange(len(graph.edges), dtype=np.int32)
+        self._sources = len(graph.edges) + np.arange(len(graph.sources), dtype=np.int32)
+        self.trained: Booleans | None = None
+        self.value, self.nodes = -np.inf, 0
+        self._given_up = -np.inf
+        self._root: tuple[float, Floats] | None = None
+        free_of_charge = forced | (graph.cost == 0)
+        self._open = [_Node(float(best.sum()), free_of_charge, np.ones_like(forced))]
+        uses = np.zeros(len(graph.sources) + 1)
+        np.add.at(uses, graph.members, self._weight[:, None])
+        self._consider_rounded(uses[:-1], self._open[0])  # something to answer if time is short
 
     @property
-    def goal(self) -> float:
+    def upper(self) -> float:
+        """What no solution exceeds."""
+        return max([self.value, self._given_up, *(node.bound for node in self._open)])
+
+    @property
+    def _goal(self) -> float:
         """A node whose bound is no higher than this holds nothing worth finding."""
+        if self.trained is None:
+            return -np.inf
         return self.value + max(self._tolerance, self._gap * abs(self.value))
 
-    def consider(self, trained: Booleans) -> None:
-        """Keep a choice of sources if it is the best so far."""
-        value = value_of(self.program, trained)
-        if value > self.value:
-            self.value, self.trained = value, trained
-
-    def advance(self) -> None:
-        """Open the present node, or go down to its next child, or up when both are done."""
-        depth = self.depth
-        node = self.path[depth]
-        if self.phase[depth] == 0:
-            self.nodes += 1
-            if not self._open(node):
-                self.depth -= 1
+    def search(self) -> None:
+        """Search until nothing is open or time is up."""
+        edges = len(self._edges)
+        self._highs.clearSolver()  # an answer must not depend on what was solved before
+        self._highs.changeColsCost(edges, self._edges, -self._weight / self._scale)
+        self._highs.changeColsBounds(edges, self._edges, np.zeros(edges), np.ones(edges))
+        last = self._highs.getNumRow() - 1
+        self._highs.changeRowBounds(last, -np.inf, self._capacity)
+        while self._open:
+            node = self._open.pop()
+            if node.bound <= self._goal:
+                self._given_up = max(self._given_up, node.bound)
+                continue
+            if not self._visit(node):
+                self._open.append(node)
                 return
-            wavers = np.where(node.state == 0, np.abs(self.scratch.average - 0.5), np.inf)
-            self.branch[depth] = int(np.argmin(wavers))
-        elif self.phase[depth] == 2:
-            self.depth -= 1
-            return
-        below = self.path[depth + 1]
-        below.state[:] = node.state
-        below.state[self.branch[depth]] = 1 if self.phase[depth] == 0 else -1
-        below.multipliers[:] = node.multipliers
-        filter_edges(self.program, node, below)
-        self.bound[depth + 1] = self.bound[depth]
-        self.phase[depth] += 1
-        if self.phase[depth] == 2:
-            self.bound[depth] = NOTHING  # both children are searched or being searched
-        self.phase[depth + 1] = 0
-        self.depth += 1
 
-    def _open(self, node: Node) -> bool:
-        """Bound a node and decide what follows; False if it is done with, its solutions considered."""
-        cost, capacity = self.program.cost, self.program.capacity
-        while True:
-            room = capacity - float(cost[node.state > 0].sum())
-            if room < capacity * (1 - ROUNDING):
-                return False
-            if float(cost[node.state == 0].sum()) <= room * ROUNDING:
-                self.consider(node.state >= 0)
-                return False
-            bound = descend_bound(self.program, node, self.scratch, self.goal, self.value)
-            self.bound[self.depth] = min(self.bound[self.depth], bound)
-            if bound <= self.goal:
-                return False
-            self.consider((node.state > 0) | (self.scratch.share == 1.0))
-            fixed = fix_sources(self.program, node, self.scratch, room, self.goal)
-            if fixed < 0:
-                return False
-            if fixed == 0:
-                return True
+    def _visit(self, node: _Node) -> bool:
+        """Bound a node and open its children; False if time is up before that."""
+        cost = self._graph.cost
+        room = self._capacity * _ROUNDING - float(cost[node.lower].sum())
+        if room < 0:
+            return True
+        node = node._replace(upper=node.upper & (node.lower | (cost <= room)))
+        status = self._solve(node)
+        if status == _STATUS.kTimeLimit:
+            return False
+        if status == _STATUS.kInfeasible:
+            return True
+        if status == _STATUS.kObjectiveBound:
+            self._given_up = max(self._given_up, min(node.bound, self._goal))
+            return True
+        if status != _STATUS.kOptimal:
+            raise RuntimeError(
+                f"HiGHS could not solve a relaxation: {self._highs.modelStatusToString(status)}"
+            )
+        bound = min(node.bound, -self._highs.getInfo().objective_function_value * self._scale)
+        solution = self._highs.getSolution()
+        share = np.asarray(solution.col_value)[self._sources]
+        loss = np.asarray(solution.col_dual) * self._scale
+        better = self._consider_rounded(share, node)
+        if self._root is None:
+            self._root, better = (bound, loss[self._edges]), True
+        if bound <= self._goal:
+            self._given_up = max(self._given_up, bound)
+            return True
+        if better:
+            self._close_edges()
+        self._branch(node._replace(bound=bound), share, loss[self._sources])
+        return True
+
+    def _solve(self, node: _Node) -> highspy.HighsModelStatus:
+        """Solve the relaxation of a node; the simplex starts from the node before."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            return _STATUS.kTimeLimit
+        bounds = node.lower.astype(np.float64), node.upper.astype(np.float64)
+        self._highs.changeColsBounds(len(self._sources), self._sources, *bounds)
+        self._highs.setOptionValue("time_limit", self._highs.getRunTime() + left)
+        self._highs.setOptionValue("objective_bound", -self._goal / self._scale)
+        self._highs.run()
+        self.nodes += 1
+        return self._highs.getModelStatus()
+
+    def _consider_rounded(self, wish: Floats, node: _Node) -> bool:
+        """Spend the budget on the sources most wished for, (S,); keep them if they are the best so far."""
+        cost = self._graph.cost
+        trained = node.lower.copy()
+        room = self._capacity * _ROUNDING - float(cost[trained].sum())
+        for source in np.argsort(-wish, kind="stable"):
+            if node.upper[source] and not trained[source] and cost[source] <= room:
+                trained[source] = True
+                room -= cost[source]
+        return room >= 0 and self._consider(trained)
+
+    def _consider(self, trained: Booleans) -> bool:
+        """Keep a choice of sources if it is the best so far."""
+        weight = np.where(self._graph.available(trained), self._weight, -np.inf)
+        value = float(self._graph.best_weight(weight).sum())
+        if value <= self.value:
+            return False
+        self.value, self.trained = value, trained
+        return True
+
+    def _close_edges(self) -> None:
+        """Rule out the edges of which the root's reduced costs say that nothing better needs them."""
+        if self._root is None:
+            return
+        bound, loss = self._root
+        closed = self._edges[loss > bound - self.value - self._tolerance]
+        self._highs.changeColsBounds(len(closed), closed, np.zeros(len(closed)), np.zeros(len(closed)))
+
+    def _branch(self, node: _Node, share: Floats, loss: Floats) -> None:
+        """Decide what reduced costs decide, and branch on the source over which the relaxation wavers most.
+
+        Args:
+            node: what was relaxed.
+            share: how much of each source the relaxation trains, (S,).
+            loss: reduced costs of the sources, (S,).
+        """
+        slack = node.bound - self.value - self._tolerance
+        lower = node.lower | (node.upper & (share > 0.5) & (-loss > slack))
+        upper = node.upper & (lower | (share > 0.5) | (loss <= slack))
+        free = upper & ~lower
+        if not free.any():
+            self._consider(lower)
+            return
+        source = int(np.argmax(np.where(free, np.minimum(share, 1 - share), -np.inf)))
+        without, included = upper.copy(), lower.copy()
+        without[source], included[source] = False, True
+        self._open += [_Node(node.bound, lower, without), _Node(node.bound, included, upper)]

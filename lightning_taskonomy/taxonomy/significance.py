@@ -136,7 +136,7 @@ class RandomTaxonomies:
 
     def __init__(self, problem: TaxonomyProblem, random_transfers: RandomTransfers) -> None:
         self._best = random_transfers == "best"
-        graph = problem.graph_with_dominated
+        graph = problem.graph
         self.graph: Hypergraph = graph if problem.max_order is None else graph.up_to_order(problem.max_order)
         self.forced: Booleans = np.isin(self.graph.sources, list(problem.trained))
         rows = self.graph.edges

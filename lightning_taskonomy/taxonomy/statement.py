@@ -1,6 +1,8 @@
 """The boolean program of Taskonomy's step IV, stated in CVXPY and solved by HiGHS.
 
-Importing CVXPY takes a second, so this module is imported only when a program needs it.
+The search (`search.py`) answers the ordinary question on the same rows. Here the program is stated for HiGHS
+as a whole, and asked what a budget that is too small leaves unserved. Importing CVXPY takes a second, so this
+module is imported only when it is needed.
 """
 
 import warnings
@@ -22,24 +24,30 @@ class Statement:
     be declared boolean: once y is, some best x is.
     """
 
-    def __init__(self, graph: Hypergraph, budget: float, forced: Booleans, banned: Booleans) -> None:
+    def __init__(self, graph: Hypergraph, budget: float, forced: Booleans) -> None:
+        """State the program.
+
+        Args:
+            graph: its edges.
+            budget: largest total cost of the trained sources.
+            forced: sources that must be trained, (S,).
+        """
         targets, sources, edges = len(graph.targets), len(graph.sources), len(graph.edges)
         self.graph = graph
         self.chosen = cvxpy.Variable(edges, nonneg=True)
         self.trained = cvxpy.Variable(sources, boolean=True)
         of_target = sparse.csr_array((np.ones(edges), (graph.target, np.arange(edges))), (targets, edges))
-        edge, place = np.nonzero(graph.members < sources)
-        pair = graph.target[edge] * sources + graph.members[edge, place]
-        pairs, row = np.unique(pair, return_inverse=True)
-        needs = sparse.csr_array((np.ones(len(edge)), (row, edge)), (len(pairs), edges))
-        source_of = sparse.csr_array(
-            (np.ones(len(pairs)), (np.arange(len(pairs)), pairs % sources)), (len(pairs), sources)
-        )
+        row, edge, source = graph.needs()
+        rows = len(source)
+        needs = sparse.csr_array((np.ones(len(edge)), (row, edge)), (rows, edges))
+        source_of_row = sparse.csr_array((np.ones(rows), (np.arange(rows), source)), (rows, sources))
         self.per_target: cvxpy.Expression = cvxpy.Constant(of_target) @ self.chosen
-        self.needs_trained = cvxpy.Constant(needs) @ self.chosen <= cvxpy.Constant(source_of) @ self.trained
+        self.needs_trained = (
+            cvxpy.Constant(needs) @ self.chosen <= cvxpy.Constant(source_of_row) @ self.trained
+        )
         self.spent: cvxpy.Expression = cvxpy.Constant(graph.cost) @ self.trained
-        self.within_budget = self.spent <= budget
-        self.roles = [self.trained[forced] == 1, self.trained[banned] == 0]
+        self.within_budget = self.spent <= graph.capacity(budget)
+        self.is_forced = self.trained[forced] == 1
 
     def best(self, time_limit: float | None = None, gap: float = 0.0) -> tuple[Booleans | None, float]:
         """Maximise the objective.
@@ -54,7 +62,7 @@ class Statement:
         """
         problem = cvxpy.Problem(
             cvxpy.Maximize(cvxpy.Constant(self.graph.weight) @ self.chosen),
-            [self.per_target == 1, self.needs_trained, self.within_budget, *self.roles],
+            [self.per_target == 1, self.needs_trained, self.within_budget, self.is_forced],
         )
         self._solve(problem, time_limit, gap)
         if problem.status in (cvxpy.INFEASIBLE, cvxpy.settings.INFEASIBLE_OR_UNBOUNDED):
@@ -67,7 +75,7 @@ class Statement:
         """Targets left without a transfer when as many as possible are served within the budget."""
         problem = cvxpy.Problem(
             cvxpy.Maximize(cvxpy.Constant(np.ones(len(self.graph.edges))) @ self.chosen),
-            [self.per_target <= 1, self.needs_trained, self.within_budget, *self.roles],
+            [self.per_target <= 1, self.needs_trained, self.within_budget, self.is_forced],
         )
         self._solve(problem)
         if self.trained.value is None:
@@ -77,7 +85,7 @@ class Statement:
     def least_budget(self) -> float:
         """The least total cost of sources with which every target has a transfer."""
         problem = cvxpy.Problem(
-            cvxpy.Minimize(self.spent), [self.per_target == 1, self.needs_trained, *self.roles]
+            cvxpy.Minimize(self.spent), [self.per_target == 1, self.needs_trained, self.is_forced]
         )
         self._solve(problem)
         return float(self.graph.cost[self._trained()].sum())

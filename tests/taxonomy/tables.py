@@ -53,22 +53,20 @@ def best_by_trying_all(
     """The largest objective over all sets of sources; None if no affordable set serves every target."""
     importance, cost = importance or {}, cost or {}
     targets = [target for target in transfers.targets if target not in source_only]
+    candidates: dict[str, list[tuple[float, set[str]]]] = {target: [] for target in transfers.targets}
+    for row in transfers.candidates():
+        if row.affinity is not None and row.order <= max_order:
+            candidates[row.target].append((row.affinity, set(row.trained_tasks)))
     best = None
     for size in range(len(transfers.tasks) + 1):
-        for chosen in itertools.combinations(transfers.tasks, size):
-            spent = sum(cost.get(task, 1.0) for task in chosen)
-            if spent > budget + 1e-9 or set(chosen) & set(barred) or not set(trained) <= set(chosen):
+        for choice in itertools.combinations(transfers.tasks, size):
+            chosen = set(choice)
+            spent = sum(cost.get(task, 1.0) for task in choice)
+            if spent > budget + 1e-9 or chosen & set(barred) or not set(trained) <= chosen:
                 continue
             total = 0.0
             for target in targets:
-                usable = [
-                    row.affinity
-                    for row in transfers.candidates()
-                    if row.target == target
-                    and row.affinity is not None
-                    and row.order <= max_order
-                    and set(row.trained_tasks) <= set(chosen)
-                ]
+                usable = [affinity for affinity, needed in candidates[target] if needed <= chosen]
                 if not usable:
                     break
                 total += importance.get(target, 1.0) * max(usable)

@@ -28,16 +28,36 @@ def test_value_is_the_best_usable_transfer_of_every_target(seed: int) -> None:
         assert graph.value(np.array(choice)) == pytest.approx(expected)
 
 
-def test_drops_transfers_that_need_more_for_less() -> None:
-    rows = [
-        Transfer("a", ("b",), 0.4),
-        Transfer("a", ("b", "c"), 0.3),
-        Transfer("a", ("b", "d"), 0.5),
-        Transfer("a", ("self",), 0.1),
-        Transfer("a", ("a",), 0.2),
+def test_places_of_edges_do_not_depend_on_affinities_or_the_order_of_rows() -> None:
+    transfers = random_transfers(tasks=5, seed=0)
+    other = random_transfers(tasks=5, seed=0, levels=2)
+    graphs = [
+        Hypergraph.build(rows, transfers.targets, transfers.tasks, {}, {})
+        for rows in (transfers.candidates(), other.candidates()[::-1])
     ]
-    graph = Hypergraph.build(rows, ["a"], list("abcd"), {}, {})
-    assert {edge.label for edge in graph.edges} == {"b", "b+d", "a"}
+    places = [[(edge.target, edge.sources) for edge in graph.edges] for graph in graphs]
+    assert places[0] == places[1]
+    assert np.array_equal(graphs[0].members, graphs[1].members)
+    changed = graphs[0].with_affinities(graphs[1].affinity)
+    for choice in itertools.product([False, True], repeat=5):
+        assert changed.value(np.array(choice)) == graphs[1].value(np.array(choice))
+
+
+def test_among_equal_transfers_the_one_of_fewest_sources_is_taken_then_the_first_by_name() -> None:
+    rows = [Transfer("a", sources, 0.5) for sources in [("c", "b"), ("c",), ("b",), ("self",)]]
+    graph = Hypergraph.build(rows, ["a"], list("abc"), {}, {})
+    for trained, expected in (([1, 1, 1], "b"), ([1, 0, 1], "c"), ([1, 0, 0], "self")):
+        best = graph.with_sources(np.array(trained, np.bool_))
+        assert graph.edges[best[0]].label == expected
+    assert graph.with_sources(np.zeros(3, np.bool_)).tolist() == [-1]
+
+
+def test_idle_sources_are_dropped_the_dearest_first() -> None:
+    rows = [Transfer("a", (source,), 0.5) for source in "bcd"]
+    graph = Hypergraph.build(rows, ["a"], list("bcd"), {}, {"c": 2.0})
+    everything, nothing = np.ones(3, np.bool_), np.zeros(3, np.bool_)
+    assert graph.without_idle(everything, nothing).tolist() == [True, False, False]
+    assert graph.without_idle(everything, np.array([False, True, False])).tolist() == [False, True, False]
 
 
 def test_leaves_out_transfers_from_tasks_that_must_not_be_trained() -> None:

@@ -3,23 +3,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lightning_taskonomy.taxonomy import Transfers
 from lightning_taskonomy.taxonomy.hypergraph import Hypergraph
-from lightning_taskonomy.taxonomy.relaxation import Relaxed
-from lightning_taskonomy.taxonomy.search import search
+from lightning_taskonomy.taxonomy.search import Search, Searched
 from lightning_taskonomy.taxonomy.statement import Statement
 from tests.taxonomy.tables import best_by_trying_all, random_transfers
 
 
-def unrelaxed(graph: Hypergraph, trained: np.ndarray) -> Relaxed:
-    """A kernel in which nothing is decided and hardly anything known."""
-    nothing = np.zeros(len(graph.sources), np.bool_)
-    multipliers = np.zeros((len(graph.targets), len(graph.sources) + 1))
-    return Relaxed(graph, np.inf, graph.value(trained), trained, nothing, nothing.copy(), multipliers)
+def graph_of(transfers: Transfers, cost: dict[str, float] | None = None) -> Hypergraph:
+    return Hypergraph.build(transfers.candidates(), transfers.targets, transfers.tasks, {}, cost or {})
 
 
-def affordable(graph: Hypergraph, budget: float) -> np.ndarray:
-    """Some choice of sources within the budget: as many as fit, by name."""
-    return np.cumsum(graph.cost) <= budget
+def searched(graph: Hypergraph, budget: float, **options: float) -> Searched:
+    return Search(graph).best(graph.affinity, budget, np.zeros(len(graph.sources), np.bool_), **options)
+
+
+def value_of(graph: Hypergraph, found: Searched) -> float:
+    assert found.trained is not None
+    return graph.value(found.trained)
 
 
 @given(seed=st.integers(0, 10_000), budget=st.floats(1, 6), real=st.booleans())
@@ -28,38 +29,37 @@ def test_equals_trying_every_choice_of_sources(seed: int, budget: float, real: b
     transfers = random_transfers(tasks=8, seed=seed)
     rng = np.random.default_rng(seed)
     cost = {name: float(rng.uniform(0.3, 2)) for name in transfers.tasks} if real else {}
-    graph = Hypergraph.build(transfers.candidates(), transfers.targets, transfers.tasks, {}, cost)
-    start = affordable(graph, budget)
-    if not np.isfinite(graph.value(start)):
-        start = np.zeros(8, np.bool_)
-        start[np.argmin(graph.cost)] = True
-        if graph.cost.min() > budget or not np.isfinite(graph.value(start)):
-            return
-    found = search(unrelaxed(graph, start), budget)
-    assert found.value == pytest.approx(best_by_trying_all(transfers, budget, cost=cost), abs=1e-9)
-    assert found.upper == pytest.approx(found.value, abs=1e-6)
-    assert graph.value(found.trained) == pytest.approx(found.value)
+    graph = graph_of(transfers, cost)
+    expected = best_by_trying_all(transfers, budget, cost=cost)
+    found = searched(graph, budget)
+    if expected is None:
+        assert found.trained is None
+        assert np.isneginf(found.upper)
+        return
+    assert value_of(graph, found) == pytest.approx(expected, abs=1e-9)
+    assert found.upper == pytest.approx(expected, abs=1e-8)
+    assert found.trained is not None
     assert graph.cost[found.trained].sum() <= budget + 1e-9
 
 
-@pytest.mark.slow
-def test_equals_highs_where_every_choice_cannot_be_tried() -> None:
-    transfers = random_transfers(tasks=26, seed=1, orders=3)
-    graph = Hypergraph.build(transfers.candidates(), transfers.targets, transfers.tasks, {}, {})
-    nothing = np.zeros(26, np.bool_)
-    found = search(unrelaxed(graph, affordable(graph, 7)), 7)
-    by_highs, _ = Statement(graph, 7, nothing, nothing).best()
+@pytest.mark.parametrize(("tasks", "budget"), [(26, 7), (26, 13.5), (40, 10)])
+def test_equals_highs_where_every_choice_cannot_be_tried(tasks: int, budget: float) -> None:
+    graph = graph_of(random_transfers(tasks, seed=1))
+    found = searched(graph, budget)
+    by_highs, _ = Statement(graph, budget, np.zeros(tasks, np.bool_)).best()
     assert by_highs is not None
-    assert found.value == pytest.approx(graph.value(by_highs), abs=1e-9)
+    assert value_of(graph, found) == pytest.approx(graph.value(by_highs), abs=1e-9)
+    assert found.upper == pytest.approx(graph.value(by_highs), abs=1e-7)
 
 
 def test_out_of_time_it_still_bounds_the_optimum() -> None:
     transfers = random_transfers(tasks=9, seed=2)
-    graph = Hypergraph.build(transfers.candidates(), transfers.targets, transfers.tasks, {}, {})
+    graph = graph_of(transfers)
     best = best_by_trying_all(transfers, 4)
     assert best is not None
-    found = search(unrelaxed(graph, affordable(graph, 4)), 4, time_limit=0.0)
-    assert found.value <= best + 1e-9
+    found = searched(graph, 4, time_limit=0.0)
+    assert found.nodes == 0
+    assert value_of(graph, found) <= best + 1e-9
     assert found.upper >= best - 1e-9
 
 
@@ -67,9 +67,19 @@ def test_out_of_time_it_still_bounds_the_optimum() -> None:
 @settings(max_examples=15, deadline=None)
 def test_keeps_the_gap_it_was_allowed(seed: int, gap: float) -> None:
     transfers = random_transfers(tasks=8, seed=seed)
-    graph = Hypergraph.build(transfers.candidates(), transfers.targets, transfers.tasks, {}, {})
+    graph = graph_of(transfers)
     best = best_by_trying_all(transfers, 3)
     assert best is not None
-    found = search(unrelaxed(graph, affordable(graph, 3)), 3, gap=gap)
-    assert best - 1e-9 <= found.upper <= found.value * (1 + gap) + 1e-9
-    assert found.value <= best + 1e-9
+    found = searched(graph, 3, gap=gap)
+    assert best - 1e-9 <= found.upper <= value_of(graph, found) * (1 + gap) + 1e-8
+    assert value_of(graph, found) <= best + 1e-9
+
+
+def test_sources_alike_are_told_apart_without_trying_all_of_them() -> None:
+    # Sixteen sources of which any eight are as good as any other: a search without bounds would visit 12,870.
+    transfers = random_transfers(tasks=16, seed=0, levels=1)
+    graph = graph_of(transfers)
+    flat = graph.with_affinities(np.ones(len(graph.edges)))
+    found = searched(flat, 8)
+    assert value_of(flat, found) == 16
+    assert found.nodes < 100
