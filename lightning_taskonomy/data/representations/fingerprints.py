@@ -12,6 +12,7 @@ from lightning_taskonomy.data.shards.index import LABELS, PICTURE_DOMAINS, Keys
 from lightning_taskonomy.data.stream.partners import Span
 from lightning_taskonomy.data.stream.reading import ShardSet
 from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS
 
 
 def of_weights(state_dict: Mapping[str, Tensor]) -> str:
@@ -32,7 +33,7 @@ def of_weights(state_dict: Mapping[str, Tensor]) -> str:
 
 
 def of_data(shards: str, split: str, domains: Sequence[str], span: Span, size: int) -> str:
-    """Fingerprint of the pictures and labels of some samples, wherever their folder lies.
+    """Fingerprint of some samples' pictures and labels, wherever their folder lies, and of what they mean.
 
     Only the split's index is read: it has the SHA-256 of every file.
 
@@ -51,7 +52,8 @@ def of_data(shards: str, split: str, domains: Sequence[str], span: Span, size: i
     folders = sorted({name if name in PICTURE_DOMAINS else LABELS for name in domains})
     touched = np.unique(index.shard[places.start : places.stop]).tolist()
     digest = hashlib.sha256()
-    _add(digest, split, sorted(domains), [places.start, places.stop], size)
+    # What tasks make of the same files may have changed.
+    _add(digest, split, sorted(domains), [places.start, places.stop], size, LABEL_CONVENTIONS)
     for shard in touched:
         _add(digest, int(index.samples[shard]), *(index.sha256[shard].get(folder) for folder in folders))
     digest.update(_lines(index.keys, places))

@@ -8,6 +8,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor, nn
 
+from lightning_taskonomy.data.representations import fingerprints
 from lightning_taskonomy.data.representations.fingerprints import of_data, of_weights
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
 from lightning_taskonomy.data.stream.partners import Span
@@ -106,6 +107,12 @@ def test_what_is_asked_for_counts(packed: str) -> None:
     assert len({of_data(packed, *one) for one in asked}) == len(asked)
     assert of_data(packed, "train", ("rgb",), Span(), 32) == of_data(packed, *asked[0])
     assert of_data(packed, "train", ("normal", "rgb"), Span(), 32) == of_data(packed, *asked[6])
+
+
+def test_what_labels_mean_counts(packed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = of_data(packed, "train", ("rgb", "normal"), Span(), 16)
+    monkeypatch.setattr(fingerprints, "LABEL_CONVENTIONS", 1)
+    assert of_data(packed, "train", ("rgb", "normal"), Span(), 16) != before
 
 
 def test_only_what_is_read_counts(packed: str, source: Path, tmp_path: Path) -> None:
