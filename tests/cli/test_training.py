@@ -77,6 +77,20 @@ def test_every_task_of_the_dictionary_has_a_configuration() -> None:
     assert sorted(named) == sorted(list(dictionary())[:26])
 
 
+def test_batches_of_the_configurations_are_the_published_ones() -> None:
+    for path in sorted((CONFIGS / "task").glob("*.yaml")):
+        config = yaml.safe_load(path.read_text())
+        published = task_named(config["model"]["init_args"]["task"]).training.batch_size
+        assert config["data"].get("batch_size", 32) == published, path.name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", sorted(path.name for path in (CONFIGS / "task").glob("*.yaml")))
+def test_every_configuration_of_a_task_trains(packed: Path, config: str) -> None:
+    steps = ("--trainer.limit_train_batches", "3", "--trainer.limit_val_batches", "1")
+    assert command("fit", f"task/{config}", packed, *steps) == 0
+
+
 def test_fit_test_and_predict_leave_what_they_say(packed: Path) -> None:
     assert command("fit", "task/normal.yaml", packed, "--trainer.max_epochs", "2") == 0
     root = Path("runs/rgb2sfnorm/self")
