@@ -145,11 +145,11 @@ def test_vanishing_points_are_the_worlds_axes_in_the_camera(views: dict[ViewName
         stored = np.array([info["vanishing_points_gaussian_sphere"][axis] for axis in "xyz"])
         np.testing.assert_allclose(stored @ stored.T, np.eye(3), atol=1e-9)
         axes = rotation(info)
-        # The world is turned by quarters, to view within 45 degrees of x; up to that, the same axes.
+        # The world is turned by quarters, to view within 45 degrees of -x; up to that, the same axes.
         np.testing.assert_allclose(stored[2], axes[2], atol=1e-9)
         alike = np.abs(stored[:2] @ axes[:2].T).round(9)
         assert sorted(alike.ravel().tolist()) == [0, 0, 1, 1]
-        assert stored[0] @ [0, 0, -1] >= abs(stored[1] @ [0, 0, -1]) - 1e-9
+        assert stored[0] @ [0, 0, 1] >= abs(stored[1] @ [0, 0, 1]) - 1e-9
 
 
 def test_labels_of_classes_are_distributions_and_ids(views: dict[ViewName, Labels]) -> None:
