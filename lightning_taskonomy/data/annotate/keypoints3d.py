@@ -1,93 +1,198 @@
-"""Where a depth image has keypoints: the interest value of NARF (Steder et al. 2011)."""
+"""Where a depth image has keypoints: the interest value of NARF (Steder et al. 2011), section V."""
+
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 from scipy import ndimage
 
-from lightning_taskonomy.data.annotate.edges import Floats, Words, finite, full_scale
+from lightning_taskonomy.data.annotate.edges import Floats, Words, full_scale
 from lightning_taskonomy.data.compiled import compiled
 
 SUPPORT_M = 0.3
 """Diameter of the surroundings that decide about a point."""
-_JUMP_SHARE = 0.04
-"""Neighbours whose depths differ by more than this share are on different surfaces."""
-_SAMPLES = 11
-"""Pixels looked at across the support, in either direction."""
+_PATCH_PIXELS = 10
+"""A point is judged in the coarsest image in which its support is still as wide as this."""
+_BORDER_SHARE = 0.05
+"""Of the inverse depth: what bends more from pixel to pixel is a border between surfaces."""
+_LEAST_CHANGE = 0.2
+"""Pixels whose surface changes less do not count."""
+_STABLE_SHARE = 0.25
+"""Of the support's radius: within this distance of a change a point is no stable place."""
 _DIRECTIONS = 18
-_DIRECTION_BLUR_PIXELS = 2.0
-_BLUR_PIXELS = 1.5
+_DIRECTION_SIGMA_PIXELS = 1.5
+_BEAMS = np.array([(r * k, c * k) for k in (1, 2) for r in (-1, 0, 1) for c in (-1, 0, 1) if r or c])
+_COARSEST_RADS = np.radians(4.0)
+
+Mask = npt.NDArray[np.bool_]
+Values = npt.NDArray[np.float64]
 
 
 def keypoints3d(depth_m: Floats, field_of_view_rads: float) -> Words:
     """NARF interest of a z-depth image (H, W) in metres, infinite without a surface; 16-bit, (H, W).
 
     A point is interesting where the surface around it changes in at least two directions, while it is stable
-    at the point itself. Each pixel gets a weight, how much the surface changes there (1 at a jump of depth),
-    and the direction of that change in the picture; the interest combines the weights of pairs of pixels
-    within the support that change in different directions.
+    at the point itself. Each pixel gets a weight, how much the surface changes there (1 at the border of
+    something in front), and the direction of that change in the picture; the interest combines the weights of
+    all pairs of pixels within the support that change in different directions. Near points are judged in
+    smaller images, whose values are interpolated.
 
     Args:
         depth_m: depth along the viewing axis.
         field_of_view_rads: horizontal angle of view.
     """
-    filled = finite(depth_m)
-    if not (filled > 0).any():
-        return np.zeros(depth_m.shape, np.uint16)
-    focal = 0.5 * depth_m.shape[1] / np.tan(0.5 * field_of_view_rads)
-    points = _points(filled, focal)
-    weight, direction = _surface_change(points, _normals(points), filled)
-    interest = _interest(filled, weight, _smoothed(direction, weight), focal)
-    interest[~np.isfinite(depth_m)] = 0
-    return full_scale(ndimage.gaussian_filter(interest, _BLUR_PIXELS, mode="nearest"))
+    near = np.asarray(1 / np.maximum(depth_m, np.float32(1e-3)), np.float32)
+    levels = list(_pyramid(near, field_of_view_rads / near.shape[1]))
+    focal = 0.5 * near.shape[1] / np.tan(0.5 * field_of_view_rads)
+    interest: Floats | None = None
+    for level in reversed(range(len(levels))):
+        inverse = levels[level]
+        scaled_focal = float(focal / 2**level)
+        normals = _normals(inverse, scaled_focal)
+        weight, direction = np.zeros_like(inverse), np.zeros_like(inverse)
+        judged = _borders(inverse, weight, direction)
+        _bends(normals, judged, weight, direction)
+        direction = _smoothed(direction, weight)
+        coarser = np.zeros_like(inverse) if interest is None else _enlarged(interest, inverse.shape)
+        nearer_than = 0.0 if interest is None else SUPPORT_M * scaled_focal / (2 * _PATCH_PIXELS)
+        points = _points(inverse, scaled_focal)
+        interest = _interest(weight, direction, judged, points, scaled_focal, nearer_than, coarser)
+    assert interest is not None
+    return full_scale(interest)
 
 
-def _points(depth: Floats, focal: float) -> Floats:
-    """Where the pixels' surfaces are in the camera's frame, metres, (H, W, 3)."""
-    height, width = depth.shape
-    rows = (np.arange(height) + 0.5 - 0.5 * height) / focal
-    columns = (np.arange(width) + 0.5 - 0.5 * width) / focal
-    return np.stack([depth * columns[None, :], depth * rows[:, None], depth], axis=-1).astype(np.float32)
+def _pyramid(inverse: Floats, pixel_rads: float) -> Iterator[Floats]:
+    """The inverse depths and images of half their sides, of four pixels the nearest, while these are fine."""
+    while True:
+        yield inverse
+        height, width = (length // 2 for length in inverse.shape)
+        if pixel_rads > _COARSEST_RADS or min(height, width) < 4:
+            return
+        inverse = inverse[: 2 * height, : 2 * width].reshape(height, 2, width, 2).max(axis=(1, 3))
+        pixel_rads *= 2
 
 
-def _normals(points: Floats) -> Floats:
-    """Unit normals of the smoothed surface, (H, W, 3)."""
-    smooth = ndimage.gaussian_filter(points, (1.0, 1.0, 0.0), mode="nearest")
-    down = np.gradient(smooth, axis=0)
-    across = np.gradient(smooth, axis=1)
-    normals = np.cross(across, down)
-    length = np.linalg.norm(normals, axis=-1, keepdims=True)
-    return np.asarray(normals / np.maximum(length, 1e-12), np.float32)
+def _enlarged(image: Floats, shape: tuple[int, ...]) -> Floats:
+    height, width = shape
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR), np.float32)
+
+
+def _points(inverse: Floats, focal: float) -> Floats:
+    """Where the pixels' surfaces are: right, down, ahead in metres, (H, W, 3)."""
+    height, width = inverse.shape
+    depth = 1 / np.maximum(inverse, np.float32(1e-6))
+    down = ((np.arange(height) + 0.5 - 0.5 * height) / focal).astype(np.float32)
+    across = ((np.arange(width) + 0.5 - 0.5 * width) / focal).astype(np.float32)
+    return np.stack([depth * across, depth * down[:, None], depth], axis=-1)
 
 
 @compiled
-def _surface_change(
-    points: Floats, normals: Floats, depth: Floats
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """How much the surface changes at each pixel, 0 to 1, and in which direction of the picture, radians."""
-    height, width = depth.shape
-    weight = np.zeros((height, width), np.float32)
-    direction = np.zeros((height, width), np.float32)
+def _slope(back: float, forth: float, here: float) -> float:
+    """Change per pixel of the inverse depth: of both neighbours, or of the one on the same surface."""
+    if abs(forth) > 3 * abs(back) + 1e-3 * here:
+        return back
+    if abs(back) > 3 * abs(forth) + 1e-3 * here:
+        return forth
+    return 0.5 * (back + forth)
+
+
+@compiled
+def _normals(inverse: Floats, focal: float) -> Floats:
+    """Unit normals (H, W, 3), right, down, ahead; zero without a surface.
+
+    A plane n·p = d has the inverse depth (n·ray)/d, linear in the picture: its slopes are the normal's parts.
+    """
+    height, width = inverse.shape
+    normals = np.zeros((height, width, 3), np.float32)
+    for row in range(height):
+        for column in range(width):
+            here = inverse[row, column]
+            if here == 0:
+                continue
+            up, down = inverse[max(row - 1, 0), column], inverse[min(row + 1, height - 1), column]
+            left, right = inverse[row, max(column - 1, 0)], inverse[row, min(column + 1, width - 1)]
+            x = focal * _slope(here - left, right - here, here)
+            y = focal * _slope(here - up, down - here, here)
+            z = here - (x * (column + 0.5 - 0.5 * width) + y * (row + 0.5 - 0.5 * height)) / focal
+            length = np.sqrt(x * x + y * y + z * z)
+            normals[row, column, 0], normals[row, column, 1] = x / length, y / length
+            normals[row, column, 2] = z / length
+    return normals
+
+
+@compiled
+def _borders(inverse: Floats, weight: Floats, direction: Floats) -> Mask:
+    """Set the weight 1 and the direction at the border of what is in front; returns who counts, (H, W).
+
+    Pixels without a surface, and those behind such a border, do not count.
+    """
+    height, width = inverse.shape
+    judged = inverse > 0
     for row in range(1, height - 1):
         for column in range(1, width - 1):
-            turn = np.zeros(2)  # of the normal per metre, down and across
-            jump = np.zeros(2)
-            for axis in range(2):
-                r0, c0 = row - (axis == 0), column - (axis == 1)
-                r1, c1 = row + (axis == 0), column + (axis == 1)
-                jump[axis] = depth[r1, c1] - depth[r0, c0]
-                apart, cosine = 0.0, 0.0
-                for k in range(3):
-                    apart += (points[r1, c1, k] - points[r0, c0, k]) ** 2
-                    cosine += normals[r1, c1, k] * normals[r0, c0, k]
-                turn[axis] = np.arccos(min(max(cosine, -1.0), 1.0)) / max(np.sqrt(apart), 1e-6)
-            if np.hypot(jump[0], jump[1]) > 2 * _JUMP_SHARE * depth[row, column]:
+            here = inverse[row, column]
+            down, up = inverse[row + 1, column] - here, inverse[row - 1, column] - here
+            right, left = inverse[row, column + 1] - here, inverse[row, column - 1] - here
+            # A plane does not bend: its inverse depth is linear in the picture.
+            limit = _BORDER_SHARE * here
+            if max(down + up, right + left) > limit:
+                judged[row, column] = False
+            elif judged[row, column] and min(down + up, right + left) < -limit:
                 weight[row, column] = 1.0
-                direction[row, column] = np.arctan2(jump[0], jump[1])
+                diagonal_down = inverse[row + 1, column + 1] - inverse[row - 1, column - 1]
+                diagonal_up = inverse[row + 1, column - 1] - inverse[row - 1, column + 1]
+                direction[row, column] = np.arctan2(
+                    2 * (down - up) + diagonal_down + diagonal_up,
+                    2 * (right - left) + diagonal_down - diagonal_up,
+                )
+    return judged
+
+
+@compiled
+def _bends(normals: Floats, judged: Mask, weight: Floats, direction: Floats) -> None:
+    """Set weight and direction where there is no border: the largest spread of the normals nearby."""
+    height, width = judged.shape
+    for row in range(2, height - 2):
+        for column in range(2, width - 2):
+            if not judged[row, column] or weight[row, column] == 1:
                 continue
-            share = min(np.hypot(turn[0], turn[1]) * SUPPORT_M / (4 * np.pi), 1.0)
-            weight[row, column] = 1.0 - (1.0 - share) ** 3
-            direction[row, column] = np.arctan2(turn[0], turn[1])
-    return weight, direction
+            mean_x, mean_y, mean_z, count = 0.0, 0.0, 0.0, 0
+            xx, xy, xz, yy, yz, zz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+            for neighbour in range(16):  # in eight directions, one and two pixels away
+                r, c = row + _BEAMS[neighbour, 0], column + _BEAMS[neighbour, 1]
+                if judged[r, c]:
+                    x, y, z = normals[r, c, 0], normals[r, c, 1], normals[r, c, 2]
+                    mean_x, mean_y, mean_z, count = mean_x + x, mean_y + y, mean_z + z, count + 1
+                    xx, xy, xz = xx + x * x, xy + x * y, xz + x * z
+                    yy, yz, zz = yy + y * y, yz + y * z, zz + z * z
+            if count < 3:
+                continue
+            mean_x, mean_y, mean_z = mean_x / count, mean_y / count, mean_z / count
+            xx, xy, xz = xx / count - mean_x**2, xy / count - mean_x * mean_y, xz / count - mean_x * mean_z
+            yy, yz, zz = yy / count - mean_y**2, yz / count - mean_y * mean_z, zz / count - mean_z**2
+            if xx + yy + zz < _LEAST_CHANGE**2:
+                continue
+            spread, x, y = _main_axis(xx, xy, xz, yy, yz, zz)
+            weight[row, column], direction[row, column] = spread, np.arctan2(y, x)
+
+
+@compiled
+def _main_axis(
+    xx: float, xy: float, xz: float, yy: float, yz: float, zz: float
+) -> tuple[float, float, float]:
+    """The largest standard deviation of a covariance, and its axis' first two parts; by power iteration."""
+    x, y, z = xx, xy, xz
+    if yy > xx and yy >= zz:
+        x, y, z = xy, yy, yz
+    elif zz > xx:
+        x, y, z = xz, yz, zz
+    length = 0.0
+    for _ in range(8):
+        length = np.sqrt(x * x + y * y + z * z)
+        x, y, z = x / length, y / length, z / length
+        x, y, z = xx * x + xy * y + xz * z, xy * x + yy * y + yz * z, xz * x + yz * y + zz * z
+    return np.sqrt(np.sqrt(x * x + y * y + z * z)), x, y
 
 
 def _smoothed(direction: Floats, weight: Floats) -> Floats:
@@ -96,45 +201,77 @@ def _smoothed(direction: Floats, weight: Floats) -> Floats:
     A direction and its opposite are the same here, hence the doubled angle.
     """
     cosine, sine = (
-        ndimage.gaussian_filter(weight * part(2 * direction), _DIRECTION_BLUR_PIXELS, mode="nearest")
+        ndimage.gaussian_filter(weight * part(2 * direction), _DIRECTION_SIGMA_PIXELS, mode="nearest")
         for part in (np.cos, np.sin)
     )
     return np.asarray(0.5 * np.arctan2(sine, cosine), np.float32)
 
 
 @compiled
-def _interest(depth: Floats, weight: Floats, direction: Floats, focal: float) -> Floats:
-    """NARF's interest value I1 · I2 at each pixel, 0 to 1, (H, W)."""
-    height, width = depth.shape
+def _interest(
+    weight: Floats,
+    direction: Floats,
+    judged: Mask,
+    points: Floats,
+    focal: float,
+    nearer_than: float,
+    coarser: Floats,
+) -> Floats:
+    """NARF's interest at each pixel, 0 to 1, (H, W); nearer than a distance, that of the coarser image."""
+    height, width = weight.shape
     interest = np.zeros((height, width), np.float32)
     strongest = np.zeros(_DIRECTIONS)
-    difference = 1.0 - np.abs(np.cos(np.arange(_DIRECTIONS) * np.pi / _DIRECTIONS))
     for row in range(height):
         for column in range(width):
-            here = depth[row, column]
-            reach = min(max(0.5 * SUPPORT_M * focal / here, 2.0), 40.0)
-            step = 2 * reach / (_SAMPLES - 1)
-            strongest[:] = 0.0
-            stable = 1.0
-            for i in range(_SAMPLES):
-                for j in range(_SAMPLES):
-                    down, across = -reach + i * step, -reach + j * step
-                    r, c = round(row + down), round(column + across)
-                    if not (0 <= r < height and 0 <= c < width):
-                        continue
-                    metres = here / focal
-                    apart = np.sqrt((metres * down) ** 2 + (metres * across) ** 2 + (depth[r, c] - here) ** 2)
-                    if apart > 0.5 * SUPPORT_M:
-                        continue
-                    w = weight[r, c]
-                    stable = min(stable, 1.0 - w * max(1.0 - 10.0 * apart / SUPPORT_M, 0.0))
-                    value = np.sqrt(w * max(1.0 - abs(2.0 * apart / SUPPORT_M - 0.5), 0.0))
-                    place = int(direction[r, c] / np.pi * _DIRECTIONS + 2 * _DIRECTIONS) % _DIRECTIONS
-                    strongest[place] = max(strongest[place], value)
-            best = 0.0
-            for first in range(_DIRECTIONS):
-                for second in range(first):
-                    pair = strongest[first] * strongest[second] * difference[first - second]
-                    best = max(best, pair)
-            interest[row, column] = stable * best
+            if not judged[row, column]:
+                continue
+            x, y, z = points[row, column, 0], points[row, column, 1], points[row, column, 2]
+            distance = np.sqrt(x * x + y * y + z * z)
+            if distance < nearer_than:
+                interest[row, column] = coarser[row, column]
+                continue
+            reach = max(int(0.5 * SUPPORT_M * focal * distance / (z * z)), 2)
+            stable = _look_around(weight, direction, points, row, column, reach, strongest)
+            interest[row, column] = stable * _of_best_pair(strongest)
     return interest
+
+
+@compiled
+def _look_around(
+    weight: Floats, direction: Floats, points: Floats, row: int, column: int, reach: int, strongest: Values
+) -> float:
+    """How stable a pixel is, 0 to 1; `strongest` gets the largest value in each direction of its support."""
+    height, width = weight.shape
+    radius = 0.5 * SUPPORT_M
+    strongest[:] = 0.0
+    stable = 1.0
+    for r in range(max(row - reach, 0), min(row + reach + 1, height)):
+        for c in range(max(column - reach, 0), min(column + reach + 1, width)):
+            w = weight[r, c]
+            if w < _LEAST_CHANGE:
+                continue
+            square = 0.0
+            for axis in range(3):
+                square += (points[r, c, axis] - points[row, column, axis]) ** 2
+            share = np.sqrt(square) / radius
+            pixels = max(abs(r - row), abs(c - column))
+            if share > 1 and pixels > 2:
+                continue
+            value = w if pixels < 2 else w * max(1.0 - share, 0.0)
+            stable = min(stable, (1.0 - 0.5 * w * max(1.0 - share / _STABLE_SHARE, 0.0)) ** 2)
+            place = int(direction[r, c] / np.pi * _DIRECTIONS + 2 * _DIRECTIONS) % _DIRECTIONS
+            strongest[place] = max(strongest[place], value)
+    return stable
+
+
+@compiled
+def _of_best_pair(strongest: Values) -> float:
+    """Root of the largest product of two directions' values and of how different the directions are."""
+    best = 0.0
+    for first in range(_DIRECTIONS):
+        if strongest[first] > 0:
+            for second in range(first):
+                turn = 2.0 * (first - second) / _DIRECTIONS
+                best = max(best, strongest[first] * strongest[second] * min(turn, 2.0 - turn))
+    root: float = np.sqrt(best)
+    return root

@@ -17,7 +17,8 @@ _SELF_WEIGHT = 2.0
 def normalised_cuts(labels: Integers, features: Floats, threshold: float, cuts: int) -> Integers:
     """Join regions that no cheap cut separates; ids from 0, (H, W).
 
-    Adjacent regions are similar by exp(−d² / 255), d being the distance of their mean features.
+    Adjacent regions are similar by exp(−d² / 255), d being the distance of their mean features. As in
+    scikit-image's `cut_normalized`, what is left of two regions stays together, however different they are.
 
     Args:
         labels: ids of the regions from 0, (H, W).
@@ -49,6 +50,8 @@ def _similarity(labels: Integers, features: Floats) -> Floats:
     touching = np.zeros((count, count), np.bool_)
     touching[labels[1:], labels[:-1]] = True
     touching[labels[:, 1:], labels[:, :-1]] = True
+    touching[labels[1:, 1:], labels[:-1, :-1]] = True
+    touching[labels[1:, :-1], labels[:-1, 1:]] = True
     touching |= touching.T
     squares = ((means[:, None] - means[None]) ** 2).sum(axis=-1)
     similarity = np.where(touching, np.exp(-squares / _SIMILARITY_SCALE), 0.0)
@@ -58,7 +61,7 @@ def _similarity(labels: Integers, features: Floats) -> Floats:
 
 def _best_cut(similarity: Floats, threshold: float, cuts: int) -> npt.NDArray[np.bool_] | None:
     """The side of each region in the cheapest cut along the second eigenvector; None if none is cheap."""
-    if len(similarity) < 2:
+    if len(similarity) <= 2:
         return None
     degree = similarity.sum(axis=1)
     root = np.sqrt(degree)

@@ -1,47 +1,73 @@
 """Regions without labels: Felzenszwalb's segments, joined by normalised cuts on their graph."""
 
-import numpy as np
+from typing import Any
 
-from lightning_taskonomy.data.annotate.edges import Bytes, Floats, Words, finite
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from lightning_taskonomy.data.annotate.edges import Bytes, Floats, Words
 from lightning_taskonomy.data.annotate.felzenszwalb import felzenszwalb
 from lightning_taskonomy.data.annotate.normalised_cuts import Integers, normalised_cuts
+from lightning_taskonomy.data.annotate.resolution import share_of_original
+from lightning_taskonomy.data.domains import DEPTH_INVALID
 
-_SCALE, _SIGMA = 200.0, 3.0
-_LEAST_PIXELS = 64
+_SCALE = 200.0
 _MOST_SEGMENTS = 255
+_PICTURE_SIGMA, _PICTURE_LEAST_PIXELS = 3.0, 64
 _PICTURE_THRESHOLD, _PICTURE_CUTS = 0.005, 10
+_DEPTH_SIGMA, _NORMAL_SIGMA, _SURFACE_LEAST_PIXELS = 1.0, 2.0, 200
 _SURFACE_THRESHOLD, _SURFACE_CUTS = 1.0, 100
 _DEPTH_WEIGHT, _NORMAL_WEIGHT, _EDGE_WEIGHT = 2.0, 1.0, 10.0
-_EDGE_SCALE = 0.00625
-"""The share of the full 16-bit scale at which the occlusion task's decoding ends."""
 
 
 def segment_unsup2d(rgb: Bytes) -> Bytes:
     """Segments of a picture (H, W, 3) by colour: 8-bit ids, (H, W)."""
-    return _segments(rgb.astype(np.float32) / 255.0, _PICTURE_THRESHOLD, _PICTURE_CUTS)
+    colours = rgb.astype(np.float32) / 255.0
+    labels = _few(colours, _PICTURE_SIGMA * share_of_original(rgb.shape), _PICTURE_LEAST_PIXELS)
+    return normalised_cuts(labels, rgb.astype(np.float64), _PICTURE_THRESHOLD, _PICTURE_CUTS).astype(np.uint8)
 
 
-def segment_unsup25d(depth_m: Floats, normals: Floats, occlusion: Words) -> Bytes:
+def segment_unsup25d(depth: Words, normals: Bytes, occlusion: Words) -> Bytes:
     """Segments of a view by its geometry: 8-bit ids, (H, W).
 
+    What is compared is the logarithm of the stored depth, smoothed by 1 pixel at 512 pixels per side, the
+    normals, smoothed by 2, and the occlusion edges, each from 0 to about 1 and times its weight. On this
+    scale all regions are similar: the cuts divide the graph by how they touch rather than by how they differ.
+
     Args:
-        depth_m: z-depth in metres, infinite without a surface, (H, W).
-        normals: unit normals, (H, W, 3).
-        occlusion: the occlusion edges of the view, 16-bit, (H, W).
+        depth: the stored z-depth in 1/512 m, (H, W).
+        normals: the stored normals, (H, W, 3).
+        occlusion: the stored occlusion edges, (H, W).
     """
-    depth = finite(depth_m)
-    depth = depth / max(float(depth.max()), 1e-6)
-    edges = np.minimum(occlusion / (65535 * _EDGE_SCALE), 1.0)
-    features = np.dstack([_DEPTH_WEIGHT * depth, 0.5 * _NORMAL_WEIGHT * normals, 0.1 * _EDGE_WEIGHT * edges])
-    return _segments(features.astype(np.float32), _SURFACE_THRESHOLD, _SURFACE_CUTS)
+    share = share_of_original(depth.shape)
+    seen = depth != DEPTH_INVALID
+    far = np.log(np.maximum(depth, 1).astype(np.float32)) / np.float32(16)
+    features = np.dstack(
+        [
+            _DEPTH_WEIGHT * _smooth_where(seen, far[..., None], _DEPTH_SIGMA * share),
+            _NORMAL_WEIGHT * _smooth_where(seen, normals / np.float32(255), _NORMAL_SIGMA * share),
+            _EDGE_WEIGHT / 255**2 * occlusion,
+        ]
+    ).astype(np.float32)
+    labels = _few(features, 0.0, round(_SURFACE_LEAST_PIXELS * share))
+    return normalised_cuts(labels, features.astype(np.float64), _SURFACE_THRESHOLD, _SURFACE_CUTS).astype(
+        np.uint8
+    )
 
 
-def _segments(features: Floats, threshold: float, cuts: int) -> Bytes:
-    """Segments of features, (H, W, C), of which each goes from 0 to about 1."""
-    least = _LEAST_PIXELS
+def _few(features: Floats, sigma: float, least: int) -> Integers:
+    """Felzenszwalb's segments, few enough for a byte, (H, W)."""
+    least = max(least, 1)
     while True:
-        labels: Integers = felzenszwalb(features, _SCALE, _SIGMA, least).astype(np.int64)
+        labels = felzenszwalb(features, _SCALE, sigma, least).astype(np.int64)
         if labels.max() < _MOST_SEGMENTS:
-            break
-        least *= 2  # so many small segments would not fit into a byte
-    return normalised_cuts(labels, 255.0 * features.astype(np.float64), threshold, cuts).astype(np.uint8)
+            return labels
+        least *= 2
+
+
+def _smooth_where(mask: npt.NDArray[np.bool_], image: npt.NDArray[np.floating[Any]], sigma: float) -> Floats:
+    """Gaussian means over the pixels of the mask, (H, W, C)."""
+    part = ndimage.gaussian_filter(mask.astype(np.float32), sigma, mode="constant")
+    smooth = ndimage.gaussian_filter(image * mask[..., None], (sigma, sigma, 0), mode="constant")
+    return np.asarray(smooth / np.maximum(part, np.float32(1e-6))[..., None], np.float32)

@@ -41,13 +41,13 @@ def render_view(prepared: PreparedScene, view: View, noise_seed: int) -> Mapping
     surfaces = surfaces_along(prepared, camera.location.astype(np.float32), camera.grid_directions())
     depth = labels.z_depth(surfaces, camera)
     distance = depth * labels.distance_per_depth(camera)
-    normals = labels.camera_normals(surfaces, camera)
+    normals = labels.normal_picture(labels.camera_normals(surfaces, camera))
     rgb = photograph(prepared, camera, surfaces, noise_seed)
     stored_depth = labels.depth_picture(depth)
     occlusion = edge_occlusion(stored_depth)
     made: dict[str, Label] = {
         "rgb": rgb,
-        "normal": labels.normal_picture(normals),
+        "normal": normals,
         "depth_zbuffer": stored_depth,
         "depth_euclidean": labels.depth_picture(distance),
         "reshading": labels.reshading_picture(surfaces, camera),
@@ -58,7 +58,7 @@ def render_view(prepared: PreparedScene, view: View, noise_seed: int) -> Mapping
         "segment_unsup2d": segment_unsup2d(rgb),
         "edge_occlusion": occlusion,
         "keypoints3d": keypoints3d(depth, camera.field_of_view_rads),
-        "segment_unsup25d": segment_unsup25d(depth, normals, occlusion),
+        "segment_unsup25d": segment_unsup25d(stored_depth, normals, occlusion),
         "point_info": point_info(view, scene.rooms[view.stand.room]),
     }
     if scene.triangles.semantic.any():

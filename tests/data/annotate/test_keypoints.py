@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import maximum_filter, minimum_filter
 from skimage import feature
 
 from lightning_taskonomy.data.annotate import keypoints2d, keypoints3d
@@ -58,6 +58,20 @@ def test_corners_of_a_box_are_more_interesting_than_its_sides_and_the_wall() -> 
     corner, side, wall = interest[50, 50], interest[50, 80], interest[15, 15]
     assert corner > 1.5 * side
     assert corner > 10 * max(wall, 1.0)
+
+
+@pytest.mark.parametrize("distance", [1.0, 2.5])
+def test_3d_keypoints_show_no_lattice_of_samples(distance: float) -> None:
+    depth = np.full((512, 512), distance, np.float32)
+    depth[128:256, 128:256] = 0.9 * distance
+    depth[256:384, 256:384] = 0.85 * distance
+    interest = keypoints3d(depth, 1.2).astype(float)
+    # Samples of the support in a lattice make the interest rise and fall from row to row inside bright areas.
+    inside = minimum_filter(interest, 9) > 0.05 * 65535
+    change = np.sign(np.diff(interest, axis=0))
+    turns = change[1:] * change[:-1] < 0
+    assert inside.sum() > 1000
+    assert turns[inside[1:-1]].mean() < 0.1
 
 
 def test_flat_walls_and_empty_views_have_no_keypoints() -> None:
