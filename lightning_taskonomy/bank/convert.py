@@ -1,10 +1,12 @@
 """Networks from one form of file to another: published files, safetensors, ONNX."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from lightning_taskonomy.bank.folder import OWN_SUFFIX, BankFolder
-from lightning_taskonomy.bank.network import BankNetwork, bank_task, load, load_file
+from lightning_taskonomy.bank.network import BankNetwork, bank_task, load, load_file, tasks_in
+from lightning_taskonomy.bank.published import Part
 from lightning_taskonomy.bank.weights import write_network, write_published
 from lightning_taskonomy.errors import InputError
 
@@ -21,17 +23,14 @@ def networks_in(place: Path | None, tasks: Iterable[str] = ()) -> dict[str, Call
     Raises:
         InputError: there are none, or a file is damaged.
     """
-    named = [bank_task(task).name for task in tasks]
+    names = list(tasks)
     if place is not None and place.is_file():
-        if len(named) > 1:
-            raise InputError(f"{place}: one file holds one task's network; found tasks {', '.join(named)}")
-        network = load_file(place, named[0] if named else None)
+        if len(names) > 1:
+            raise InputError(f"{place}: one file holds one task's network; found tasks {', '.join(names)}")
+        network = load_file(place, bank_task(names[0]) if names else None)
         return {network.task.name: lambda: network}
     folder = BankFolder.open(place)
-    wanted = named or [task for task, entry in folder.entries.items() if entry.has_encoder]
-    if not wanted:
-        raise InputError(f"{folder.path}: expected weights, found none in this folder")
-    return {task: _loader(task, folder.path) for task in wanted}
+    return {task.name: partial(load, task, folder.path) for task in tasks_in(folder, names)}
 
 
 def convert(network: BankNetwork, form: str, folder: Path) -> list[Path]:
@@ -49,10 +48,8 @@ def convert(network: BankNetwork, form: str, folder: Path) -> list[Path]:
     task = network.task.name
     if form == "published":
         stored = network.stored
-        files = [write_published(folder, task, "encoder", stored.encoder)]
-        if stored.decoder is not None:
-            files.append(write_published(folder, task, "decoder", stored.decoder))
-        return files
+        parts: tuple[Part, ...] = ("encoder",) if stored.decoder is None else ("encoder", "decoder")
+        return [write_published(folder, part, stored) for part in parts]
     if form == "safetensors":
         path = folder / f"{task}{OWN_SUFFIX}"
         write_network(path, network.stored)
@@ -62,7 +59,3 @@ def convert(network: BankNetwork, form: str, folder: Path) -> list[Path]:
     path = folder / f"{task}.onnx"
     export(network, path)
     return [path]
-
-
-def _loader(task: str, folder: Path) -> Callable[[], BankNetwork]:
-    return lambda: load(task, folder)

@@ -1,7 +1,7 @@
 """A bank of trained networks on the Hugging Face Hub: safetensors files and a model card, nothing else."""
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from httpx2 import HTTPError
@@ -10,7 +10,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, Repository
 
 from lightning_taskonomy.bank.convert import convert
 from lightning_taskonomy.bank.folder import OWN_SUFFIX
-from lightning_taskonomy.bank.network import BankNetwork, load_file
+from lightning_taskonomy.bank.network import BankNetwork, bank_task, load_file
 from lightning_taskonomy.bank.published import BY_NAME, published_name
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import make_folder
@@ -68,6 +68,7 @@ def pull(
     revision: str | None = None,
     endpoint: str | None = None,
     token: str | None = None,
+    tasks: Iterable[str] = (),
 ) -> list[Path]:
     """Download the networks of a repository into a folder, and see that each can be loaded.
 
@@ -77,6 +78,8 @@ def pull(
         revision: branch, tag or commit; by default the newest.
         endpoint: address of the Hub; by default HF_ENDPOINT, or the public one.
         token: of the user; by default the one that `hf auth login` has stored.
+        tasks: tasks of one's own that some of the networks are for, `FILE.py:NAME`; whatever else the files
+            name must be registered.
 
     Returns:
         The files of networks.
@@ -84,6 +87,7 @@ def pull(
     Raises:
         InputError: no such repository, no networks in it, or one that is damaged.
     """
+    own = {task.name: task for task in map(bank_task, tasks)}
     make_folder(folder)
     try:
         HfApi(endpoint=endpoint, token=token).snapshot_download(
@@ -95,7 +99,7 @@ def pull(
     if not files:
         raise InputError(f"{repository}: expected networks ({OWN_SUFFIX}), found none")
     for file in files:
-        load_file(file)
+        load_file(file, own.get(file.stem))
     return files
 
 

@@ -4,12 +4,13 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped, unused-ignore]
 import torch
 from torch import Tensor, nn
 
 from lightning_taskonomy.bank.network import BankNetwork
+from lightning_taskonomy.bank.onnx_files import onnx_session
 from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.nn import PixelDecoder
 from lightning_taskonomy.output import whole_file
 
 PICTURES, OUTPUT, REPRESENTATION = "pictures", "output", "representation"
@@ -17,15 +18,20 @@ _TOLERANCE = 1e-3
 """Largest difference allowed, of the largest number that the network puts out."""
 
 
+_ANOTHER_SIZE = 32
+"""Pixels more in height, and half as many in width, of the second pictures that are compared."""
+
+
 class _Exported(nn.Module):
-    """Gives the output, where there is a decoder, and the representation."""
+    """Gives the output, where there is a decoder, and the representation; one view has no axis of its own."""
 
     def __init__(self, network: BankNetwork) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        representation = self.network.represent(pictures)
+        views = pictures if _views(self.network) > 1 else pictures.unsqueeze(1)
+        representation = self.network.represent(views)
         if self.network.decoder is None:
             return (representation,)
         return self.network.decoder(representation), representation
@@ -34,8 +40,9 @@ class _Exported(nn.Module):
 def export(network: BankNetwork, path: Path) -> float:
     """Write a network as ONNX, run it by onnxruntime, and compare.
 
-    Its input is `pictures`, (B, views, C, S, S), with any B; its outputs are `output`, where there is a
-    decoder, and `representation`.
+    Its input is `pictures`: (B, C, H, W), or (B, views, C, H, W) for tasks of several, with any B. H and W may
+    be any multiples of 16, but for decoders of vectors, which are made for one size. Its outputs are
+    `output`, where there is a decoder, and `representation`.
 
     Returns:
         The largest difference, as a share of the largest number that the network puts out.
@@ -43,11 +50,12 @@ def export(network: BankNetwork, path: Path) -> float:
     Raises:
         InputError: the file cannot be written, or what it computes differs.
     """
-    task = network.task
-    views, side = task.pictures or task.views, network.size
-    example = torch.rand(
-        2, views, network.encoder.input_channels, side, side, generator=torch.Generator().manual_seed(0)
-    )
+    side, any_size = network.size, network.decoder is None or isinstance(network.decoder, PixelDecoder)
+    example = _pictures(network, 2, side, side)
+    axes = {0: "batch"} | ({example.ndim - 2: "height", example.ndim - 1: "width"} if any_size else {})
+    outputs = {name: {0: "batch"} for name in (OUTPUT, REPRESENTATION)}
+    if any_size:
+        outputs = {name: {0: "batch", 2: f"{name}_height", 3: f"{name}_width"} for name in outputs}
     names = [REPRESENTATION] if network.decoder is None else [OUTPUT, REPRESENTATION]
     with whole_file(path) as temporary:
         with warnings.catch_warnings():
@@ -59,10 +67,13 @@ def export(network: BankNetwork, path: Path) -> float:
                 temporary,
                 input_names=[PICTURES],
                 output_names=names,
-                dynamic_axes={name: {0: "batch"} for name in (PICTURES, *names)},
+                dynamic_axes={PICTURES: axes, **{name: outputs[name] for name in names}},
                 dynamo=False,
             )
-        difference = _difference(network, temporary, 2 * example[:1] - 1)
+        compared = [example[:1]]
+        if any_size:
+            compared.append(_pictures(network, 3, side + _ANOTHER_SIZE, side + _ANOTHER_SIZE // 2))
+        difference = max(_difference(network, temporary, 2 * pictures - 1) for pictures in compared)
     if not difference <= _TOLERANCE:
         path.unlink(missing_ok=True)
         raise InputError(
@@ -71,10 +82,19 @@ def export(network: BankNetwork, path: Path) -> float:
     return difference
 
 
+def _views(network: BankNetwork) -> int:
+    return network.task.pictures or network.task.views
+
+
+def _pictures(network: BankNetwork, batch: int, height: int, width: int) -> Tensor:
+    views = (_views(network),) if _views(network) > 1 else ()
+    shape = (batch, *views, network.encoder.input_channels, height, width)
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0))
+
+
 @torch.inference_mode()
 def _difference(network: BankNetwork, path: Path, pictures: Tensor) -> float:
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    found = session.run(None, {PICTURES: pictures.numpy()})
+    found = onnx_session(path).run(None, {PICTURES: pictures.numpy()})
     expected = [part.numpy() for part in _Exported(network)(pictures)]
     return max(
         float(np.abs(there - here).max() / max(np.abs(here).max(), 1e-12))

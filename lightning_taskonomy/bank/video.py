@@ -18,6 +18,8 @@ from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import whole_file
 
 _DEFAULT_RATE = Fraction(25)
+_WHOLE = 0.97
+"""Share of the frames that a file promises which a whole one has: uneven rates make the promise rough."""
 _QUALITY = "18"
 """Of x264: at 18 a person hardly sees a difference."""
 
@@ -30,7 +32,8 @@ class Video:
 
     Attributes:
         rate: frames per second.
-        frames: how many there are, where the file says it; else 0.
+        frames: how many there are, where the file says it or its length; else 0.
+        cut: once its frames have been read, how a file that ends early is told; None for a whole one.
 
     Raises:
         InputError: it is no video that can be read.
@@ -38,24 +41,27 @@ class Video:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.cut: str | None = None
         try:
             with av.open(str(path)) as file:
                 stream = _stream(path, file)
                 self.rate = stream.average_rate or stream.guessed_rate or _DEFAULT_RATE
-                self.frames = stream.frames
+                self.frames = stream.frames or int((file.duration or 0) * self.rate / av.time_base)
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(f"{path}: cannot read this video ({_reason(error)})") from error
 
     def shots(self, size: int) -> Iterator[Shot]:
         """Its frames as the camera was held, each one's largest central square.
 
+        A file that is cut short, or damaged after some frames, ends there; `cut` then says it.
+
         Args:
             size: pixels per side.
 
         Raises:
-            InputError: there are no frames, or one cannot be decoded.
+            InputError: there are no frames, or the first cannot be decoded.
         """
-        number = 0
+        number, reason = 0, ""
         try:
             with av.open(str(self.path)) as file:
                 stream = _stream(self.path, file)
@@ -64,10 +70,16 @@ class Video:
                     yield Shot(f"{number:06d}", np.array(square(_upright(frame), size)))
                     number += 1
         except (av.error.FFmpegError, OSError) as error:
-            place = f"frame {number}: " if number else ""
-            raise InputError(f"{self.path}: {place}cannot read this video ({_reason(error)})") from error
+            if number == 0:
+                raise InputError(f"{self.path}: cannot read this video ({_reason(error)})") from error
+            reason = f" ({_reason(error)})"
         if number == 0:
             raise InputError(f"{self.path}: expected frames, found none in this video")
+        if reason or number < _WHOLE * self.frames - 1:
+            of = f" of {self.frames}" if self.frames > number else ""
+            self.cut = (
+                f"{self.path}: this video is cut short or damaged: it ends after frame {number}{of}{reason}"
+            )
 
 
 class VideoWriter:

@@ -22,6 +22,9 @@ from lightning_taskonomy.tasks.task import Standard
 
 Weights = dict[str, Tensor]
 _CHECKPOINT_PREFIX = "network."
+_ABOUT = "about"
+"""Where a file says what its weights are for."""
+_LARGEST_SIZE = 4096
 
 
 @dataclass(frozen=True)
@@ -43,17 +46,45 @@ class StoredNetwork:
     standard: Standard | None = None
 
 
-def read_published(path: Path) -> Weights:
-    """The weights of a published encoder or decoder.
+@dataclass(frozen=True)
+class About:
+    """What a file of weights says of them, as far as it says it.
+
+    Attributes:
+        task: its name in the dictionary, or that of a task of somebody's own.
+        size: pixels per side of its pictures.
+        standard: of its vectors, where it is not the task's own.
+    """
+
+    task: str | None = None
+    size: int | None = None
+    standard: Standard | None = None
+
+
+@dataclass(frozen=True)
+class StoredPart:
+    """A published encoder or decoder.
+
+    Attributes:
+        weights: by their names in the published layout.
+        about: what the file says of them; the authors' own files say nothing.
+    """
+
+    weights: Weights
+    about: About
+
+
+def read_published(path: Path) -> StoredPart:
+    """A published encoder or decoder.
 
     Raises:
-        InputError: not such a file, or a damaged one.
+        InputError: not such a file, a damaged one, or one that was trained on labels of other conventions.
     """
     content = _unpickled(path)
     weights = content.get("state_dict") if isinstance(content, dict) else None
     if not _is_weights(weights):
         raise InputError(f"{path}: expected a dict with weights as 'state_dict'")
-    return dict(weights)
+    return StoredPart(dict(weights), _read_about(path, content.get(_ABOUT) or {}))
 
 
 def read_network(path: Path) -> StoredNetwork:
@@ -67,7 +98,7 @@ def read_network(path: Path) -> StoredNetwork:
     try:
         with safe_open(path, "pt") as file:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-            about = json.loads((file.metadata() or {}).get("about", "{}"))
+            about = json.loads((file.metadata() or {}).get(_ABOUT, "{}"))
     except (OSError, SafetensorError, ValueError) as error:
         raise InputError(f"{path}: cannot read these weights ({error})") from error
     return _stored(path, weights, about)
@@ -81,25 +112,20 @@ def write_network(path: Path, network: StoredNetwork) -> None:
     """
     weights = {f"encoder.{name}": values for name, values in network.encoder.items()}
     weights |= {f"decoder.{name}": values for name, values in (network.decoder or {}).items()}
-    of = network.standard
-    about = {
-        "conventions": LABEL_CONVENTIONS,
-        "task": network.task,
-        "size": network.size,
-        "standard": None if of is None else of.as_lists(),
-    }
     with whole_file(path) as temporary:
-        save_file(_plain(weights), temporary, metadata={"about": json.dumps(about)})
+        save_file(_plain(weights), temporary, metadata={_ABOUT: json.dumps(_about(network))})
 
 
-def write_published(folder: Path, task: str, part: Part, weights: Weights) -> Path:
+def write_published(folder: Path, part: Part, network: StoredNetwork) -> Path:
     """Write a part of a network as it is published, under a name with its SHA-256.
+
+    What the layout has no place for, such as the pictures' size, stands beside the weights, where the
+    authors' classes do not look.
 
     Args:
         folder: where to.
-        task: name in the dictionary.
         part: which it is.
-        weights: of it.
+        network: of a task, with that part.
 
     Returns:
         The file.
@@ -107,9 +133,12 @@ def write_published(folder: Path, task: str, part: Part, weights: Weights) -> Pa
     Raises:
         InputError: it cannot be written.
     """
+    weights = network.encoder if part == "encoder" else network.decoder
+    assert weights is not None
+    assert network.task is not None
     content = io.BytesIO()
-    torch.save({"state_dict": _plain(weights)}, content)
-    path = folder / file_name(published_name(task), part, sha256(content.getbuffer()).hexdigest())
+    torch.save({"state_dict": _plain(weights), _ABOUT: _about(network)}, content)
+    path = folder / file_name(published_name(network.task), part, sha256(content.getbuffer()).hexdigest())
     with whole_file(path) as temporary:
         temporary.write_bytes(content.getbuffer())
     return path
@@ -156,19 +185,35 @@ def _stored(path: Path, weights: Weights, about: Mapping[str, Any]) -> StoredNet
             else f"{path}: expected an encoder's weights"
         )
         raise InputError(found)
-    if about:  # weights that come from elsewhere say nothing
-        require_conventions(about.get("conventions"), str(path), "train again")
+    said = _read_about(path, about)
+    return StoredNetwork(encoder, decoder or None, said.task, said.size, said.standard)
+
+
+def _about(network: StoredNetwork) -> dict[str, Any]:
+    of = network.standard
+    return {
+        "conventions": LABEL_CONVENTIONS,
+        "task": network.task,
+        "size": network.size,
+        "standard": None if of is None else of.as_lists(),
+    }
+
+
+def _read_about(path: Path, about: Any) -> About:  # noqa: ANN401 - as a file has it
     try:
-        standard = _standard(about.get("standard"))
+        if about:  # weights that come from elsewhere say nothing
+            require_conventions(about.get("conventions"), str(path), "train again")
         task, size = about.get("task"), about.get("size")
-        return StoredNetwork(
-            encoder,
-            decoder or None,
+        if size is not None and not 16 <= int(size) <= _LARGEST_SIZE:
+            raise ValueError(f"size: expected 16 to {_LARGEST_SIZE} pixels, found {size}")
+        return About(
             None if task is None else str(task),
             None if size is None else int(size),
-            standard,
+            _standard(about.get("standard")),
         )
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path}: cannot read what these weights are for ({error})") from error
 
 

@@ -1,6 +1,7 @@
 """What `bank predict` does once torch may be imported."""
 
 import importlib.util
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 
 from lightning_taskonomy.bank.class_names import class_names
 from lightning_taskonomy.bank.folder import BankFolder
-from lightning_taskonomy.bank.network import BankNetwork, bank_task, load
+from lightning_taskonomy.bank.network import BankNetwork, bank_task, load, tasks_in
 from lightning_taskonomy.bank.predictor import predict
 from lightning_taskonomy.bank.shots import found_files, is_video, pictures
 from lightning_taskonomy.bank.writing import Wanted, write_pictures, write_video
@@ -71,22 +72,24 @@ def run_prediction(options: PredictionOptions) -> None:
             watched = _watched(found, file.name, video.frames)
             count = write_video(out, file.stem, video.rate, watched, wanted)
             print(f"written: {out}: {file.name}: {count} frames, {len(networks)} tasks")
+            if video.cut is not None:
+                print(video.cut, file=sys.stderr)
 
 
 def _networks(options: PredictionOptions) -> list[BankNetwork]:
     folder = BankFolder.open(options.weights)
-    tasks = list(options.task) or sorted(task for task, entry in folder.entries.items() if entry.has_encoder)
-    if not tasks:
-        raise InputError(f"{folder.path}: expected weights, found none in this folder")
+    tasks = tasks_in(folder, options.task)
+    if not options.task:
+        tasks.sort(key=lambda task: task.name)
     loaded: list[BankNetwork] = []
     with progress("loading", len(tasks)) as step:
-        for name in dict.fromkeys(bank_task(task).name for task in tasks):
-            network = load(name, folder.path)
+        for task in tasks:
+            network = load(task, folder.path)
             if network.decoder is not None or options.representations:
                 loaded.append(network)
             elif options.task:
                 raise InputError(
-                    f"{name}: no decoder in {folder.path}; --representations writes what the encoder gives"
+                    f"{task.name}: no decoder in {folder.path}; --representations writes what encoders give"
                 )
             step()
     if not loaded:

@@ -7,11 +7,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lightning_taskonomy.tasks.entries import dictionary, register, task_named
+    from lightning_taskonomy.tasks.entries import dictionary, register, registered_task, task_named
     from lightning_taskonomy.tasks.task import Example, Pixels, Stored, Task, Vector, ViewLabels
 
 _HOME = {
-    **dict.fromkeys(("dictionary", "register", "task_named"), "entries"),
+    **dict.fromkeys(("dictionary", "register", "registered_task", "task_named"), "entries"),
     **dict.fromkeys(("Example", "Pixels", "Stored", "Task", "Vector", "ViewLabels"), "task"),
 }
 
@@ -24,6 +24,7 @@ __all__ = [
     "ViewLabels",
     "dictionary",
     "register",
+    "registered_task",
     "task_named",
 ]
 

@@ -163,13 +163,16 @@ def dictionary() -> Mapping[str, Task]:
 def task_named(name: str) -> Task:
     """A task by its name, by another spelling of it, or one of one's own by where it is defined.
 
+    For names that the user gives, in an option or a configuration: it runs the file that a name points to.
+    `registered_task` is for names that stand in files.
+
     Args:
         name: of the dictionary; or `FILE.py:NAME` or `MODULE.NAME`, what a Python file calls its task.
 
     Raises:
         InputError: no such task; names the nearest ones.
     """
-    task = _registered.get(_ALIASES.get(name, name))
+    task = _registered_as(name)
     if task is not None:
         return task
     if "." in name:
@@ -177,6 +180,25 @@ def task_named(name: str) -> Task:
     near = difflib.get_close_matches(name, [*_registered, *_ALIASES], n=3, cutoff=0.5)
     known = f"did you mean {' or '.join(near)}?" if near else f"expected some of {', '.join(_registered)}"
     raise InputError(f"tasks: unknown task {name!r}; {known}")
+
+
+def registered_task(name: str, origin: str) -> Task:
+    """A task by a name that a file, a file's name or a download says: among those registered, never imported.
+
+    Args:
+        name: of the dictionary, or of a task that has been registered since.
+        origin: what says the name, for the message.
+
+    Raises:
+        InputError: no such task is registered.
+    """
+    task = _registered_as(name)
+    if task is None:
+        raise InputError(
+            f"{origin}: it names a custom task, {name[:80]!r}; name the task's file again "
+            "(--task FILE.py:NAME), as names in files import nothing"
+        )
+    return task
 
 
 def register(task: Task) -> None:
@@ -188,3 +210,7 @@ def register(task: Task) -> None:
     if _registered.get(task.name, task) != task or task.name in _ALIASES:
         raise InputError(f"tasks: there is a task {task.name!r} already")
     _registered[task.name] = task
+
+
+def _registered_as(name: str) -> Task | None:
+    return _registered.get(_ALIASES.get(name, name))

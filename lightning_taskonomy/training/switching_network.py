@@ -17,6 +17,7 @@ from lightning_taskonomy.data.multitask.tasks import WEIGHTS, dense_task_named
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 from lightning_taskonomy.tasks.losses import PixelPairs
+from lightning_taskonomy.tasks.own import CheckpointsImportNothing
 from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.training.switching_growth import Trained, freeze, take_over
 from lightning_taskonomy.training.switching_methods import (
@@ -49,7 +50,7 @@ class SeveralOutputs(TypedDict):
     outputs: dict[str, Tensor]
 
 
-class SwitchingNetwork(pytorch_lightning.LightningModule):
+class SwitchingNetwork(CheckpointsImportNothing, pytorch_lightning.LightningModule):
     """One network for several tasks of one picture.
 
     Which task a batch is for, the data decide: it trains on whatever tasks a batch has labels of, in one pass

@@ -12,6 +12,7 @@ from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 from lightning_taskonomy.tasks.losses import PerImageLoss, PixelPairs
+from lightning_taskonomy.tasks.own import CheckpointsImportNothing
 from lightning_taskonomy.tasks.task import Pixels, Standard, Task
 
 Parts = dict[str, Tensor]
@@ -32,7 +33,7 @@ class Evaluated(TypedDict):
     output: Tensor
 
 
-class TaskModule(pytorch_lightning.LightningModule):
+class TaskModule(CheckpointsImportNothing, pytorch_lightning.LightningModule):
     """A contender for one task: it gives an output for each image, and is judged by the task's loss.
 
     Args:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 
@@ -8,9 +10,13 @@ from torch import nn
 
 from lightning_taskonomy.bank.convert import convert, networks_in
 from lightning_taskonomy.bank.network import BankNetwork, load, load_file
+from lightning_taskonomy.bank.predictor import predict
+from lightning_taskonomy.bank.shots import Shot
+from lightning_taskonomy.bank.weights import read_published
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn import Encoder, PixelDecoder
-from lightning_taskonomy.tasks import task_named
+from lightning_taskonomy.tasks import Task, task_named
+from lightning_taskonomy.tasks.task import Standard
 from lightning_taskonomy.training.task_network import TaskNetwork
 from tests.bank.small_networks import small_network, write_small_bank
 from tests.nn.trained_statistics import unsettle
@@ -56,11 +62,6 @@ def test_checkpoint_of_training_is_read(tmp_path: Path) -> None:
 
 
 def test_own_standardisation_travels_along(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from lightning_taskonomy.tasks import Task
-    from lightning_taskonomy.tasks.task import Standard
-
     own = Standard(tuple(range(6)), (2.0,) * 6)
     network = small_network("fix_pose")
     network.task = replace(network.task, standard=own)
@@ -70,19 +71,55 @@ def test_own_standardisation_travels_along(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("task", ["rgb2sfnorm", "class_places", "fix_pose", "colorization"])
-def test_onnx_computes_the_same_for_any_batch(task: str, tmp_path: Path) -> None:
+def test_onnx_computes_the_same_for_any_batch_and_size(task: str, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX is absent: pip install '.[bank]'")
     network = small_network(task)
     (path,) = convert(network, "onnx", tmp_path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     channels, views = network.encoder.input_channels, network.task.views
-    for batch in (1, 5):
-        pictures = torch.rand(batch, views, channels, 64, 64) * 2 - 1
-        output, representation = session.run(None, {"pictures": pictures.numpy()})
+    sizes = [(64, 64), (96, 48)] if isinstance(network.decoder, PixelDecoder) else [(64, 64)]
+    for batch, size in product((1, 5), sizes):
+        pictures = torch.rand(batch, views, channels, *size) * 2 - 1
+        given = pictures[:, 0] if views == 1 else pictures
+        output, representation = session.run(None, {"pictures": given.numpy()})
         with torch.no_grad():
             expected = network.represent(pictures)
             np.testing.assert_allclose(representation, expected, atol=1e-4, rtol=1e-3)
             np.testing.assert_allclose(output, network(pictures), atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("task", ["rgb2sfnorm", "class_places", "fix_pose"])
+def test_what_a_network_was_trained_for_travels_through_the_published_layout(
+    task: str, tmp_path: Path
+) -> None:
+    """Its pictures have 64 pixels; published files of the authors' are all for 256."""
+    network = small_network(task)
+    if network.task.standard is not None:
+        own = Standard(tuple(range(6)), (2.0,) * 6)
+        network.task = replace(network.task, standard=own)
+    convert(network, "published", tmp_path / "published")
+    convert(load(task, tmp_path / "published"), "safetensors", tmp_path / "own")
+    found = load(task, tmp_path / "own")
+    assert (found.size, found.task.standard) == (64, network.task.standard)
+    shot = Shot("photo", np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+    (_, before), (_, after) = (next(iter(predict([of], [shot]))) for of in (network, found))
+    torch.testing.assert_close(after[task].output, before[task].output, atol=1e-5, rtol=1e-5)
+
+
+def test_parts_of_different_networks_are_refused(tmp_path: Path) -> None:
+    small, large = small_network("rgb2sfnorm"), small_network("rgb2sfnorm")
+    large.size = 128
+    convert(small, "published", tmp_path)
+    next(tmp_path.glob("normal_decoder-*")).unlink()
+    convert(large, "published", tmp_path)
+    # Their encoders have the same weights, and yet other names: what is said of them counts, too.
+    encoders = sorted(tmp_path.glob("normal_encoder-*"))
+    assert len(encoders) == 2
+    for encoder in encoders:
+        if read_published(encoder).about.size == 128:
+            encoder.unlink()
+    with pytest.raises(InputError, match="expected parts of one network"):
+        load("rgb2sfnorm", tmp_path)
 
 
 def test_onnx_of_an_encoder_alone(tmp_path: Path) -> None:

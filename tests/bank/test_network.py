@@ -11,7 +11,7 @@ from torch.nn.functional import group_norm
 from lightning_taskonomy import bank
 from lightning_taskonomy.bank.network import load_file
 from lightning_taskonomy.bank.published import PUBLISHED
-from lightning_taskonomy.bank.weights import write_network, write_published
+from lightning_taskonomy.bank.weights import StoredNetwork, write_network, write_published
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn import Encoder, PixelDecoder
 from lightning_taskonomy.training.task_network import TaskNetwork
@@ -118,7 +118,7 @@ def test_another_layout_is_refused(tmp_path: Path) -> None:
 def test_keys_are_strict(tmp_path: Path) -> None:
     weights = Encoder(width=8, blocks=(1, 1, 1, 1)).state_dict()
     del weights["layer2.0.bn1.weight"]
-    write_published(tmp_path, "rgb2sfnorm", "encoder", weights)
+    write_published(tmp_path, "encoder", StoredNetwork(weights, None, "rgb2sfnorm", 64))
     refused(tmp_path, "layer2.0.bn1.weight")
 
 

@@ -1,8 +1,10 @@
 """How far training has come in its data: what a checkpoint holds, and a resumed run goes on from."""
 
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import pytorch_lightning
+
+from lightning_taskonomy.errors import InputError
 
 
 class PlaceInEpochs:
@@ -69,6 +71,15 @@ class ResumableDataModule(pytorch_lightning.LightningDataModule):
     def state_dict(self) -> dict[str, Any]:
         """The place in the training data."""
         return {} if self._learned_from is None else {"train": self._learned_from.state_dict()}
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401
+        """Refused: where the data are, their reader says; a file could say a command (`pipe:`).
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(f"{checkpoint_path}: no data are made from a checkpoint; call {cls.__name__}(…)")
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a place in the training data."""
