@@ -24,15 +24,20 @@ class InfeasibleBudgetError(InputError):
     """A budget that cannot serve every target.
 
     Attributes:
-        least_budget: the least one that can.
+        least_budget: the least one that can; the least known, if there was no time to prove it.
+        proven: whether no smaller one can.
     """
 
-    def __init__(self, budget: float, unserved: Collection[str], least_budget: float) -> None:
+    def __init__(
+        self, budget: float, unserved: Collection[str], least_budget: float, proven: bool = True
+    ) -> None:
         self.least_budget = least_budget
+        self.proven = proven
+        least = "the least budget that works" if proven else "the least budget known to work"
         # In full: a rounded least budget may be one that does not work.
         super().__init__(
             f"budget: {budget:.12g} cannot serve every target; left without a transfer: "
-            f"{', '.join(unserved)}; the least budget that works is {least_budget:.12g}"
+            f"{', '.join(unserved)}; {least} is {least_budget:.12g}"
         )
 
 
@@ -120,7 +125,7 @@ class TaxonomyProblem:
             related = RelatedPrograms(replace(self, max_order=max_order), self.graph)
             refusal: InfeasibleBudgetError | None = None
             for budget in budgets:
-                if refusal is not None and budget < refusal.least_budget:
+                if refusal is not None and refusal.proven and budget < refusal.least_budget:
                     yield related.refusal(budget, refusal.least_budget)
                     continue
                 try:
@@ -225,9 +230,10 @@ class RelatedPrograms:
         from lightning_taskonomy.taxonomy.statement import Statement
 
         statement = Statement(self._graph, budget, self._forced)
-        unserved = [self._graph.targets[index] for index in statement.unserved()]
-        least = statement.least_budget() if least_budget is None else least_budget
-        return InfeasibleBudgetError(budget, unserved, least)
+        limit = None if self.problem.time_limit is None else self.problem.time_limit / 2  # for each of two
+        unserved = [self._graph.targets[index] for index in statement.unserved(limit)]
+        least, proven = (least_budget, True) if least_budget is not None else statement.least_budget(limit)
+        return InfeasibleBudgetError(budget, unserved, least, proven)
 
     def _optimum(self, graph: Hypergraph, budget: float) -> tuple[Booleans | None, float]:
         """The best sources to train, if there are any, and an upper bound."""

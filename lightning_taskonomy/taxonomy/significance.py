@@ -1,6 +1,7 @@
 """Significance: is the computed taxonomy better than random ones that spend the same budget? (Fig. 11)."""
 
 import math
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,7 @@ class Significance:
         seed: int = 0,
         random_transfers: RandomTransfers = "best",
         after_each: Callable[[], None] = lambda: None,
+        patience: float = math.inf,
     ) -> "Significance":
         """Solve the problem at every budget and draw random taxonomies for comparison.
 
@@ -70,6 +72,7 @@ class Significance:
             random_transfers: which of the transfers that a random set of sources allows a target takes: the
                 best, so that the choice of sources alone is judged, or any.
             after_each: called after each budget, to show progress.
+            patience: seconds for the draws of a budget; one that takes longer is left out.
 
         Raises:
             InputError: no budget is feasible, or too few draws.
@@ -89,7 +92,7 @@ class Significance:
                 continue
             # A stream of its own for every budget: the result does not depend on the other budgets asked for.
             rng = np.random.default_rng([seed, *np.float64(budget).tobytes()])
-            drawn = candidates.draw(budget, draws, rng)
+            drawn = candidates.draw(budget, draws, rng, patience)
             if drawn is None:
                 left_out[budget] = (
                     f"budget: {budget:g} serves every target with too few sets of sources to draw"
@@ -143,14 +146,18 @@ class RandomTaxonomies:
         self._gain = np.array([np.nan if row.gain is None else row.gain for row in rows])
         self._quality = np.array([np.nan if row.quality is None else row.quality for row in rows])
 
-    def draw(self, budget: float, draws: int, rng: np.random.Generator) -> dict[Measure, Floats] | None:
-        """Objective, mean gain and mean quality of random taxonomies, each (draws,); None if too few exist.
+    def draw(
+        self, budget: float, draws: int, rng: np.random.Generator, patience: float = math.inf
+    ) -> dict[Measure, Floats] | None:
+        """Objective, mean gain and mean quality of random taxonomies, each (draws,); None if too few are found.
 
         Args:
             budget: label units to spend.
             draws: how many.
             rng: source of the randomness.
+            patience: seconds after which it is given up.
         """
+        end = time.monotonic() + patience
         chosen: list[Integers] = []
         found = 0
         for _ in range(0, _ATTEMPTS_PER_DRAW * draws, _BLOCK):
@@ -165,6 +172,8 @@ class RandomTaxonomies:
                     "gain": _mean_of_known(self._gain[edges]),
                     "quality": _mean_of_known(self._quality[edges]),
                 }
+            if time.monotonic() > end:
+                break
         return None
 
     def _trained(self, budget: float, rng: np.random.Generator) -> Booleans:

@@ -71,24 +71,32 @@ class Statement:
         upper = -float(found.mip_dual_bound)
         return (None if self.trained.value is None else self._trained()), upper
 
-    def unserved(self) -> Integers:
-        """Targets left without a transfer when as many as possible are served within the budget."""
+    def unserved(self, time_limit: float | None = None) -> Integers:
+        """Targets left without a transfer when as many as possible are served within the budget.
+
+        In a limited time, as many as were found to be possible.
+        """
         problem = cvxpy.Problem(
             cvxpy.Maximize(cvxpy.Constant(np.ones(len(self.graph.edges))) @ self.chosen),
             [self.per_target <= 1, self.needs_trained, self.within_budget, self.is_forced],
         )
-        self._solve(problem)
+        self._solve(problem, time_limit)
         if self.trained.value is None:
             return np.arange(len(self.graph.targets))
         return np.flatnonzero(self.graph.with_sources(self._trained()) < 0)
 
-    def least_budget(self) -> float:
-        """The least total cost of sources with which every target has a transfer."""
+    def least_budget(self, time_limit: float | None = None) -> tuple[float, bool]:
+        """The least total cost of sources with which every target has a transfer, and whether it is proven.
+
+        In a limited time, the least that was found.
+        """
         problem = cvxpy.Problem(
             cvxpy.Minimize(self.spent), [self.per_target == 1, self.needs_trained, self.is_forced]
         )
-        self._solve(problem)
-        return float(self.graph.cost[self._trained()].sum())
+        self._solve(problem, time_limit)
+        known = self.trained.value is not None
+        trained = self._trained() if known else np.ones(len(self.graph.sources), np.bool_)
+        return float(self.graph.cost[trained].sum()), problem.status == cvxpy.OPTIMAL
 
     def _trained(self) -> Booleans:
         return np.asarray(self.trained.value) > 0.5

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.taxonomy import Taxonomy, TaxonomyProblem, Transfer, Transfers
-from lightning_taskonomy.taxonomy.program import Solver
+from lightning_taskonomy.taxonomy.program import InfeasibleBudgetError, Solver
 from tests.taxonomy.tables import best_by_trying_all, random_transfers
 
 SOLVERS: tuple[Solver, ...] = ("auto", "highs")
@@ -133,6 +133,20 @@ def test_every_budget_that_is_too_small_is_named_itself() -> None:
         assert str(answer).count(",") == left - 1
         assert str(answer).endswith("the least budget that works is 1200000.9")
     assert not isinstance(answers[3], InputError)
+
+
+def test_in_a_limited_time_a_budget_that_works_is_named() -> None:
+    rng = np.random.default_rng(0)
+    names = [f"t{number:03d}" for number in range(150)]
+    rows = {(target, source) for target in names for source in rng.choice(names, 6, replace=False)}
+    table = Transfers(
+        tuple(Transfer(target, (source,), 0.1) for target, source in sorted(rows) if target != source)
+        + tuple(Transfer(name, ("self",), 0.1) for name in names)
+    )
+    with pytest.raises(InfeasibleBudgetError, match="the least budget known to work is") as caught:
+        TaxonomyProblem(table, budget=3, time_limit=0.2).solve()
+    assert not caught.value.proven
+    assert TaxonomyProblem(table, budget=caught.value.least_budget, time_limit=0.2).solve().spent > 3
 
 
 def test_an_unaffordable_problem_names_the_targets_and_the_least_budget() -> None:
