@@ -40,8 +40,8 @@ class _Exported(nn.Module):
 def export(network: BankNetwork, path: Path) -> float:
     """Write a network as ONNX, run it by onnxruntime, and compare.
 
-    Its input is `pictures`: (B, C, H, W), or (B, views, C, H, W) for tasks of several, with any B. H and W may
-    be any multiples of 16, but for decoders of vectors, which are made for one size. Its outputs are
+    Its input is `pictures`: (B, C, H, W), or (B, views, C, H, W) for tasks of several, with any B. H and W
+    may be any multiples of 16, but for decoders of vectors, which are made for one size. Its outputs are
     `output`, where there is a decoder, and `representation`.
 
     Returns:

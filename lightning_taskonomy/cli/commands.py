@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn, get_args, get_origin
 from docstring_parser import parse_from_object
 from jsonargparse import ArgumentParser, Namespace
 
+from lightning_taskonomy.cli.bounded_yaml import bound_yaml
 from lightning_taskonomy.errors import InputError
 
 Command = Callable[..., None]
@@ -29,7 +30,27 @@ _TYPE_WORDS: dict[Any, str] = {Path: "path", float: "number", int: "whole number
 _NUMBERS = {"int": "whole number", "float": "number"}
 
 
-class OneLineParser(ArgumentParser):
+bound_yaml()  # for whatever parser of options, Lightning's too
+
+
+class ReadableConfiguration:
+    """A parser that says which file is no text; stands before jsonargparse's own among its bases."""
+
+    def parse_args(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:  # noqa: ANN401
+        """As jsonargparse's.
+
+        Raises:
+            InputError: a configuration is not text in UTF-8.
+        """
+        try:
+            return super().parse_args(args, *others, **options)  # type: ignore[misc]
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"config: expected a text file (YAML) in UTF-8, found other bytes ({error})"
+            ) from error
+
+
+class OneLineParser(ReadableConfiguration, ArgumentParser):  # type: ignore[misc]
     """A parser whose complaint is one line, not a usage text and a line."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:

@@ -17,7 +17,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, LearningRateMon
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from lightning_taskonomy.cli.commands import one_line
+from lightning_taskonomy.cli.commands import ReadableConfiguration, one_line
 from lightning_taskonomy.cli.unfinished import alone, begun_as, stop, unfinished_run
 from lightning_taskonomy.core.signals import Preempted, leaving_at_signals
 from lightning_taskonomy.data import TaskonomyDataModule
@@ -94,7 +94,7 @@ def leave_out_what_no_user_can_act_on() -> None:
         warnings.filterwarnings("ignore", message)
 
 
-class _OneLineParser(LightningArgumentParser):
+class _OneLineParser(ReadableConfiguration, LightningArgumentParser):  # type: ignore[misc]
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         raise InputError(f"{_plainer(one_line(message))} (see {self.prog} --help)") from ex
 

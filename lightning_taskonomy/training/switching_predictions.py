@@ -9,6 +9,8 @@ from PIL import Image
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from lightning_taskonomy.core.names import leads_out
+from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.output import make_folder, whole_file
 from lightning_taskonomy.tasks.drawing import Drawing
 from lightning_taskonomy.tasks.task import Task
@@ -65,10 +67,12 @@ class WriteTaskPredictions(Callback):
         """Write the files of a batch.
 
         Raises:
-            InputError: a file cannot be written.
+            InputError: a key that leads out of the folder, or a file that cannot be written.
         """
         tasks = {task.name: task for task in cast("SwitchingNetwork", pl_module).tasks}
         for place, key in enumerate(outputs["key"]):
+            if leads_out(key):
+                raise InputError(f"image {key[:80]!r}: expected a name below the data set's folder")
             row: list[Drawing] = []
             for name, its in outputs["outputs"].items():
                 parts = {part: values[place] for part, values in batch[name].items()}

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import io, ndimage
 
+from lightning_taskonomy.core.names import leads_out
 from lightning_taskonomy.errors import InputError
 
 Array = npt.NDArray[Any]
@@ -228,9 +229,15 @@ def _listed(entries: Any) -> list[Any]:  # noqa: ANN401 - what MATLAB's files ho
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").split()
+        names = path.read_text(encoding="utf-8").split()
     except OSError as error:
         raise InputError(f"{path}: expected the list of the split's images ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: expected the list of the split's images as text ({error})") from error
+    for name in names:
+        if leads_out(name):
+            raise InputError(f"{path}: expected names of images in this data set, found {name[:80]!r}")
+    return names
 
 
 def _values(path: Path, name: str) -> Array:

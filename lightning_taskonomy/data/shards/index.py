@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 import numpy as np
 import numpy.typing as npt
 
+from lightning_taskonomy.core.names import LEADS_OUT, leads_out
 from lightning_taskonomy.data.domains import DOMAINS
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks.conventions import require_conventions
@@ -228,14 +229,19 @@ class SplitIndex:
                 present[domain] = offset[domain] >= 0
             else:
                 present[domain] = column(f"{domain}.present").to_numpy()
+        keys, samples = Keys(column("key")), [int(shard["samples"]) for shard in head["shards"]]
+        _require_names(root, head["split"], keys)
+        shard = column("shard").to_numpy()
+        if not np.array_equal(np.bincount(shard, minlength=len(samples)), samples):
+            raise ValueError("its JSON and its table disagree about the samples of each shard")
         return cls(
             root,
             head["split"],
             head["domains"],
-            np.array([shard["samples"] for shard in head["shards"]], np.int64),
-            [shard["sha256"] for shard in head["shards"]],
-            Keys(column("key")),
-            column("shard").to_numpy(),
+            np.array(samples, np.int64),
+            [of["sha256"] for of in head["shards"]],
+            keys,
+            shard,
             offset,
             size,
             present,
@@ -277,3 +283,22 @@ class SplitIndex:
         if domain in PICTURE_DOMAINS:
             return self.root / domain / shard_name(self.split, shard, "tar")
         return self.root / LABELS / shard_name(self.split, shard, "parquet")
+
+
+def _require_names(root: Path, split: str, keys: Keys) -> None:
+    """Refuse names that would have files outside the set read, or outputs written elsewhere.
+
+    Raises:
+        InputError: names the first one.
+    """
+    from pyarrow import compute
+
+    if leads_out(split) or "/" in split:
+        raise InputError(f"{root}: index: expected the split's name, found {split[:80]!r}")
+    wrong = compute.match_substring_regex(keys.text, LEADS_OUT)
+    place = compute.index(wrong, True).as_py()
+    if place >= 0:
+        raise InputError(
+            f"{root}: index: expected keys such as <building>/point_<P>_view_<V>, found {keys[place][:80]!r} "
+            f"in row {place}"
+        )
