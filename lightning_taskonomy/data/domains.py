@@ -51,7 +51,7 @@ DOMAINS: Mapping[str, Domain] = _table(
     Domain("depth_zbuffer", "png", 1, 16, "z-depth in 1/512 m", invalid=DEPTH_INVALID),
     Domain("depth_euclidean", "png", 1, 16, "distance to the camera in 1/512 m", invalid=DEPTH_INVALID),
     Domain("reshading", "png", 3, 8, "grey level of white surfaces lit from the camera"),
-    Domain("principal_curvature", "png", 3, 8, "curvatures k1, k2 in red and green, 127-centred"),
+    Domain("principal_curvature", "png", 3, 8, "curvatures, the larger in red, 127-centred"),
     Domain("edge_occlusion", "png", 1, 16, "response of an edge detector on depth"),
     Domain("edge_texture", "png", 1, 16, "response of an edge detector on rgb"),
     Domain("keypoints2d", "png", 1, 16, "SURF response on rgb"),
