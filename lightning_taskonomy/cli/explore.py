@@ -1,6 +1,5 @@
 """`explore`: the web page that solves a table of transfers while one moves a slider."""
 
-import ipaddress
 import signal
 import sys
 from collections.abc import Sequence
@@ -11,20 +10,30 @@ from lightning_taskonomy.errors import InputError
 
 
 def explore(
-    transfers: tuple[Path, ...] = (), run: Path | None = None, port: int = 8050, host: str = "127.0.0.1"
+    transfers: tuple[Path, ...] = (),
+    run: Path | None = None,
+    port: int = 8050,
+    host: str = "127.0.0.1",
+    prefix: str = "/",
+    allowed_hosts: tuple[str, ...] = (),
 ) -> None:
     """Look at tables of transfers in a web browser: solve, compare and export, live.
 
     The page is served to this machine alone, needs no internet, and reads no file but those named here.
-    Without a table it asks for one to be uploaded. Ctrl-C ends it.
+    Without a table it asks for one to be uploaded. Ctrl-C ends it. Behind a proxy, such as that of Jupyter or
+    Open OnDemand, name the path and the host that the browser shows:
+    --prefix /user/me/proxy/8050/ --allowed-hosts hub.example.org
 
     Args:
         transfers: tables of measured transfers, CSVs; with --run, by default the run's own
         run: folder of a `taxonomy run`: its transfers are shown image by image
         port: of the page; 0 for any that is free
         host: address to listen on; by default this machine alone
+        prefix: path under which a proxy shows the page
+        allowed_hosts: names that the page answers to beside those of this machine
     """
     try:
+        from lightning_taskonomy.explorer.addresses import in_address, is_loopback
         from lightning_taskonomy.explorer.app import serve
         from lightning_taskonomy.explorer.run_panel import pictures_of
         from lightning_taskonomy.explorer.state import Explorer
@@ -36,9 +45,10 @@ def explore(
     if run is not None and not transfers:
         transfers = (run / "transfers.csv",)
     explorer = Explorer(Tables(transfers), None if run is None else pictures_of(run))
-    server = serve(explorer, host, port)
-    print(f"http://{host}:{server.port}/  (Ctrl-C ends it)", flush=True)
-    if not _loopback(host):
+    server = serve(explorer, host, port, prefix, allowed_hosts)
+    path = "/" if prefix == "/" else f"/{prefix.strip('/')}/"
+    print(f"http://{in_address(host)}:{server.port}{path}  (Ctrl-C ends it)", flush=True)
+    if not is_loopback(host):
         print(f"other machines that reach {host} can use this page and see its tables", file=sys.stderr)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what a service manager sends
     try:
@@ -56,10 +66,3 @@ def run(program: str, words: Sequence[str]) -> None:
         InputError: a bad option or table.
     """
     run_single(program, explore, words)
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

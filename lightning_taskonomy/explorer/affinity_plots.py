@@ -1,15 +1,17 @@
 """The affinity matrix and the similarity tree as plots."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from lightning_taskonomy.explorer.plot_style import Figure, axis, layout
+from lightning_taskonomy.explorer.plot_style import Figure, axis, layout, plain
+from lightning_taskonomy.explorer.tables import LONGEST_LABEL
 from lightning_taskonomy.explorer.view import Arrangement, Stage
 from lightning_taskonomy.taxonomy.affinity_matrix import AffinityMatrix, Floats
 from lightning_taskonomy.taxonomy.ahp import BETA, distance
 from lightning_taskonomy.taxonomy.figures.style import FAINT, SOURCE_COLOURS
-from lightning_taskonomy.taxonomy.figures.titles import title_of
+from lightning_taskonomy.taxonomy.figures.titles import titles_of
 from lightning_taskonomy.taxonomy.tree import SimilarityTree
 
 
@@ -21,23 +23,25 @@ def matrix_plot(matrix: AffinityMatrix, stage: Stage, arrangement: Arrangement) 
         stage: before or after AHP.
         arrangement: by the tree, or by name.
     """
+    tasks = {*matrix.targets, *matrix.sources}
+    titles, labels = titles_of(tasks), titles_of(tasks, LONGEST_LABEL)
     rows, columns = list(matrix.targets), list(matrix.sources)
     if arrangement == "name":
-        rows, columns = sorted(rows, key=title_of), sorted(columns, key=title_of)
+        rows, columns = sorted(rows, key=titles.__getitem__), sorted(columns, key=titles.__getitem__)
     place = np.ix_(
         [matrix.targets.index(name) for name in rows], [matrix.sources.index(name) for name in columns]
     )
     measured = (matrix.after if stage == "after" else matrix.before)[place]
     far = distance(measured) if stage == "after" else 1 - measured
     words = "affinity" if stage == "after" else "win rate against full supervision"
-    titles = {
+    heads = {
         "after": f"After AHP: exp(−βP), β = {BETA:g}",
         "before": "Before: 1 − win rate against full supervision",
     }
     heatmap = {
         "type": "heatmap",
         "z": _with_gaps(far),
-        "text": [[f"{title_of(column)} → {title_of(row)}" for column in columns] for row in rows],
+        "text": [[plain(f"{titles[column]} → {titles[row]}") for column in columns] for row in rows],
         "customdata": _with_gaps(measured),
         "zmin": 0,
         "zmax": 1,
@@ -48,7 +52,8 @@ def matrix_plot(matrix: AffinityMatrix, stage: Stage, arrangement: Arrangement) 
             "tickvals": [0, 1],
             "ticktext": ["near", "far"],
             "thickness": 9,
-            "len": 0.4,
+            "lenmode": "pixels",
+            "len": 80,
             "y": 1,
             "yanchor": "top",
             "xpad": 4,
@@ -60,10 +65,10 @@ def matrix_plot(matrix: AffinityMatrix, stage: Stage, arrangement: Arrangement) 
     return {
         "data": [heatmap],
         "layout": layout(
-            titles[stage],
+            heads[stage],
             "targets in rows, sources in columns",
-            xaxis=axis(**_names(columns), tickangle=-90),
-            yaxis=axis(**_names(rows), autorange="reversed"),
+            xaxis=axis(**_names(columns, labels), tickangle=-90),
+            yaxis=axis(**_names(rows, labels), autorange="reversed"),
             margin={"l": 10, "r": 6, "t": 56, "b": 10},
         ),
     }
@@ -71,6 +76,7 @@ def matrix_plot(matrix: AffinityMatrix, stage: Stage, arrangement: Arrangement) 
 
 def tree_plot(tree: SimilarityTree, clusters: int) -> Figure:
     """Tasks from top to bottom; branches meet at the distance of their merge, groups share a colour."""
+    labels = titles_of(tree.tasks, LONGEST_LABEL)
     groups = tree.clusters(clusters)
     group_of = {task: number for number, group in enumerate(groups) for task in group}
     row = {task: float(place) for place, task in enumerate(tree.order)}
@@ -123,7 +129,7 @@ def tree_plot(tree: SimilarityTree, clusters: int) -> Figure:
             yaxis=axis(
                 side="right",
                 tickvals=list(row.values()),
-                ticktext=[title_of(task) for task in row],
+                ticktext=[plain(labels[task]) for task in row],
                 range=[len(row) - 0.4, -0.6],
                 showgrid=False,
             ),
@@ -132,11 +138,11 @@ def tree_plot(tree: SimilarityTree, clusters: int) -> Figure:
     }
 
 
-def _names(tasks: list[str]) -> dict[str, Any]:
+def _names(tasks: list[str], labels: Mapping[str, str]) -> dict[str, Any]:
     """What marks an axis with tasks; by number, because two may share a title."""
     return {
         "tickvals": list(range(len(tasks))),
-        "ticktext": [title_of(task) for task in tasks],
+        "ticktext": [plain(labels[task]) for task in tasks],
         "tickfont": {"size": 10.5},
         "showgrid": False,
     }

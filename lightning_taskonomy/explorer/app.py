@@ -1,30 +1,35 @@
 """The page put together, and the server that it runs in."""
 
-import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 from dash import Dash
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.explorer.addresses import LOOPBACK, WithPrefix, answered_names, listen, read_prefix
 from lightning_taskonomy.explorer.browser_callbacks import add_browser_callbacks
 from lightning_taskonomy.explorer.exports import add_exports
-from lightning_taskonomy.explorer.page import frame
+from lightning_taskonomy.explorer.page import INDEX, frame
 from lightning_taskonomy.explorer.page_callbacks import add_page_callbacks
 from lightning_taskonomy.explorer.picture_callbacks import add_picture_callbacks
-from lightning_taskonomy.explorer.security import LOOPBACK, protect
+from lightning_taskonomy.explorer.security import protect
 from lightning_taskonomy.explorer.state import Explorer
 
 _PACKAGE = "lightning_taskonomy.explorer"
-_WAITING = 256
+_PATIENCE_S = 20
+"""Seconds that a connection may say nothing, before or within a request."""
 
 
-def build_app(explorer: Explorer, host: str = LOOPBACK[0]) -> Dash:
+def build_app(
+    explorer: Explorer, host: str = LOOPBACK[0], prefix: str = "/", allowed_hosts: Iterable[str] = ()
+) -> Dash:
     """The page as a WSGI application; scripts and styles are served from the installed packages.
 
     Args:
         explorer: tables, answers and a run.
         host: the address it will be bound to.
+        prefix: the path under which a proxy shows it, with a slash at both ends.
+        allowed_hosts: names it answers to beside those of this machine.
     """
     app = Dash(
         _PACKAGE,
@@ -32,44 +37,50 @@ def build_app(explorer: Explorer, host: str = LOOPBACK[0]) -> Dash:
         title="Taxonomy explorer",
         update_title="",
         serve_locally=True,
+        requests_pathname_prefix=prefix,
+        routes_pathname_prefix="/",
         suppress_callback_exceptions=True,
         add_log_handler=False,
         enable_mcp=False,
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
-    app.layout = frame()
+    app.index_string = INDEX
+    app.layout = frame(prefix)
     add_page_callbacks(app, explorer)
     add_picture_callbacks(app, explorer)
     add_browser_callbacks(app)
     add_exports(app.server, explorer)
-    protect(app, LOOPBACK if _is_loopback(host) else None)
+    protect(app, answered_names(host, allowed_hosts))
     return app
 
 
-def serve(explorer: Explorer, host: str = LOOPBACK[0], port: int = 8050) -> BaseWSGIServer:
+def serve(
+    explorer: Explorer,
+    host: str = LOOPBACK[0],
+    port: int = 8050,
+    prefix: str = "/",
+    allowed_hosts: Iterable[str] = (),
+) -> BaseWSGIServer:
     """A server bound to a port and ready to `serve_forever`.
 
     Args:
         explorer: tables, answers and a run.
         host: the address to listen on.
         port: 0 for any that is free.
+        prefix: the path under which a proxy shows the page, whether or not it takes it away before it asks.
+        allowed_hosts: names the page answers to beside those of this machine, such as that of a proxy.
 
     Raises:
-        InputError: the address or port cannot be had.
+        InputError: the address or port cannot be had, or the prefix is no path.
     """
-    if not 0 <= port < 2**16:
-        raise InputError(f"port: expected a number from 0 to {2**16 - 1}, found {port}")
-    try:
-        listener = socket.create_server((host, port), backlog=_WAITING)
-    except OSError as error:
-        raise InputError(
-            f"port: cannot listen on {host}:{port} ({error.strerror}); choose another with --port"
-        ) from error
-    with listener:  # the server has a copy of its own
+    prefix = read_prefix(prefix)
+    with listen(host, port) as listener:  # the server has a copy of its own
+        address, port, *_ = listener.getsockname()
+        app = build_app(explorer, host, prefix, allowed_hosts)
         return make_server(
-            host,
-            listener.getsockname()[1],
-            build_app(explorer, host).server,
+            address,
+            port,
+            WithPrefix(app.server, prefix) if prefix != "/" else app.server,
             threaded=True,
             request_handler=_Quiet,
             fd=listener.fileno(),
@@ -77,11 +88,12 @@ def serve(explorer: Explorer, host: str = LOOPBACK[0], port: int = 8050) -> Base
 
 
 class _Quiet(WSGIRequestHandler):
-    """Prints no requests."""
+    """Prints no requests, and drops who says nothing."""
+
+    timeout = _PATIENCE_S
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing."""
 
-
-def _is_loopback(host: str) -> bool:
-    return host in LOOPBACK or host.startswith("127.") or host == "::1"
+    def log_error(self, format: str, *args: object) -> None:
+        """Say nothing of those who left."""

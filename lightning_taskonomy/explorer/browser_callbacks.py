@@ -30,6 +30,7 @@ def add_browser_callbacks(app: Dash) -> None:
         *(Output(f"export-{name.partition('.')[2]}", "href") for name in EXPORTS),
         *(Output(f"{name}-view", "data") for name in TABS),
         Input("view", "data"),
+        State("prefix", "data"),
     )
     add(browser("results"), Input("drawn", "data"))
     add(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from lightning_taskonomy.explorer.palette import COMPUTED, SECOND
-from lightning_taskonomy.explorer.plot_style import Figure, axis, layout, message
+from lightning_taskonomy.explorer.plot_style import Figure, axis, layout, message, plain
 from lightning_taskonomy.taxonomy import Taxonomy
 from lightning_taskonomy.taxonomy.figures.style import FAINT
 from lightning_taskonomy.taxonomy.significance import Measure, Significance
@@ -47,7 +47,7 @@ def curve_plot(
             {
                 "type": "scatter",
                 "mode": "lines+markers",
-                "name": name,
+                "name": plain(name),
                 "x": list(taxonomies),
                 "y": values,
                 "line": {"color": colour, "width": 2.2},
@@ -73,7 +73,7 @@ def curve_plot(
     ]
     names = [
         {
-            "text": name,
+            "text": plain(name),
             "x": at,
             "y": 0,
             "yref": "paper",

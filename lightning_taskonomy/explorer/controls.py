@@ -10,7 +10,6 @@ from lightning_taskonomy.explorer.attributes import dashed
 from lightning_taskonomy.explorer.question import Question, slider_span
 from lightning_taskonomy.explorer.tables import Table
 from lightning_taskonomy.explorer.view import ALTERNATIVES, View
-from lightning_taskonomy.taxonomy.figures.titles import title_of
 
 _MOST_ORDERS = 5
 """Orders that are offered one by one; above stands "any"."""
@@ -84,13 +83,14 @@ def budget_slider(
 
 def pick_table(table: Table, choice: Sequence[Table]) -> Component:
     """The choice of a table, in the page's head."""
-    return dcc.Dropdown(
+    pick = dcc.Dropdown(
         id="table",
         options=[{"label": other.name, "value": other.key} for other in choice],
         value=table.key,
         clearable=False,
         searchable=False,
     )
+    return html.Label([html.Span("Table", id="table-words", className="unseen"), pick])
 
 
 def view_of(values: Mapping[str, Any], tasks: Mapping[str, Mapping[str, Any]], table: Table) -> View:
@@ -159,7 +159,7 @@ def _orders(view: View, table: Table) -> Component:
 
 def _second_table(view: View, others: Sequence[Table]) -> Component:
     known = [other.key for other in others]
-    return dcc.Dropdown(
+    pick = dcc.Dropdown(
         id="second-table",
         options=[{"label": other.name, "value": other.key} for other in others],
         value=view.second_table if view.second_table in known else next(iter(known), None),
@@ -167,6 +167,7 @@ def _second_table(view: View, others: Sequence[Table]) -> Component:
         clearable=False,
         searchable=False,
     )
+    return html.Label([html.Span("Other table", id="second-table-words", className="unseen"), pick])
 
 
 def _tasks(view: View, table: Table) -> Component:
@@ -180,7 +181,7 @@ def _tasks(view: View, table: Table) -> Component:
 
 
 def _task(view: View, table: Table, task: str) -> Component:
-    title = title_of(task)
+    title = table.titles[task]
     solvable, trainable = task in table.transfers.targets, task in table.sources
     roles = [
         *(["solve"] if solvable and task not in view.source_only else []),
@@ -200,18 +201,18 @@ def _task(view: View, table: Table, task: str) -> Component:
     ]
     return html.Div(
         [
-            html.Span(title, title=task, className="name"),
+            html.Span(table.labels[task], title=task, className="name"),
             dcc.Checklist(
                 id={"type": "roles", "task": task}, options=options, value=roles, className="roles"
             ),
-            _amount("importance", task, view.importance.get(task, 1.0), not solvable),
-            _amount("cost", task, view.cost.get(task, 1.0), not trainable),
+            _amount("importance", task, title, view.importance.get(task, 1.0), not solvable),
+            _amount("cost", task, title, view.cost.get(task, 1.0), not trainable),
         ],
         className="task",
     )
 
 
-def _amount(kind: str, task: str, value: float, disabled: bool) -> Component:
+def _amount(kind: str, task: str, title: str, value: float, disabled: bool) -> Component:
     words = {"importance": "importance", "cost": "label cost"}[kind]
     field = dcc.Input(
         id={"type": kind, "task": task},
@@ -222,4 +223,4 @@ def _amount(kind: str, task: str, value: float, disabled: bool) -> Component:
         disabled=disabled,
         className="amount",
     )
-    return html.Label([html.Span(f"{words} of {title_of(task)}", className="unseen"), field])
+    return html.Label([html.Span(f"{words} of {title}", className="unseen"), field])

@@ -14,7 +14,6 @@ from lightning_taskonomy.explorer.question import Question
 from lightning_taskonomy.explorer.tables import Table
 from lightning_taskonomy.explorer.view import Measure
 from lightning_taskonomy.taxonomy import Taxonomy, Transfer
-from lightning_taskonomy.taxonomy.figures.titles import title_of
 
 Element = dict[str, Any]
 ROW = 25
@@ -70,20 +69,22 @@ def elements(
     nodes = [
         *(_source(task, heights[task], table, question, trained, chosen.values()) for task in table.sources),
         *(
-            _target(task, heights[task], chosen.get(task), drawing, task in differing)
+            _target(task, heights[task], table, chosen.get(task), drawing, task in differing)
             for task in table.transfers.targets
         ),
     ]
-    used = [part for transfer in chosen.values() for part in _hyperedge(transfer, heights, drawing, True)]
+    used = [
+        part for transfer in chosen.values() for part in _hyperedge(transfer, heights, table, drawing, True)
+    ]
     unused = [
         part
         for transfer in _alternatives(table, question, chosen, drawing.alternatives, max_order)
-        for part in _hyperedge(transfer, heights, drawing, False)
+        for part in _hyperedge(transfer, heights, table, drawing, False)
     ]
     return [*sorted(nodes, key=lambda node: str(node["data"]["id"])), *unused, *used]
 
 
-def about(transfer: Transfer, chosen: bool) -> str:
+def about(transfer: Transfer, chosen: bool, titles: Mapping[str, str]) -> str:
     """The numbers of a transfer, for whoever points at it."""
     numbers = [
         f"affinity {number_words(transfer.affinity, 4)}",
@@ -92,14 +93,15 @@ def about(transfer: Transfer, chosen: bool) -> str:
     ]
     state = "" if chosen else " (not chosen)"
     order = "own network" if transfer.is_self else f"order {transfer.order}"
-    return f"{title_of(transfer.target)} ← {sources_words(transfer)}{state}\n{order} · {' · '.join(numbers)}"
+    head = f"{titles[transfer.target]} ← {sources_words(transfer, titles)}{state}"
+    return f"{head}\n{order} · {' · '.join(numbers)}"
 
 
-def sources_words(transfer: Transfer) -> str:
+def sources_words(transfer: Transfer, titles: Mapping[str, str]) -> str:
     """The sources of a transfer as a reader knows them."""
     if transfer.is_self:
         return "trained fully"
-    return " + ".join(map(title_of, transfer.sources))
+    return " + ".join(titles[source] for source in transfer.sources)
 
 
 def _source(
@@ -120,8 +122,8 @@ def _source(
     return {
         "data": {
             "id": f"source:{task}",
-            "label": title_of(task),
-            "about": f"{title_of(task)}\nlabel cost {cost:g} · {state}",
+            "label": table.labels[task],
+            "about": f"{table.titles[task]}\nlabel cost {cost:g} · {state}",
         },
         "position": {"x": 0, "y": height},
         "classes": f"source {'trained' if task in trained else 'idle'}{only}",
@@ -129,16 +131,16 @@ def _source(
 
 
 def _target(
-    task: str, height: float, transfer: Transfer | None, drawing: Drawing, differing: bool
+    task: str, height: float, table: Table, transfer: Transfer | None, drawing: Drawing, differing: bool
 ) -> Element:
-    data: dict[str, Any] = {"id": f"target:{task}", "label": title_of(task), "target_task": task}
+    data: dict[str, Any] = {"id": f"target:{task}", "label": table.labels[task], "target_task": task}
     if transfer is None:
-        data["about"] = f"{title_of(task)}\nnot solved"
+        data["about"] = f"{table.titles[task]}\nnot solved"
     else:
         value = measured(transfer, drawing.measure)
         data["label"] += f"  {number_words(value, 2)}"
         data["colour"] = win_rate_colour(value)
-        data["about"] = about(transfer, True)
+        data["about"] = about(transfer, True, table.titles)
     classes = ["target", "idle" if transfer is None else "solved", *(["differs"] if differing else [])]
     return {"data": data, "position": {"x": drawing.right, "y": height}, "classes": " ".join(classes)}
 
@@ -155,7 +157,7 @@ def _alternatives(
             transfer
             for transfer in ranked
             if own is not None
-            and transfer is not own
+            and set(transfer.sources) != set(own.sources)
             and (max_order is None or transfer.order <= max_order)
             and barred.isdisjoint(transfer.trained_tasks)
         )
@@ -164,7 +166,7 @@ def _alternatives(
 
 
 def _hyperedge(
-    transfer: Transfer, heights: Mapping[str, float], drawing: Drawing, used: bool
+    transfer: Transfer, heights: Mapping[str, float], table: Table, drawing: Drawing, used: bool
 ) -> list[Element]:
     """A line from a single source; or lines to a junction with the order on it, and one on to the target."""
     state = "used" if used else "unused"
@@ -172,7 +174,7 @@ def _hyperedge(
     key = f"{state}+{transfer.target}" if used else f"{state}+{transfer.target}+{transfer.label}"
     shared = {
         "target_task": transfer.target,
-        "about": about(transfer, used),
+        "about": about(transfer, used, table.titles),
         "colour": line_colour(measured(transfer, drawing.measure)),
     }
     height = heights[transfer.target]

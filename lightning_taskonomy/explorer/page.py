@@ -10,6 +10,7 @@ from lightning_taskonomy.explorer.attributes import dashed
 from lightning_taskonomy.explorer.controls import controls
 from lightning_taskonomy.explorer.graph_elements import ROW
 from lightning_taskonomy.explorer.graph_style import STYLESHEETS
+from lightning_taskonomy.explorer.meanings import MEANINGS, PARITY
 from lightning_taskonomy.explorer.palette import win_rate_colour
 from lightning_taskonomy.explorer.plot_style import PLOT_OPTIONS, message
 from lightning_taskonomy.explorer.tables import LARGEST_UPLOAD, Table
@@ -18,13 +19,29 @@ from lightning_taskonomy.taxonomy.significance import MEASURES
 from lightning_taskonomy.taxonomy.transfers import COLUMNS
 
 EXPORTS = ("taxonomy.json", "taxonomy.svg", "taxonomy.csv")
+_ACCEPTED = ".csv,.tsv,.txt,text/csv"
 _CURVE_HEIGHT = 290
 TABS = {"taxonomy": "Taxonomy", "budgets": "Budgets", "affinities": "Affinities"}
 RUN_TAB = {"run": "A run's transfers"}
 
 
-def frame() -> Component:
-    """What stays whatever table is shown; the rest goes into `page`."""
+INDEX = """<!DOCTYPE html>
+<html lang="en">
+  <head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
+  <body>
+    <noscript>This page needs JavaScript; <code>taxonomy solve</code> answers the same questions.</noscript>
+    {%app_entry%}
+    <footer>{%config%}{%scripts%}{%renderer%}</footer>
+  </body>
+</html>"""
+
+
+def frame(prefix: str = "/") -> Component:
+    """What stays whatever table is shown; the rest goes into `page`.
+
+    Args:
+        prefix: the path before that of every file, with a slash at both ends.
+    """
     return html.Div(
         [
             dcc.Location(id="address", refresh=False),
@@ -35,18 +52,23 @@ def frame() -> Component:
             dcc.Store(id="styles", data=STYLESHEETS),
             dcc.Store(id="narrow"),
             dcc.Store(id="accepted"),
+            dcc.Store(id="prefix", data=prefix),
             dcc.Store(id="largest-upload", data=LARGEST_UPLOAD),
             html.Header(
                 [
                     html.H1("Taxonomy explorer"),
                     html.Div(id="table-box", className="table-box"),
-                    dcc.Upload("Upload a table", id="upload", className="button", accept=".csv,text/csv"),
+                    html.Div(
+                        dcc.Upload("Upload a table", id="upload", className="button", accept=_ACCEPTED),
+                        role="group",
+                        **dashed(aria_label="Upload a table, a CSV"),
+                    ),
                     html.Button("Copy link", id="copy-link", type="button", className="quiet"),
                     html.Button("Theme: as the system", id="switch-theme", type="button", className="quiet"),
                 ]
             ),
             html.P(id="upload-problem", role="alert", className="problem"),
-            html.Main(id="page"),
+            html.Main(html.P("Loading the table…", role="status", className="loading"), id="page"),
         ]
     )
 
@@ -75,11 +97,15 @@ def pages(view: View, table: Table, choice: Sequence[Table], run_panel: Componen
         html.Aside(controls(view, table, choice), **dashed(aria_label="Controls")),
         html.Section(
             [
-                dcc.RadioItems(
-                    id="tabs",
-                    options=[{"label": words, "value": key} for key, words in tabs.items()],
-                    value=page,
-                    className="tabs",
+                html.Div(
+                    dcc.RadioItems(
+                        id="tabs",
+                        options=[{"label": words, "value": key} for key, words in tabs.items()],
+                        value=page,
+                        className="tabs",
+                    ),
+                    role="group",
+                    **dashed(aria_label="What is shown"),
                 ),
                 html.P(id="problem", role="alert", className="problem"),
                 *(
@@ -113,6 +139,7 @@ def start_page(problem: str = "") -> list[Component]:
                         " from images.",
                     ]
                 ),
+                html.P(f"{MEANINGS['gain']} {MEANINGS['quality']} {PARITY}"),
                 html.P(["Or start again with one: ", html.Code("explore --transfers FILE")]),
             ],
             className="start",
@@ -177,7 +204,14 @@ def _graph_box(prefix: str, height: int) -> Component:
                 **dashed(aria_label="The taxonomy as a graph; the table holds the same numbers"),
             ),
             html.P(_HINT, id=f"{prefix}about", className="about", **dashed(aria_live="polite")),
-            _legend() if not prefix else None,
+            *(
+                [
+                    _legend(),
+                    html.P(f"{MEANINGS['gain']} {MEANINGS['quality']} {PARITY}", className="meanings"),
+                ]
+                if not prefix
+                else []
+            ),
         ],
         id=f"{prefix}graph-box",
         className="graph-box",

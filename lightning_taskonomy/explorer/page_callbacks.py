@@ -14,7 +14,7 @@ from lightning_taskonomy.explorer.run_panel import run_panel
 from lightning_taskonomy.explorer.state import Explorer
 from lightning_taskonomy.explorer.tables import Table
 from lightning_taskonomy.explorer.uploads import upload
-from lightning_taskonomy.explorer.view import View
+from lightning_taskonomy.explorer.view import LARGEST, View
 
 _ONCE = (
     "budget",
@@ -86,7 +86,7 @@ def _follow_controls(app: Dash, explorer: Explorer) -> None:
             name["task"]: {kind: per_task[kind][place] for kind in _PER_TASK}
             for place, name in enumerate(ids)
         }
-        view = view_of(once, tasks, table)
+        view = View.read(view_of(once, tasks, table).query())  # refuses what no control can say
         return view.query(), view.against != "budget", view.against != "table"
 
     @app.callback(
@@ -114,6 +114,8 @@ def _follow_controls(app: Dash, explorer: Explorer) -> None:
             (name["task"], 1.0 if cost is None else float(cost))
             for name, cost in zip(ids, costs, strict=True)
         )
+        if not all(abs(cost) <= LARGEST for _, cost in pairs):
+            raise PreventUpdate  # the picture says what is wrong
         least, most, step = slider_span(table.sources, pairs)
         return (
             *(min(least, budget), max(most, budget), step),
@@ -148,8 +150,10 @@ def _change_tables(app: Dash, explorer: Explorer) -> None:
         prevent_initial_call=True,
     )
     def take_upload(
-        accepted: dict[str, str], query: str | None, uploaded: list[str] | None
+        accepted: dict[str, str] | None, query: str | None, uploaded: list[str] | None
     ) -> tuple[object, str, object]:
+        if accepted is None:
+            raise PreventUpdate
         try:
             table = upload(explorer.tables, accepted["name"], accepted["content"])
         except InputError as error:

@@ -1,6 +1,7 @@
 """From the view to graphs, tables and plots."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dash import Dash, Input, Output, ctx, no_update
@@ -18,6 +19,7 @@ from lightning_taskonomy.explorer.state import Explorer, Looked
 from lightning_taskonomy.explorer.tables import Table
 from lightning_taskonomy.explorer.view import View
 from lightning_taskonomy.taxonomy import Taxonomy
+from lightning_taskonomy.taxonomy.figures.titles import titles_of
 from lightning_taskonomy.taxonomy.significance import MEASURES
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def _draw_taxonomy(app: Dash, explorer: Explorer) -> None:
         prevent_initial_call=True,
     )
     def draw_graphs(query: str, narrow: bool | None) -> tuple[Any, ...]:
-        return _graphs(explorer, _view(query), bool(narrow))
+        return _graphs(explorer, query, bool(narrow))
 
 
 def _draw_budgets(app: Dash, explorer: Explorer) -> None:
@@ -58,12 +60,12 @@ def _draw_budgets(app: Dash, explorer: Explorer) -> None:
         prevent_initial_call=True,
     )
     def draw_curves(query: str) -> list[Figure]:
-        return _curves(explorer, _view(query))
+        return _curves(explorer, query)
 
     @app.callback(Output("significance", "figure"), Input("budgets-view", "data"), prevent_initial_call=True)
     def draw_significance(query: str) -> Figure:
-        view = _view(query)
         try:
+            view = _view(query)
             own = explorer.looked(view)[0]
             result = explorer.answers.significance(
                 own.table, own.question, explorer.budgets(own), view.max_order
@@ -78,7 +80,7 @@ def _draw_budgets(app: Dash, explorer: Explorer) -> None:
         prevent_initial_call=True,
     )
     def jump(*_: object) -> object:
-        click = ctx.triggered[0]["value"]
+        click = next((own["value"] for own in ctx.triggered), None)
         return click["points"][0]["x"] if click else no_update
 
 
@@ -90,7 +92,7 @@ def _draw_affinities(app: Dash, explorer: Explorer) -> None:
         prevent_initial_call=True,
     )
     def draw_affinities(query: str) -> tuple[Figure, Figure]:
-        return _affinities(explorer, _view(query))
+        return _affinities(explorer, query)
 
 
 def _show_run(app: Dash, run: "TransferPictures") -> None:
@@ -116,14 +118,20 @@ def _view(query: str | None) -> View:
     return View.read(query)
 
 
-def _graphs(explorer: Explorer, view: View, narrow: bool) -> tuple[Any, ...]:
-    two = view.against != "nothing"
-    try:
-        looked = explorer.looked(view)
-    except InputError as error:
-        return (*(no_update,) * 7, str(error))
-    drawing = Drawing(view.measure, view.alternatives, narrow or two)
+def _graphs(explorer: Explorer, query: str | None, narrow: bool) -> tuple[Any, ...]:
     problems: list[str] = []
+    try:
+        view = _view(query)
+        looked = explorer.looked(replace(view, against="nothing"))
+        if view.against != "nothing":
+            try:
+                looked = explorer.looked(view)
+            except InputError as error:  # nothing to compare with: the first is shown alone
+                problems.append(str(error))
+    except InputError as error:  # what was drawn before would be an answer to another question
+        return [], [], "", "", True, "single", {"headlines": [{}, {}], "table": None}, str(error)
+    two = len(looked) > 1
+    drawing = Drawing(view.measure, view.alternatives, narrow or two)
     solved = [_solve(explorer, own, view, problems) for own in looked]
     known = [taxonomy for taxonomy in solved if taxonomy is not None]
     differing = differing_targets(*known) if len(known) == 2 else frozenset[str]()
@@ -134,9 +142,11 @@ def _graphs(explorer: Explorer, view: View, narrow: bool) -> tuple[Any, ...]:
     names = [own.name for own in looked]
     table: object = None
     if len(known) == 2:
-        table = comparison_table(known[0], known[1], names)
+        tasks = {task for own in looked for task in own.table.transfers.tasks}
+        table = comparison_table(known[0], known[1], names, titles_of(tasks))
     elif known:
-        table = result_table(known[0])
+        answered = next(own for own, answer in zip(looked, solved, strict=True) if answer is not None)
+        table = result_table(known[0], answered.table.titles)
     return (
         graphs[0],
         graphs[1] if two else [],
@@ -157,8 +167,9 @@ def _solve(explorer: Explorer, looked: Looked, view: View, problems: list[str]) 
         return None
 
 
-def _curves(explorer: Explorer, view: View) -> list[Figure]:
+def _curves(explorer: Explorer, query: str | None) -> list[Figure]:
     try:
+        view = _view(query)
         looked = explorer.looked(view)
         tables = looked if view.against == "table" else looked[:1]
         curves = {own.table.name: explorer.curve(own, view.max_order) for own in tables}
@@ -170,7 +181,12 @@ def _curves(explorer: Explorer, view: View) -> list[Figure]:
     return [curve_plot(curves, measure, budgets) for measure in MEASURES]
 
 
-def _affinities(explorer: Explorer, view: View) -> tuple[Figure, Figure]:
+def _affinities(explorer: Explorer, query: str | None) -> tuple[Figure, Figure]:
+    try:
+        view = _view(query)
+    except InputError as error:
+        return message(str(error)), message(str(error))
+
     def drawn(draw: Callable[[Table], Figure]) -> Figure:
         try:
             return draw(explorer.tables.find(view.table))

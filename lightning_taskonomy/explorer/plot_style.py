@@ -1,5 +1,6 @@
 """What all plots share. Texts and grid lines take their colours from the page's theme, by its style sheet."""
 
+import textwrap
 from typing import Any
 
 from lightning_taskonomy.taxonomy.figures.style import INK
@@ -7,6 +8,8 @@ from lightning_taskonomy.taxonomy.figures.style import INK
 Figure = dict[str, Any]
 """A plotly figure as JSON, which needs no import of plotly."""
 
+_LINE = 44
+"""Letters of a line in the place of a plot, which may be as narrow as a phone."""
 _CLEAR = "rgba(0,0,0,0)"
 PLOT_OPTIONS: Any = {"displaylogo": False, "displayModeBar": False, "responsive": True}
 
@@ -26,8 +29,10 @@ def layout(title: str, subtitle: str = "", **more: object) -> dict[str, Any]:
             "subtitle": below,
             "x": 0.01,
             "font": {"size": 14},
-            "y": 0.98,
+            "y": 1,
+            "yref": "container",
             "yanchor": "top",
+            "pad": {"t": 10},
         },
         "margin": {"l": 52, "r": 12, "t": 40, "b": 44},
         "paper_bgcolor": _CLEAR,
@@ -38,6 +43,11 @@ def layout(title: str, subtitle: str = "", **more: object) -> dict[str, Any]:
         "dragmode": False,
         **more,
     }
+
+
+def plain(words: str) -> str:
+    """Words as they are, for plotly, which takes some for markup."""
+    return words.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def axis(title: str = "", **more: object) -> dict[str, Any]:
@@ -67,7 +77,7 @@ def message(words: str) -> Figure:
             yaxis={"visible": False},
             annotations=[
                 {
-                    "text": words.replace("<", "&lt;"),
+                    "text": "<br>".join(map(plain, textwrap.wrap(words, _LINE))),
                     "showarrow": False,
                     "x": 0.5,
                     "y": 0.5,

@@ -4,14 +4,14 @@ As components of Dash every cell would have a part in every later change of the 
 would take twice as long.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lightning_taskonomy.explorer.graph_elements import sources_words
+from lightning_taskonomy.explorer.meanings import MEANINGS
 from lightning_taskonomy.explorer.palette import number_words, win_rate_colour
 from lightning_taskonomy.taxonomy import Taxonomy, Transfer
 from lightning_taskonomy.taxonomy.figures.style import ink_on
-from lightning_taskonomy.taxonomy.figures.titles import title_of
 
 Cell = dict[str, Any]
 Table = dict[str, Any]
@@ -30,13 +30,19 @@ def headline(taxonomy: Taxonomy) -> dict[str, str]:
     }
 
 
-def result_table(taxonomy: Taxonomy) -> Table:
-    """A row per target, which the keyboard reaches: its transfer is then marked in the graph."""
+def result_table(taxonomy: Taxonomy, titles: Mapping[str, str]) -> Table:
+    """A row per target, which the keyboard reaches: its transfer is then marked in the graph.
+
+    Args:
+        taxonomy: the answer.
+        titles: of its tasks.
+    """
     rows = [
         _row(
             transfer,
+            titles,
             [
-                _from(transfer),
+                _from(transfer, titles),
                 {"text": str(transfer.order), "kind": "number"},
                 _win_rate(transfer.gain),
                 _win_rate(transfer.quality),
@@ -47,13 +53,16 @@ def result_table(taxonomy: Taxonomy) -> Table:
     return {"caption": "", "head": [_heads("target", "from", "order", "gain", "quality")], "rows": rows}
 
 
-def comparison_table(first: Taxonomy, second: Taxonomy, names: Sequence[str]) -> Table:
+def comparison_table(
+    first: Taxonomy, second: Taxonomy, names: Sequence[str], titles: Mapping[str, str]
+) -> Table:
     """What either transfers to each target; what differs comes first.
 
     Args:
         first: one taxonomy.
         second: the other.
         names: what to call them.
+        titles: of the tasks of both.
     """
     left = {transfer.target: transfer for transfer in first.transfers}
     right = {transfer.target: transfer for transfer in second.transfers}
@@ -62,7 +71,8 @@ def comparison_table(first: Taxonomy, second: Taxonomy, names: Sequence[str]) ->
     rows = [
         _row(
             left.get(target) or right[target],
-            [cell for own in (left.get(target), right.get(target)) for cell in _half(own)],
+            titles,
+            [cell for own in (left.get(target), right.get(target)) for cell in _half(own, titles)],
             "" if target in differing else "same",
         )
         for target in targets
@@ -85,21 +95,21 @@ def differing_targets(first: Taxonomy, second: Taxonomy) -> frozenset[str]:
 
 
 def _heads(*words: str) -> list[Cell]:
-    return [{"text": word} for word in words]
+    return [{"text": word, "meaning": MEANINGS.get(word, "")} for word in words]
 
 
-def _row(transfer: Transfer, cells: list[Cell], kind: str = "") -> Table:
-    return {"target": transfer.target, "title": title_of(transfer.target), "kind": kind, "cells": cells}
+def _row(transfer: Transfer, titles: Mapping[str, str], cells: list[Cell], kind: str = "") -> Table:
+    return {"target": transfer.target, "title": titles[transfer.target], "kind": kind, "cells": cells}
 
 
-def _half(transfer: Transfer | None) -> list[Cell]:
+def _half(transfer: Transfer | None, titles: Mapping[str, str]) -> list[Cell]:
     if transfer is None:
         return [{"text": "not solved", "columns": 3, "kind": "own"}]
-    return [_from(transfer), _win_rate(transfer.gain), _win_rate(transfer.quality)]
+    return [_from(transfer, titles), _win_rate(transfer.gain), _win_rate(transfer.quality)]
 
 
-def _from(transfer: Transfer) -> Cell:
-    return {"text": sources_words(transfer), "kind": "own" if transfer.is_self else ""}
+def _from(transfer: Transfer, titles: Mapping[str, str]) -> Cell:
+    return {"text": sources_words(transfer, titles), "kind": "own" if transfer.is_self else ""}
 
 
 def _win_rate(value: float | None) -> Cell:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from lightning_taskonomy.taxonomy.figures.titles import title_of
+from lightning_taskonomy.taxonomy.figures.titles import title_of, titles_of
 
 if TYPE_CHECKING:  # only who asks for a run pays for the import
     from lightning_taskonomy.report.transfer_pictures import Shown, TransferPictures
@@ -28,9 +28,10 @@ def run_panel(run: "TransferPictures") -> Component:
     """The choice of a target, and a place for its pictures; or what to do where there are none."""
     if not run.targets:
         return html.P("This run has drawn no pictures of its transfers.", className="about")
+    titles = titles_of(run.targets)
     choice = dcc.Dropdown(
         id="run-target",
-        options=[{"label": title_of(target), "value": target} for target in run.targets],
+        options=[{"label": titles[target], "value": target} for target in run.targets],
         value=run.targets[0],
         clearable=False,
     )

@@ -11,9 +11,11 @@ from dash import Dash
 from dash.exceptions import DependencyException, InvalidResourceError
 from flask import Response, abort, request
 
+from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.explorer.posts import problem_of
 from lightning_taskonomy.explorer.tables import LARGEST_UPLOAD
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_CALLBACKS = "/_dash-update-component"
 _LARGEST_REQUEST = LARGEST_UPLOAD * 4 // 3 + 2**20  # base64, and what comes with it
 
 
@@ -40,11 +42,15 @@ def protect(app: Dash, hosts: Collection[str] | None) -> None:
     )
 
     def check() -> None:
-        if hosts is not None and _name(request.host) not in hosts:
-            abort(403, "this page answers only to the name of its own machine")
+        if hosts is not None and _name(request.host).lower() not in hosts:
+            abort(403, "this page answers only to names it knows (explore --allowed-hosts)")
         foreign = request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
         if foreign and (request.method != "GET" or request.path.startswith("/export/")):
             abort(403, "this page answers only to itself")
+        if request.path == _CALLBACKS and request.method == "POST":
+            problem = problem_of(request.get_data(), app.callback_map)
+            if problem:
+                abort(400, f"malformed request: {problem}")
 
     def add_headers(response: Response) -> Response:
         response.headers["Content-Security-Policy"] = policy
@@ -56,6 +62,10 @@ def protect(app: Dash, hosts: Collection[str] | None) -> None:
     def not_found(_: Exception) -> tuple[str, int]:
         return "no such file", 404
 
+    def refuse(error: Exception) -> tuple[str, int]:
+        return f"error: {error}\n", 400
+
+    app.server.register_error_handler(InputError, refuse)
     for kind in (InvalidResourceError, DependencyException):  # Dash lets them through as errors of its own
         app.server.register_error_handler(kind, not_found)
     app.server.before_request(check)

@@ -77,7 +77,7 @@ class SharedAnswers:
         def compared(budget: float) -> "Future[Significance]":
             def job() -> Significance:
                 problem = self._problem(table, question, max_order, _CURVE_PATIENCE_S)
-                return Significance.of(problem, [budget], DRAWS)
+                return Significance.of(problem, [budget], DRAWS, patience=PATIENCE_S)
 
             return self._once(("significance", question, budget, max_order), job, Urgency.LATER)
 

@@ -12,8 +12,11 @@ from pathlib import Path
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.taxonomy import Transfer, Transfers
 from lightning_taskonomy.taxonomy.affinity_matrix import AffinityMatrix
+from lightning_taskonomy.taxonomy.figures.titles import titles_of
 from lightning_taskonomy.taxonomy.tree import VARIANTS, SimilarityTree, order_of_tasks
 
+LONGEST_LABEL = 24
+"""Letters of a task's name in graphs and plots; the tables beside them have it whole."""
 LARGEST_UPLOAD = 8 * 2**20
 """Bytes of one uploaded table; some 100,000 transfers."""
 _UPLOADS_KEPT = 4 * LARGEST_UPLOAD
@@ -33,6 +36,16 @@ class Table:
     key: str
     name: str
     transfers: Transfers
+
+    @cached_property
+    def titles(self) -> dict[str, str]:
+        """What its tasks are called, no two alike."""
+        return titles_of(self.transfers.tasks)
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """The same where there is little room."""
+        return titles_of(self.transfers.tasks, LONGEST_LABEL)
 
     @cached_property
     def order(self) -> tuple[str, ...]:

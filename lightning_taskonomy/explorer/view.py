@@ -14,6 +14,8 @@ Stage = Literal["after", "before"]
 Arrangement = Literal["tree", "name"]
 Page = Literal["taxonomy", "budgets", "affinities", "run"]
 
+LARGEST = 1e12
+"""Of a number: larger ones are a slip, and their sums would overflow."""
 ALTERNATIVES = (0, 1, 3)
 """How many unused transfers of a target may be shown."""
 
@@ -114,6 +116,8 @@ def _number(key: str, values: list[str]) -> float:
         number = math.nan
     if not math.isfinite(number):  # what a number may be, the problem says
         raise InputError(f"link: {key}: expected a finite number, found {values[-1]!r}")
+    if abs(number) > LARGEST:
+        raise InputError(f"{key}: expected a number of at most {LARGEST:g}, found {number:g}")
     return number
 
 

@@ -149,7 +149,7 @@ class RandomTaxonomies:
     def draw(
         self, budget: float, draws: int, rng: np.random.Generator, patience: float = math.inf
     ) -> dict[Measure, Floats] | None:
-        """Objective, mean gain and mean quality of random taxonomies, each (draws,); None if too few are found.
+        """Objective, mean gain and mean quality of random taxonomies, each (draws,); None if too few.
 
         Args:
             budget: label units to spend.

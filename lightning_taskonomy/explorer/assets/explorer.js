@@ -96,6 +96,7 @@
 
   function cellOf(tag, cell) {
     const element = made(tag, cell.text, cell.kind);
+    if (cell.meaning) element.title = cell.meaning;
     if (cell.columns) element.colSpan = cell.columns;
     if (cell.rows) element.rowSpan = cell.rows;
     if (cell.colour) Object.assign(element.style, { backgroundColor: cell.colour, color: cell.ink });
@@ -109,6 +110,7 @@
     const name = made("th", row.title);
     name.scope = "row";
     name.title = row.target;
+    element.setAttribute("aria-label", [row.title, ...row.cells.map((cell) => cell.text)].join(", "));
     element.append(name, ...row.cells.map((cell) => cellOf("td", cell)));
     return element;
   }
@@ -135,6 +137,25 @@
       return pair;
     });
   }
+
+  // Dash gives sliders and menus no names of their own: theirs are those of what stands around them.
+  function nameControls() {
+    document.querySelectorAll("[role=group][aria-label]").forEach((group) => {
+      const words = group.getAttribute("aria-label");
+      group.querySelectorAll("[role=slider], input[type=number], input[type=file]").forEach((control) => {
+        if (!control.getAttribute("aria-label")) control.setAttribute("aria-label", words);
+      });
+    });
+    ["table", "second-table"].forEach((id) => {
+      const menu = document.getElementById(id);
+      if (menu) menu.setAttribute("aria-labelledby", `${id}-words ${id}`);
+    });
+  }
+  let naming = 0;
+  new MutationObserver(() => {
+    window.cancelAnimationFrame(naming);
+    naming = window.requestAnimationFrame(nameControls);
+  }).observe(document.documentElement, { childList: true, subtree: true });
 
   const THEMES = ["system", "light", "dark"];
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
@@ -174,13 +195,13 @@
       },
 
       // The address bar and the exports follow the view; only the tab in front is told to draw it.
-      link(query) {
+      link(query, prefix) {
         if (query === undefined || query === null) return Array(6).fill(unchanged());
         const tail = query ? "?" + query : "";
         window.history.replaceState(null, "", window.location.pathname + tail);
         const shown = new URLSearchParams(query).get("page") ?? "taxonomy";
         return [
-          ...["json", "svg", "csv"].map((kind) => `/export/taxonomy.${kind}${tail}`),
+          ...["json", "svg", "csv"].map((kind) => `${prefix}export/taxonomy.${kind}${tail}`),
           ...["taxonomy", "budgets", "affinities"].map((page) => (page === shown ? query : unchanged())),
         ];
       },

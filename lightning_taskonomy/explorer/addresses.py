@@ -1,0 +1,93 @@
+"""Where the page is reached: addresses to listen on, names it answers to, and the path that a proxy adds."""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from lightning_taskonomy.errors import InputError
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+"""Names of this machine to itself, as they stand in an address."""
+_WAITING = 256
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def in_address(host: str) -> str:
+    """A host as it stands in a URL."""
+    bare = host.strip("[]")
+    return f"[{bare}]" if ":" in bare else bare
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; an address of IPv6 that stands for all takes IPv4 as well.
+
+    Raises:
+        InputError: no such port, or the address cannot be had.
+    """
+    if not 0 <= port < 2**16:
+        raise InputError(f"port: expected a number from 0 to {2**16 - 1}, found {port}")
+    bare = host.strip("[]")
+    try:
+        found = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, *_, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+        both = family == socket.AF_INET6 and bare == "::" and socket.has_dualstack_ipv6()
+        return socket.create_server(address, family=family, backlog=_WAITING, dualstack_ipv6=both)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"port: cannot listen on {in_address(host)}:{port} ({reason}); choose another with --port"
+        ) from error
+
+
+def answered_names(host: str, allowed: Iterable[str]) -> frozenset[str] | None:
+    """The names under which the page may be asked for; None for any, where other machines are let in.
+
+    Args:
+        host: it listens on.
+        allowed: further names, such as that of a proxy.
+    """
+    names = {in_address(name).lower() for name in allowed}
+    if not names and not is_loopback(host):
+        return None
+    return frozenset({*LOOPBACK, in_address(host).lower(), *names})
+
+
+def read_prefix(prefix: str) -> str:
+    """A path that begins and ends with a slash.
+
+    Raises:
+        InputError: it is none.
+    """
+    path = f"/{prefix.strip('/')}/".replace("//", "/")
+    plain = path.replace("/", "").translate(str.maketrans("", "", "-._~%@:+,="))
+    if ".." in path.split("/") or (plain and not (plain.isascii() and plain.isalnum())):
+        raise InputError(f"prefix: expected a path such as /user/me/proxy/8050/, found {prefix!r}")
+    return path
+
+
+class WithPrefix:
+    """A WSGI application behind a proxy's path, whether the proxy takes that path away or not.
+
+    Args:
+        application: what answers.
+        prefix: the path, with a slash at both ends.
+    """
+
+    def __init__(self, application: Callable[..., Any], prefix: str) -> None:
+        self._application = application
+        self._prefix = prefix
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:  # noqa: ANN401 - WSGI
+        """Answer a request to the path without the prefix."""
+        path = environ.get("PATH_INFO", "")
+        if path.startswith(self._prefix) or path == self._prefix[:-1]:
+            environ["PATH_INFO"] = "/" + path[len(self._prefix) :]
+        return self._application(environ, start_response)
