@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lightning_taskonomy.data.render.jobs import Pictures, render_buildings
+from lightning_taskonomy.data.rooms.furniture_catalogue import read_catalogues
 from lightning_taskonomy.data.rooms.house import House
 from lightning_taskonomy.errors import InputError
 
@@ -14,6 +15,7 @@ def rooms(
     views: int = 3,
     size: int = 256,
     seed: int = 0,
+    furniture: Path | None = None,
     workers: int | None = None,
 ) -> None:
     """Render furnished rooms with every label of the dictionary, in Taskonomy's folder layout.
@@ -27,16 +29,19 @@ def rooms(
         views: pictures of each point.
         size: pixels per side.
         seed: chooses the buildings and everything in them.
+        furniture: folder with catalogues of furniture models (*.sh3f) as Debian's sweethome3d-furniture
+            installs them; their models then stand in for procedural furniture of the same kind and size.
         workers: processes, by default one per core.
 
     Raises:
-        InputError: a number is too small, or the folder cannot be written to.
+        InputError: a number is too small, a catalogue is malformed, or the folder cannot be written to.
     """
     if buildings < 1:
         raise InputError(f"buildings: expected at least 1, got {buildings}")
     if seed < 0:
         raise InputError(f"seed: expected 0 or more, got {seed}")
-    render_buildings(
-        [House(seed, number) for number in range(buildings)], Pictures(points, views, size), out, workers
-    )
+    if furniture is not None:
+        read_catalogues(furniture)
+    houses = [House(seed, number, furniture) for number in range(buildings)]
+    render_buildings(houses, Pictures(points, views, size), out, workers)
     print(f"written: {out}: {buildings * points * views} views of {buildings} buildings, splits.csv")

@@ -31,7 +31,7 @@ _CLEARANCE_M = 0.35
 _NEAREST_POINT_M, _FURTHEST_POINT_M = 0.6, 9.0
 _STEEPEST_RADS = float(np.radians(72))
 _TRIES = 120
-_LEAST_THINGS = 4
+_LEAST_THINGS = 8
 """A picture shows at least this many objects, in scenes that know theirs."""
 
 

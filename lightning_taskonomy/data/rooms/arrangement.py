@@ -1,5 +1,6 @@
 """Finding free places in a room, along and on walls and in the middle, clear of doors and windows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,11 +40,13 @@ class Arrangement:
     Attributes:
         room: the room.
         random: chooses among places.
+        exchanged: what stands in an item's place.
         items: all that has been placed, in world coordinates.
     """
 
     room: PlannedRoom
     random: np.random.Generator
+    exchanged: Callable[[Item], Item] = lambda item: item
     items: list[Item] = field(default_factory=list)
     _taken: list[_Rectangle] = field(default_factory=list)
     _walls: list[_OnWall] = field(default_factory=list)
@@ -75,6 +78,7 @@ class Arrangement:
             side: the wall to try, any by default.
             corner: try the ends of walls first.
         """
+        item = self.exchanged(item)
         for side_tried in [side] * 4 if side is not None else [int(k) for k in self.random.permutation(4)]:
             frame = WallFrame(self.room, side_tried)
             start, end = frame.span
@@ -94,12 +98,14 @@ class Arrangement:
 
     def in_front_of_last(self, item: Item, distance: float, facing_it: bool = False) -> bool:
         """Put an item in front of what was put on the floor last, turned like it or towards it."""
+        item = self.exchanged(item)
         facing = np.array([np.sin(self._last.angle), -np.cos(self._last.angle)])
         where = self._last.centre + facing * (self._last.deep / 2 + distance + item.deep / 2)
         return self._put(item, np.array([*where, 0.0]), self._last.angle + (np.pi if facing_it else 0.0))
 
     def beside_last(self, item: Item, sign: int) -> bool:
         """Put an item to the left (-1) or right (1) of what was put last, with its back to the same wall."""
+        item = self.exchanged(item)
         last = self._last
         right, back = (
             np.array([np.cos(last.angle), np.sin(last.angle)]),
@@ -116,6 +122,7 @@ class Arrangement:
 
     def in_the_middle(self, item: Item) -> bool:
         """Put an item somewhere about the middle of the room, square to the walls."""
+        item = self.exchanged(item)
         low, high = np.array(self.room.low), np.array(self.room.high)
         for number in range(_TRIES):
             spread = 0.1 + 0.25 * number / _TRIES
@@ -128,6 +135,7 @@ class Arrangement:
 
     def anywhere(self, item: Item) -> bool:
         """Put a small item on any free place of the floor, turned at will."""
+        item = self.exchanged(item)
         low, high = np.array(self.room.low), np.array(self.room.high)
         for _ in range(_TRIES):
             where = self.random.uniform(low + item.wide / 2, high - item.wide / 2)

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from lightning_taskonomy.data.rooms.cloth import curtain, rumpled
 from lightning_taskonomy.data.rooms.item import Item, ObjectClass, Semantic, Workshop
+from lightning_taskonomy.data.rooms.plants import potted_plant
 from lightning_taskonomy.data.rooms.shapes import (
     Shape,
     box,
@@ -17,7 +19,7 @@ from lightning_taskonomy.data.rooms.shapes import (
     turned_on_lathe,
     wavy_sheet,
 )
-from lightning_taskonomy.data.rooms.small_objects import bottle, bowl_of_fruit, cup, plate, potted_plant, vase
+from lightning_taskonomy.data.rooms.small_objects import bottle, bowl_of_fruit, cup, plate, vase
 
 _COUNTER_M = 0.9
 _DEPTH_M = 0.62
@@ -302,7 +304,7 @@ def bathtub(shop: Workshop, long: float) -> Item:
     tap = _tap(0.16, 0.14).rotated(2, np.pi / 2).moved(-long / 2 + 0.05, 0, high)
     parts = []
     if shop.chance(0.6):
-        sheet = wavy_sheet(long * 0.45, 1.75, 0.045, 7).moved(long * 0.26, -wide / 2 + 0.02, 0.2)
+        sheet = curtain(shop.random, long * 0.45, 1.75, 7).moved(long * 0.26, -wide / 2 + 0.02, 0.2)
         rod = tube([[-long / 2, -wide / 2 + 0.02, 1.97], [long / 2, -wide / 2 + 0.02, 1.97]], 0.012, 8)
         parts.append(
             Item(
@@ -320,7 +322,7 @@ def towel_rail(shop: Workshop) -> Item:
     posts = joined([tube([[s * 0.28, 0, 0], [s * 0.28, -0.07, 0]], 0.008, 8) for s in (-1, 1)])
     cloth = joined(
         [
-            wavy_sheet(0.4, 0.55, 0.006, 3).moved(0, -0.085, -0.54),
+            rumpled(wavy_sheet(0.4, 0.55, 0.008, 3), shop.random, 4.0, 0.16).moved(0, -0.085, -0.54),
             box(0.4, 0.045, 0.012, 0.005).moved(0, -0.07, 0.004),
         ]
     )
@@ -353,8 +355,15 @@ def radiator(shop: Workshop, wide: float) -> Item:
         box(0.05, 0.09, 0.55, 0.02, 2).moved(x, -0.065, 0.12)
         for x in np.arange(-wide / 2 + 0.03, wide / 2, 0.065)
     ]
+    x = wide / 2 + 0.03
+    pipes = [
+        tube([[s * wide / 2, -0.065, z], [s * x, -0.065, z], [s * x, -0.03, 0.0]], 0.011, 8)
+        for s, z in ((-1, 0.17), (1, 0.6))
+    ]
+    pipes.append(tube([[-wide / 2, -0.065, 0.62], [wide / 2, -0.065, 0.62]], 0.02, 10))
+    valve = ellipsoid(0.022, 0.03, 14).moved(x, -0.065, 0.6)
     return Item(
-        ((joined(ribs), shop.material("porcelain")),),
+        ((joined([*ribs, *pipes, valve]), shop.material("porcelain")),),
         object_class=ObjectClass.RADIATOR,
         wide=wide,
         deep=0.12,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from lightning_taskonomy.data.render.scene import Lamp, LampKind
+from lightning_taskonomy.data.rooms import clutter
 from lightning_taskonomy.data.rooms.arrangement import Arrangement
 from lightning_taskonomy.data.rooms.fixtures import (
     bathtub,
@@ -34,10 +35,10 @@ from lightning_taskonomy.data.rooms.furniture import (
     wardrobe,
 )
 from lightning_taskonomy.data.rooms.item import Item, ObjectClass, Workshop
+from lightning_taskonomy.data.rooms.plants import potted_plant
 from lightning_taskonomy.data.rooms.shapes import Shape, box, cylinder, joined, panel
 from lightning_taskonomy.data.rooms.small_objects import (
     picture,
-    potted_plant,
     stacked_books,
     table_lamp,
     vase,
@@ -46,9 +47,18 @@ from lightning_taskonomy.data.rooms.small_objects import (
 )
 
 
-def furnish(room: PlannedRoom, shop: Workshop, daylight: bool) -> list[Item]:
-    """Furniture, decoration and lamps of a room in world coordinates; without daylight all lamps are on."""
-    arrangement = Arrangement(room, shop.random)
+def furnish(
+    room: PlannedRoom, shop: Workshop, daylight: bool, exchanged: Callable[[Item], Item] | None = None
+) -> list[Item]:
+    """Furniture, decoration and lamps of a room in world coordinates.
+
+    Args:
+        room: the room.
+        shop: for the makers of items.
+        daylight: without it all lamps are on.
+        exchanged: what is to stand in an item's place, asked before it is placed.
+    """
+    arrangement = Arrangement(room, shop.random, exchanged or (lambda item: item))
     KINDS[room.kind](arrangement, shop)
     _decorate(arrangement, shop)
     arrangement.items.extend(_ceiling_lights(room, shop, daylight))
@@ -199,6 +209,17 @@ KINDS: dict[str, Callable[[Arrangement, Workshop], None]] = {
 
 
 def _decorate(room: Arrangement, shop: Workshop) -> None:
+    wide, deep = room.room.size
+    for _ in range(1 if wide * deep < 9 else 2 if wide * deep < 16 else 3):
+        kind = shop.whole(0, 2)
+        if kind == 0:
+            room.anywhere(potted_plant(shop, tall=True))
+        elif kind == 1:
+            room.anywhere(table_lamp(shop, tall=True))
+        else:
+            room.anywhere(clutter.coat_stand(shop))
+    for number in shop.random.permutation(len(clutter.MAKERS))[: shop.whole(4, 7)]:
+        room.anywhere(clutter.MAKERS[int(number)](shop))
     if room.room.kind != "bathroom":
         for _ in range(shop.whole(1, 4)):
             room.on_wall(picture(shop), shop.between(1.45, 1.65))

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from lightning_taskonomy.data.rooms.cloth import rumpled, throw
 from lightning_taskonomy.data.rooms.item import Item, ObjectClass, Semantic, Workshop
+from lightning_taskonomy.data.rooms.plants import potted_plant
 from lightning_taskonomy.data.rooms.shapes import Shape, box, cylinder, disc, ellipsoid, joined, panel, tube
 from lightning_taskonomy.data.rooms.small_objects import (
     alarm_clock,
@@ -12,7 +14,6 @@ from lightning_taskonomy.data.rooms.small_objects import (
     fitted,
     pillow,
     plate,
-    potted_plant,
     stacked_books,
     standing_books,
     table_lamp,
@@ -37,7 +38,8 @@ def chair(shop: Workshop) -> Item:
         (box(wide, deep, 0.035, 0.012, 2).moved(z=seat - 0.035), frame),
     ]
     if soft:
-        pieces.append((box(wide * 0.95, deep * 0.92, 0.06, 0.028, 3).moved(z=seat), shop.material("cushion")))
+        pad = rumpled(box(wide * 0.95, deep * 0.92, 0.06, 0.028, 3), shop.random, 3.0, 0.18)
+        pieces.append((pad.moved(z=seat), shop.material("cushion")))
     lean = 0.12
     posts = [
         box(0.035, 0.03, back + 0.04, 0.008)
@@ -73,8 +75,9 @@ def office_chair(shop: Workshop) -> Item:
     stem = cylinder(0.025, 0.36, 10).moved(z=0.08)
     arms = joined([box(0.05, 0.28, 0.03, 0.012, 2).moved(s * 0.27, 0.0, 0.64) for s in (-1, 1)])
     posts = joined([box(0.025, 0.04, 0.22, 0.006).moved(s * 0.27, 0.04, 0.43) for s in (-1, 1)])
-    seat = box(0.5, 0.48, 0.1, 0.045, 3).moved(z=0.42)
-    back = box(0.46, 0.09, 0.6, 0.04, 3).rotated(0, -0.12).moved(0, 0.24, 0.52)
+    seat = rumpled(box(0.5, 0.48, 0.1, 0.045, 3), shop.random, 2.0, 0.3).moved(z=0.42)
+    back = rumpled(box(0.46, 0.09, 0.6, 0.04, 3), shop.random, 2.0, 0.3)
+    back = back.rotated(0, -0.12).moved(0, 0.24, 0.52)
     pieces = ((joined([*feet, stem, arms, posts]), metal), (joined([seat, back]), cover))
     return Item(pieces, Semantic.CHAIR, ObjectClass.ROCKING_CHAIR, 0.62, 0.62, 1.12)
 
@@ -95,8 +98,10 @@ def sofa(shop: Workshop, seats: int) -> Item:
     soft = []
     for number in range(seats):
         x = (number - (seats - 1) / 2) * each
-        soft.append(box(each - 0.01, deep - 0.24, 0.17, 0.06, 3).moved(x, -0.1, seat - 0.14))
-        soft.append(box(each - 0.02, 0.18, 0.42, 0.075, 3).rotated(0, -0.16).moved(x, deep / 2 - 0.3, seat))
+        seat_pad = rumpled(box(each - 0.01, deep - 0.24, 0.17, 0.06, 3), shop.random, 2.5, 0.25)
+        back_pad = rumpled(box(each - 0.02, 0.18, 0.42, 0.075, 3), shop.random, 3.5, 0.22)
+        soft.append(seat_pad.moved(x, -0.1, seat - 0.14))
+        soft.append(back_pad.rotated(0, -0.16).moved(x, deep / 2 - 0.3, seat))
     feet = legs(wide - 0.1, deep - 0.1, 0.1, 0.05, True)
     parts = []
     for s in (-1, 1):
@@ -114,7 +119,11 @@ def sofa(shop: Workshop, seats: int) -> Item:
             )
         if seats == 1:
             break
-    pieces = ((joined([*bodies, *soft]), cover), (feet, shop.material("wood")))
+    if seats > 1 and shop.chance(0.5):
+        blanket = throw(shop, shop.between(0.5, 0.8), deep * 0.5, seat * 0.7)
+        parts.append(blanket.placed(shop.between(-0.3, 0.3) * each, -deep / 2 - 0.005, seat + 0.035))
+    stuffed = rumpled(joined(bodies), shop.random, 1.2, 0.3)
+    pieces = ((joined([stuffed, *soft]), cover), (feet, shop.material("wood")))
     if seats == 1:
         return Item(pieces, Semantic.CHAIR, ObjectClass.ROCKING_CHAIR, wide, deep, back, tuple(parts))
     return Item(pieces, Semantic.COUCH, ObjectClass.STUDIO_COUCH, wide, deep, back, tuple(parts))
@@ -169,25 +178,23 @@ def dining_set(shop: Workshop, seats: int) -> Item:
         shop.random.bit_generator.state = model_state  # all chairs of a set are alike
         seat = chair(shop)
         parts.append(seat.placed(x, y, 0.0, angle))
+    things = []
     for x, y, angle in places:
         if shop.chance(0.5):
-            parts.append(plate(shop).placed(x * 0.55, y * 0.5, top.high))
+            things.append(plate(shop).placed(x * 0.55, y * 0.5, top.high))
         if shop.chance(0.4):
-            parts.append(cup(shop).placed(x * 0.55 + 0.16, y * 0.45, top.high, angle))
+            things.append(cup(shop).placed(x * 0.55 + 0.16, y * 0.45, top.high, angle))
     centre = [vase, bottle, bowl_of_fruit, potted_plant][shop.whole(0, 3)](shop)
-    parts.append(centre.placed(0, 0, top.high))
+    things.append(centre.placed(0, 0, top.high))
     if shop.chance(0.6):
-        parts.append(bottle(shop).placed(shop.between(-0.3, -0.15), shop.between(-0.1, 0.1), top.high))
-    group = top.with_parts(*parts)
+        things.append(bottle(shop).placed(shop.between(-0.3, -0.15), shop.between(-0.1, 0.1), top.high))
     reach = 0.62
     return Item(
-        group.pieces,
-        group.semantic,
-        group.object_class,
-        wide + (reach if round_one else 0.1),
-        deep + 2 * reach * 0.8,
-        0.95,
-        group.parts,
+        (),
+        wide=wide + (reach if round_one else 0.1),
+        deep=deep + 2 * reach * 0.8,
+        high=0.95,
+        parts=(top.with_parts(*things), *parts),
     )
 
 
@@ -208,9 +215,13 @@ def bed(shop: Workshop, double: bool) -> Item:
     frame, linen, quilt = shop.material("wood"), shop.material("linen"), shop.material("fabric")
     base = box(wide, deep, 0.2, 0.015).moved(z=0.12)
     head = box(wide + 0.06, 0.07, shop.between(0.85, 1.15), 0.03, 2).moved(0, deep / 2 - 0.035)
-    mattress = box(wide - 0.04, deep - 0.1, 0.22, 0.06, 3).moved(0, -0.03, 0.31)
-    cover = box(wide + 0.02, deep * 0.66, 0.27, 0.06, 3).moved(0, -deep * 0.165 - 0.01, 0.3)
-    fold = box(wide + 0.03, 0.28, 0.05, 0.024, 2).moved(0, deep * 0.14, 0.545)
+    mattress = rumpled(box(wide - 0.04, deep - 0.1, 0.22, 0.06, 3), shop.random, 1.2, 0.35).moved(
+        0, -0.03, 0.31
+    )
+    cover = rumpled(box(wide + 0.03, deep * 0.66, 0.28, 0.06, 3), shop.random, 3.5, 0.24)
+    cover = cover.moved(0, -deep * 0.165 - 0.01, 0.305)
+    fold = rumpled(box(wide + 0.04, 0.28, 0.06, 0.028, 2), shop.random, 3.0, 0.2)
+    fold = fold.moved(0, deep * 0.14, 0.555)
     parts = [
         Item(((cover, quilt),), Semantic.BED, ObjectClass.QUILT),
         Item(((fold, linen),), Semantic.BED, ObjectClass.QUILT),
@@ -385,9 +396,11 @@ def rug(shop: Workshop, wide: float, deep: float) -> Item:
         ((top, shop.material("rug")), (box(wide, deep, 0.0115), shop.material("fabric"))),
         wide=wide,
         deep=deep,
+        bends=True,
     )
 
 
 def round_rug(shop: Workshop, radius: float) -> Item:
     """A round rug of one colour."""
-    return Item(((disc(radius, 0.01, True, 32), shop.material("fabric")),), wide=2 * radius, deep=2 * radius)
+    pile = ((disc(radius, 0.01, True, 32), shop.material("fabric")),)
+    return Item(pile, wide=2 * radius, deep=2 * radius, bends=True)

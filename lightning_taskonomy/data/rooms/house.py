@@ -1,6 +1,7 @@
 """A building of rendered rooms as a job: its name, its seed, and how to make it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from lightning_taskonomy.data.render.scene import Scene
 from lightning_taskonomy.data.rooms.building import build
@@ -13,15 +14,18 @@ class House:
     Attributes:
         family: the seed of all buildings of a data set.
         number: which of them, from 0.
+        furniture: folder with catalogues of models to furnish it with, or None for procedural furniture.
     """
 
     family: int
     number: int
+    furniture: Path | None = None
 
     @property
     def name(self) -> str:
         """The building's name in file names."""
-        return f"house{self.family}x{self.number:04d}"
+        kind = "house" if self.furniture is None else "furnished"
+        return f"{kind}{self.family}x{self.number:04d}"
 
     @property
     def seed(self) -> int:
@@ -30,4 +34,4 @@ class House:
 
     def load(self) -> Scene:
         """Make the scene."""
-        return build(self.family, self.number)
+        return build(self.family, self.number, self.furniture)

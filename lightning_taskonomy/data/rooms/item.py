@@ -101,6 +101,8 @@ class Item:
         high: size in z.
         parts: items that stand on it or belong to it, in the same coordinates.
         lamps: lights it carries.
+        bends: whether it follows the unevenness of walls and floors; otherwise it is stiff.
+        place: x, y, z and the angle to which it has been put so far.
     """
 
     pieces: tuple[tuple[Shape, int], ...]
@@ -111,11 +113,21 @@ class Item:
     high: float = 0.0
     parts: tuple["Item", ...] = ()
     lamps: tuple[Lamp, ...] = ()
+    bends: bool = False
+    place: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
     def placed(self, x: float = 0.0, y: float = 0.0, z: float = 0.0, angle: float = 0.0) -> "Item":
         """The item turned about the vertical by `angle` radians, then shifted."""
+        cosine, sine = float(np.cos(angle)), float(np.sin(angle))
+        before = self.place
         return replace(
             self,
+            place=(
+                cosine * before[0] - sine * before[1] + x,
+                sine * before[0] + cosine * before[1] + y,
+                before[2] + z,
+                before[3] + angle,
+            ),
             pieces=tuple(
                 (shape.rotated(2, angle).moved(x, y, z), material) for shape, material in self.pieces
             ),

@@ -243,6 +243,11 @@ def _clay(palette: Palette, random: Random) -> int:
     )
 
 
+def _wicker(palette: Palette, random: Random) -> int:
+    colour = _one(random, [(0.66, 0.50, 0.32), (0.45, 0.32, 0.20), (0.80, 0.70, 0.54)])
+    return palette.textured(textures.wicker(random, colour), (0.25, 0.25), Material())
+
+
 def _soil(palette: Palette, random: Random) -> int:
     return palette.textured(textures.carpet(random, (0.18, 0.13, 0.10)), (0.4, 0.4), Material())
 
@@ -317,6 +322,7 @@ KINDS: dict[str, Callable[[Palette, Random], int]] = {
     "leaf": _leaf,
     "clay": _clay,
     "soil": _soil,
+    "wicker": _wicker,
     "lampshade": _lampshade,
     "lit panel": _lit_panel,
     "book": _book,

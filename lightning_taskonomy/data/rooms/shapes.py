@@ -77,7 +77,7 @@ def panel(origin: npt.ArrayLike, across: npt.ArrayLike, up: npt.ArrayLike) -> Sh
     return Shape(corners, normals, uv, np.zeros((2, 3, 2)))
 
 
-def box(wide: float, deep: float, high: float, bevel: float = 0.0, smooth: int = 1) -> Shape:
+def box(wide: float, deep: float, high: float, bevel: float = 0.003, smooth: int = 1) -> Shape:
     """A box that stands on z = 0, centred in x and y, with edges rounded at a radius.
 
     Args:
@@ -277,7 +277,7 @@ def tube(path: npt.ArrayLike, radius: float, sides: int = 8) -> Shape:
 
 def wavy_sheet(wide: float, high: float, depth: float, folds: int) -> Shape:
     """A hanging curtain in sine folds: it spans x, hangs down to z = 0 and faces -y."""
-    across = np.linspace(-wide / 2, wide / 2, folds * 10 + 1)
+    across = np.linspace(-wide / 2, wide / 2, folds * 8 + 1)
     rate = 2 * np.pi * folds / wide
     wave, slope = depth * np.sin(rate * across), depth * rate * np.cos(rate * across)
     bend = -(rate**2) * wave / (1 + slope**2) ** 1.5
@@ -290,3 +290,40 @@ def wavy_sheet(wide: float, high: float, depth: float, folds: int) -> Shape:
     bends = np.stack([np.maximum(bend, 0), np.minimum(bend, 0)], -1)
     cells = np.stack([bends[:-1], bends[1:], bends[1:], bends[:-1]], 1)[:, None]
     return _from_grid(grid, normals, grid[..., [0, 2]], cells)
+
+
+def extruded(profile: npt.ArrayLike, length: float, step: float) -> Shape:
+    """A smooth profile drawn out along x, from -length/2 to length/2.
+
+    Args:
+        profile: (n, 2) how far out (towards -y) and how high; upwards, the solid lies behind it (+y).
+        length: metres.
+        step: the greatest distance between rows of corners along x.
+    """
+    curve = np.asarray(profile, np.float64)
+    steps = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
+    slope_y, slope_z = -np.gradient(curve[:, 0], steps), np.gradient(curve[:, 1], steps)
+    speed = np.hypot(slope_y, slope_z)
+    slope_y, slope_z = slope_y / speed, slope_z / speed
+    bend = slope_z * np.gradient(slope_y, steps) - slope_y * np.gradient(slope_z, steps)
+    along = np.linspace(-length / 2, length / 2, max(1, int(np.ceil(length / step))) + 1)
+    ones, rows = np.ones(len(along)), np.ones(len(curve))
+    grid = np.stack([np.outer(along, rows), np.outer(ones, -curve[:, 0]), np.outer(ones, curve[:, 1])], -1)
+    normals = np.stack([np.zeros_like(grid[..., 0]), np.outer(ones, -slope_z), np.outer(ones, slope_y)], -1)
+    uv = np.stack([np.outer(along, rows), np.outer(ones, steps)], -1)
+    bends = np.stack([np.maximum(bend, 0), np.minimum(bend, 0)], -1)
+    cells = np.stack([bends[:-1], bends[:-1], bends[1:], bends[1:]], 1)
+    return _from_grid(grid, normals, uv, np.broadcast_to(cells[None], (len(along) - 1, len(curve) - 1, 4, 2)))
+
+
+def grid_panel(origin: npt.ArrayLike, across: npt.ArrayLike, up: npt.ArrayLike, step: float) -> Shape:
+    """A `panel` of cells of about `step` metres, fine enough to be bent."""
+    start, first, second = (np.asarray(value, np.float64) for value in (origin, across, up))
+    wide, high = float(np.linalg.norm(first)), float(np.linalg.norm(second))
+    columns = np.linspace(0.0, 1.0, max(1, int(np.ceil(wide / step))) + 1)
+    rows = np.linspace(0.0, 1.0, max(1, int(np.ceil(high / step))) + 1)
+    grid = start + columns[:, None, None] * first + rows[None, :, None] * second
+    front = np.cross(first, second)
+    normals = np.broadcast_to(front / np.linalg.norm(front), grid.shape)
+    uv = np.stack(np.broadcast_arrays(columns[:, None] * wide, rows[None, :] * high), -1)
+    return _from_grid(grid, normals, uv, np.zeros((len(columns) - 1, len(rows) - 1, 4, 2)))

@@ -5,13 +5,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lightning_taskonomy.data.render.scene import Colour, Lamp, LampKind
+from lightning_taskonomy.data.rooms.cloth import curtain
 from lightning_taskonomy.data.rooms.floor_plan import WALL_M, Opening, PlannedRoom
 from lightning_taskonomy.data.rooms.item import Item, ObjectClass, Workshop
-from lightning_taskonomy.data.rooms.shapes import Floats, Shape, box, joined, panel, tube, wavy_sheet
+from lightning_taskonomy.data.rooms.mouldings import beads, cornice, rail, skirting
+from lightning_taskonomy.data.rooms.shapes import Floats, Shape, box, grid_panel, joined, panel, tube
 
 _HALF = WALL_M / 2
 _INWARD = np.array([[1.0, 0, 0], [-1.0, 0, 0], [0, 1.0, 0], [0, -1.0, 0]])
 _UP = np.array([0.0, 0.0, 1.0])
+_CELL_M = 0.15
+_HIDDEN_M = 0.05
+"""Walls, floors and ceilings run on this far behind each other, so that uneven ones leave no gap."""
 WET_KINDS = ("bathroom", "kitchen", "utility_room")
 
 
@@ -43,12 +48,11 @@ class WallFrame:
 
     def plate(self, start: float, end: float, low: float, high: float) -> Shape:
         """A rectangle of the wall's face, with its texture laid from the corner of the building."""
-        flat = panel(
-            self.point(start, low), self.point(end, low) - self.point(start, low), _UP * (high - low)
-        )
+        up = _UP * (high - low)
+        flat = grid_panel(self.point(start, low), self.point(end, low) - self.point(start, low), up, _CELL_M)
         if np.dot(flat.normals[0, 0], _INWARD[self.side]) < 0:
-            flat = panel(
-                self.point(end, low), self.point(start, low) - self.point(end, low), _UP * (high - low)
+            flat = grid_panel(
+                self.point(end, low), self.point(start, low) - self.point(end, low), up, _CELL_M
             )
         axis = 1 if self.side < 2 else 0
         return replace(flat, uv=flat.corners[..., [axis, 2]])
@@ -58,27 +62,56 @@ class WallFrame:
         return shape.rotated(2, self.angle).moved(*self.point(along, height, inwards))
 
 
+@dataclass(frozen=True)
+class _Look:
+    """What the walls of a room are made of; lengths in metres, 0 for none."""
+
+    wall: int
+    trim: int
+    panels: int
+    skirting: float
+    cornice: float
+    panelled: float
+    pitch: float
+
+    @classmethod
+    def drawn(cls, room: PlannedRoom, shop: Workshop, wall: int) -> "_Look":
+        trim = shop.material("paint")
+        boarded = room.kind != "bathroom" and shop.chance(0.5)
+        return cls(
+            wall,
+            trim,
+            shop.material("wood") if shop.chance(0.5) else shop.material("paint"),
+            shop.between(0.08, 0.16),
+            shop.between(0.05, 0.11) if shop.chance(0.75) else 0.0,
+            (room.ceiling - 0.12 if shop.chance(0.25) else shop.between(0.85, 1.25)) if boarded else 0.0,
+            shop.between(0.05, 0.12),
+        )
+
+
 def room_shell(room: PlannedRoom, index: int, shop: Workshop, sky: Colour) -> list[Item]:
     """All that does not move: one item per part, each a thing of its own."""
     wall_kind = "tiled wall" if room.kind == "bathroom" else "wall"
-    wall, trim = shop.material(wall_kind), shop.material("paint")
+    look = _Look.drawn(room, shop, shop.material(wall_kind))
     floor = shop.material("wet floor" if room.kind in WET_KINDS else "dry floor")
     items = [_floor(room, floor), _ceiling(room, shop.material("ceiling"))]
     for side in range(4):
         frame = WallFrame(room, side)
         openings = sorted((o for o in room.openings if o.side == side), key=lambda o: o.start)
-        items.append(_wall(frame, openings, wall, trim))
+        items.append(_wall(frame, openings, look))
         for opening in openings:
             if opening.is_window:
                 items.append(_window(frame, opening, shop, sky))
             else:
-                items.append(_door(frame, opening, index, shop, trim))
+                items.append(_door(frame, opening, index, shop, look.trim))
     return items
 
 
 def _floor(room: PlannedRoom, material: int) -> Item:
     wide, deep = room.size
-    pieces = [panel([*room.low, 0.0], [wide, 0, 0], [0, deep, 0])]
+    edge = _HIDDEN_M
+    corner = [room.low[0] - edge, room.low[1] - edge, 0.0]
+    pieces = [grid_panel(corner, [wide + 2 * edge, 0, 0], [0, deep + 2 * edge, 0], _CELL_M)]
     for opening in room.openings:
         if opening.is_window:
             continue
@@ -89,35 +122,61 @@ def _floor(room: PlannedRoom, material: int) -> Item:
         low, high = np.minimum(near, far), np.maximum(near, far)
         pieces.append(panel(low, [high[0] - low[0], 0, 0], [0, high[1] - low[1], 0]))
     whole = joined(pieces)
-    return Item(((replace(whole, uv=whole.corners[..., :2]), material),))
+    return Item(((replace(whole, uv=whole.corners[..., :2]), material),), bends=True)
 
 
 def _ceiling(room: PlannedRoom, material: int) -> Item:
     wide, deep = room.size
-    whole = panel([room.low[0], room.low[1], room.ceiling], [0, deep, 0], [wide, 0, 0])
-    return Item(((replace(whole, uv=whole.corners[..., :2]), material),))
+    edge = _HIDDEN_M
+    corner = [room.low[0] - edge, room.low[1] - edge, room.ceiling]
+    whole = grid_panel(corner, [0, deep + 2 * edge, 0], [wide + 2 * edge, 0, 0], _CELL_M)
+    return Item(((replace(whole, uv=whole.corners[..., :2]), material),), bends=True)
 
 
-def _wall(frame: WallFrame, openings: list[Opening], wall: int, trim: int) -> Item:
-    ceiling = frame.room.ceiling
+def _wall(frame: WallFrame, openings: list[Opening], look: _Look) -> Item:
+    top = frame.room.ceiling + _HIDDEN_M
     plates, boards = [], []
-    here, end = frame.span
+    here, end = frame.span[0] - _HIDDEN_M, frame.span[1] + _HIDDEN_M
     for opening in openings:
-        plates.append(frame.plate(here, opening.start, 0.0, ceiling))
-        plates.append(frame.plate(opening.start, opening.end, opening.high, ceiling))
+        plates.append(frame.plate(here, opening.start, -_HIDDEN_M, top))
+        plates.append(frame.plate(opening.start, opening.end, opening.high, top))
         if opening.is_window:
-            plates.append(frame.plate(opening.start, opening.end, 0.0, opening.low))
+            plates.append(frame.plate(opening.start, opening.end, -_HIDDEN_M, opening.low))
         plates += _reveals(frame, opening)
         here = opening.end
-    plates.append(frame.plate(here, end, 0.0, ceiling))
-    here = frame.span[0]
-    for stop in [*(o for o in openings if not o.is_window), None]:
-        until = end if stop is None else stop.start - 0.07
-        if until - here > 0.03:
-            board = box(until - here, 0.015, 0.085, 0.006)
-            boards.append(frame.standing(board, (here + until) / 2, 0.0, 0.0075))
-        here = until if stop is None else stop.end + 0.07
-    return Item(((joined(plates), wall), (joined(boards), trim)) if boards else ((joined(plates), wall),))
+    plates.append(frame.plate(here, end, -_HIDDEN_M, top))
+    for start, until in _between([o for o in openings if not o.is_window], frame.span):
+        board = skirting(until - start, look.skirting)
+        boards.append(frame.standing(board, (start + until) / 2, -0.01, 0.0))
+    if look.cornice:
+        length, middle = frame.span[1] - frame.span[0], sum(frame.span) / 2
+        boards.append(frame.standing(cornice(length, look.cornice), middle, frame.room.ceiling, 0.0))
+    pieces = [(joined(plates), look.wall), (joined(boards), look.trim)]
+    pieces += _panelling(frame, openings, look)
+    return Item(tuple(pieces), bends=True)
+
+
+def _panelling(frame: WallFrame, openings: list[Opening], look: _Look) -> list[tuple[Shape, int]]:
+    """Boarding of beads up to a rail, or all the way up, between doors and windows."""
+    if not look.panelled:
+        return []
+    made, rails = [], []
+    low = look.skirting - 0.01
+    for start, until in _between([o for o in openings if o.low < look.panelled + 0.1], frame.span):
+        middle = (start + until) / 2
+        made.append(frame.standing(beads(until - start, look.panelled - low, look.pitch), middle, low, 0.0))
+        rails.append(frame.standing(rail(until - start), middle, look.panelled - 0.03, 0.0))
+    return [(joined(made), look.panels), (joined(rails), look.trim)] if made else []
+
+
+def _between(openings: list[Opening], span: tuple[float, float]) -> list[tuple[float, float]]:
+    """Stretches of a wall that lie clear of some openings and their frames."""
+    stretches, here = [], span[0]
+    for opening in openings:
+        stretches.append((here, opening.start - 0.07))
+        here = opening.end + 0.07
+    stretches.append((here, span[1]))
+    return [(start, end) for start, end in stretches if end - start > 0.05]
 
 
 def _reveals(frame: WallFrame, opening: Opening) -> list[Shape]:
@@ -203,23 +262,26 @@ def _window(frame: WallFrame, opening: Opening, shop: Workshop, sky: Colour) -> 
     sill = frame.standing(box(wide + 0.12, 0.12, 0.03, 0.01, 2), middle, opening.low - 0.03, 0.05)
     pieces: list[tuple[Shape, int]] = [(joined([*bars, sill]), shop.material("paint"))]
     kind = ObjectClass.NONE
-    if frame.room.kind not in WET_KINDS and shop.chance(0.65):
+    if frame.room.kind not in WET_KINDS and shop.chance(0.85):
         kind = ObjectClass.WINDOW_SHADE
-        drop = opening.high + 0.12 - (0.03 if shop.chance(0.6) else max(opening.low - 0.25, 0.03))
+        drop = opening.high + 0.12 - (0.03 if shop.chance(0.75) else max(opening.low - 0.25, 0.03))
         bottom = opening.high + 0.12 - drop
-        cloth = wavy_sheet(max(0.3, wide * 0.24), drop, 0.03, 5)
-        ends = (opening.start - 0.06, opening.end + 0.06)
-        hung = joined([frame.standing(cloth, along, bottom, 0.07) for along in ends])
+        each = max(0.42, wide * shop.between(0.26, 0.42))
+        cloths = [curtain(shop.random, each, drop, round(each / 0.075)) for _ in range(2)]
+        ends = (opening.start - 0.1, opening.end + 0.1)
+        hung = joined(
+            [frame.standing(cloth, along, bottom, 0.09) for cloth, along in zip(cloths, ends, strict=True)]
+        )
         pieces.append((hung, shop.material("curtain")))
         rod = tube([[-wide / 2 - 0.35, 0, 0], [wide / 2 + 0.35, 0, 0]], 0.014, 8)
-        pieces.append((frame.standing(rod, middle, opening.high + 0.12, 0.07), shop.material("wood")))
+        pieces.append((frame.standing(rod, middle, opening.high + 0.12, 0.09), shop.material("wood")))
     across = (frame.point(opening.end, 0.0) - frame.point(opening.start, 0.0)) / 2
     along_up = _UP * (high / 2 - bar)
     if np.dot(np.cross(across, along_up), _INWARD[frame.side]) < 0:
         across = -across
-    centre = frame.point(middle, (opening.low + opening.high) / 2, -0.005)
+    centre = frame.point(middle, (opening.low + opening.high) / 2, 0.01)
     lamp = Lamp(LampKind.PANEL, _triple(centre), sky, across=_triple(across * 0.95), along=_triple(along_up))
-    return Item(tuple(pieces), object_class=kind, lamps=(lamp,))
+    return Item(tuple(pieces), object_class=kind, lamps=(lamp,), bends=True)
 
 
 def _triple(vector: Floats) -> Colour:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from lightning_taskonomy.data.render.scene import Lamp, LampKind
+from lightning_taskonomy.data.rooms.cloth import rumpled
 from lightning_taskonomy.data.rooms.item import Item, ObjectClass, Semantic, Workshop
 from lightning_taskonomy.data.rooms.shapes import (
     Shape,
@@ -106,72 +107,6 @@ def stacked_books(shop: Workshop) -> Item:
         pieces.append((pages.rotated(2, turn).moved(z=z), shop.material("paper")))
         z += thick + 0.0005
     return Item(tuple(pieces), Semantic.BOOK, ObjectClass.BOOK_JACKET, 0.22, 0.28, z)
-
-
-def potted_plant(shop: Workshop, tall: bool = False) -> Item:
-    """A pot with soil, stems and arching leaves."""
-    pot_high = shop.between(0.26, 0.38) if tall else shop.between(0.1, 0.16)
-    pot_wide = pot_high * shop.between(0.5, 0.62)
-    pot = joined(
-        [
-            cylinder(pot_wide * 0.72, pot_high, 22, pot_wide),
-            revolved(
-                [
-                    [pot_wide * 1.08, pot_high * 0.86],
-                    [pot_wide * 1.1, pot_high * 1.01],
-                    [pot_wide * 0.95, pot_high * 1.01],
-                ],
-                22,
-            ),
-        ]
-    )
-    pieces: list[tuple[Shape, int]] = [
-        (pot, shop.material("clay") if shop.chance(0.6) else shop.material("glaze")),
-        (disc(pot_wide * 0.95, pot_high * 1.012, True, 16), shop.material("soil")),
-    ]
-    leaf = shop.material("leaf")
-    reach = shop.between(0.5, 1.0) if tall else shop.between(0.16, 0.3)
-    leaves = []
-    for number in range(shop.whole(14, 26)):
-        turn = number * 2.4 + shop.between(-0.3, 0.3)
-        lift = shop.between(0.35, 1.0)
-        leaves.append(_leaf(reach * shop.between(0.7, 1.1), lift, shop).rotated(2, turn).moved(z=pot_high))
-    pieces.append((joined(leaves), leaf))
-    return Item(
-        tuple(pieces),
-        Semantic.POTTED_PLANT,
-        ObjectClass.FLOWERPOT,
-        2.2 * pot_wide,
-        2.2 * pot_wide,
-        pot_high + reach,
-    )
-
-
-def _leaf(length: float, lift: float, shop: Workshop) -> Shape:
-    """A thin leaf that rises from the origin along +x and bends over; a strip of flat facets."""
-    steps = np.linspace(0, 1, 6)
-    droop = shop.between(0.3, 1.1)
-    x = length * steps * np.cos(lift * np.pi / 2 * (1 - 0.3 * steps))
-    z = length * (steps * np.sin(lift * np.pi / 2) - droop * 0.5 * steps**2.5)
-    half = 0.09 * length * np.sin(np.pi * np.clip(steps * 0.92 + 0.04, 0, 1)) ** 0.8
-    left, right = np.column_stack([x, half, z]), np.column_stack([x, -half, z])
-    corners = np.concatenate(
-        [
-            np.stack([right[:-1], right[1:], left[1:]], 1),
-            np.stack([right[:-1], left[1:], left[:-1]], 1),
-        ]
-    )
-    flat = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
-    u = np.concatenate(
-        [
-            np.stack([steps[:-1], steps[1:], steps[1:]], 1),
-            np.stack([steps[:-1], steps[1:], steps[:-1]], 1),
-        ]
-    )
-    v = np.concatenate([np.tile([0.0, 0.0, 1.0], (5, 1)), np.tile([0.0, 1.0, 1.0], (5, 1))])
-    uv = np.stack([u * 0.25, v * 0.1], -1)
-    return Shape(corners, np.repeat(flat[:, None], 3, 1), uv, np.zeros((10, 3, 2)))
 
 
 def wall_clock(shop: Workshop) -> Item:
@@ -318,14 +253,8 @@ def fitted(shape: Shape, wide: float, high: float) -> Shape:
 
 def pillow(shop: Workshop, material: int, wide: float, deep: float, high: float) -> Item:
     """A soft cushion, lying."""
-    return Item(
-        ((box(wide, deep, high, high * 0.49, 4), material),),
-        Semantic.BACKGROUND,
-        ObjectClass.PILLOW,
-        wide,
-        deep,
-        high,
-    )
+    body = rumpled(box(wide, deep, high, high * 0.49, 4), shop.random, 4.0, 0.18)
+    return Item(((body, material),), Semantic.BACKGROUND, ObjectClass.PILLOW, wide, deep, high)
 
 
 def wastebin(shop: Workshop) -> Item:

@@ -146,6 +146,15 @@ def fabric(random: np.random.Generator, colour: Colour) -> Picture:
     return _bytes(_painted(colour, 1 + 0.09 * over + threads + 0.03 * _noise(random, 1.2)))
 
 
+def wicker(random: np.random.Generator, colour: Colour) -> Picture:
+    """Rods woven over and under upright stakes."""
+    rows, columns = _grid()
+    row = np.floor(rows * 16).astype(int)
+    over = np.sin(2 * np.pi * (columns * 8 + 0.5 * (row % 2)))
+    rod = np.sin(np.pi * (rows * 16 % 1))
+    return _bytes(_painted(colour, 0.45 + 0.45 * rod * (0.75 + 0.25 * over) + 0.04 * _noise(random, 0.8)))
+
+
 def stripes(random: np.random.Generator, first: Colour, second: Colour, count: int = 6) -> Picture:
     """Vertical stripes: wallpaper, curtains or upholstery."""
     _, columns = _grid()
