@@ -1,6 +1,7 @@
 """The page in a real browser: it shows what the command line finds, and says what the command line says."""
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from lightning_taskonomy.cli import main
-from lightning_taskonomy.explorer.tables import LARGEST_UPLOAD
+from lightning_taskonomy.explorer.app import serve
+from lightning_taskonomy.explorer.state import Explorer
+from lightning_taskonomy.explorer.tables import LARGEST_UPLOAD, Tables
 from lightning_taskonomy.taxonomy import Transfer, Transfers
 from tests.explorer.browser import Browser
+from tests.taxonomy.tables import random_transfers
 
 pytestmark = pytest.mark.slow
 
@@ -161,6 +165,84 @@ def test_names_that_mean_something_elsewhere(browser: Browser, empty_page: str, 
     browser.find("[id*='c.d'][id*='roles'] input[value=solve]").click()
     browser.until(lambda: set(browser.transfers()) == set(names) - {"c.d"})
     assert browser.complaints() == []
+
+
+def test_names_are_written_as_they_are_in_plots(browser: Browser, empty_page: str, tmp_path: Path) -> None:
+    names = ["a<b>c", "x<br>y", "&lt;tag&gt;", '<a href="/">edges</a>', "depth", "Depth"]
+    path = tmp_path / "names.csv"
+    rows = [Transfer(t, (s,), 0.1 + 0.01 * n, 0.5, 0.5) for t in names for n, s in enumerate(names) if s != t]
+    Transfers(tuple(rows)).write_csv(path)
+    browser.driver.get(empty_page)
+    browser.find("#upload input[type=file]").send_keys(str(path))
+    browser.find(".tabs input[value=affinities]").find_element(By.XPATH, "ancestor::label").click()
+    labels = (
+        "return [...document.querySelectorAll('#matrix .xaxislayer-above .xtick')].map(e => e.textContent)"
+    )
+    shown = browser.until(lambda: browser.driver.execute_script(labels))
+    assert set(shown) == {"A<b>c", "X<br>y", *names[2:]}
+    assert browser.driver.execute_script("return document.querySelectorAll('#page svg a').length") == 0
+
+
+ROOM = """
+const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+const title = box('#matrix .g-gtitle'), rows = box('#matrix .heatmaplayer image');
+return [title.bottom, rows.top];
+"""
+
+
+def test_titles_of_large_matrices_are_clear_of_the_rows(
+    browser: Browser, empty_page: str, tmp_path: Path
+) -> None:
+    random_transfers(80, seed=0, orders=1).write_csv(tmp_path / "many.csv")
+    browser.driver.get(empty_page)
+    browser.find("#upload input[type=file]").send_keys(str(tmp_path / "many.csv"))
+    browser.find(".tabs input[value=affinities]").find_element(By.XPATH, "ancestor::label").click()
+    browser.until(
+        lambda: "After AHP" in browser.text("#matrix") and "task" in browser.text("#matrix").lower()
+    )
+    title, rows = browser.driver.execute_script(ROOM)
+    assert title <= rows
+
+
+def test_every_control_has_a_name_for_screen_readers(browser: Browser, page: str) -> None:
+    browser.open(f"{page}/?budget=3&against=table")
+    browser.until(browser.transfers)
+    controls = "button, input:not(.dash-dropdown-focus-target), a[href], [role=slider], tr[tabindex]"
+    for place in ("header", "aside", ".pictures"):
+        for control in browser.find(place).find_elements(By.CSS_SELECTOR, controls):
+            if control.is_displayed() and control.get_attribute("tabindex") != "-1":
+                assert control.accessible_name.strip(), control.get_attribute("outerHTML")
+    assert browser.find("#budget [role=slider]").accessible_name == "Labelling budget"
+    assert browser.find("#table").accessible_name == "Table transfers"
+
+
+def test_gain_and_quality_are_explained(browser: Browser, page: str) -> None:
+    browser.open(page)
+    assert "trained from scratch on the same few labels" in browser.text(".meanings")
+    assert "trained fully on all its labels" in browser.text(".meanings")
+
+
+def test_behind_a_proxy(browser: Browser, own: Path) -> None:
+    server = serve(Explorer(Tables([own])), port=0, prefix="/user/me/proxy/8050/")
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        address = f"http://127.0.0.1:{server.port}/user/me/proxy/8050/"
+        browser.open(f"{address}?budget=3")
+        browser.until(browser.transfers)
+        browser.until(
+            lambda: f"{address}export/" in (browser.find("#export-json").get_attribute("href") or "")
+        )
+        assert browser.driver.current_url.startswith(address)
+        loaded = browser.driver.execute_script(
+            "return performance.getEntriesByType('resource').map((entry) => entry.name)"
+        )
+        assert all(name.startswith((address, "data:")) for name in loaded), loaded
+        assert browser.complaints() == []
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_a_click_on_a_curve_sets_the_budget(browser: Browser, page: str) -> None:

@@ -13,7 +13,7 @@ from lightning_taskonomy.explorer.affinity_plots import matrix_plot, tree_plot
 from lightning_taskonomy.explorer.budget_plots import curve_plot, significance_plot
 from lightning_taskonomy.explorer.plot_style import message
 from lightning_taskonomy.explorer.tables import Table, Tables
-from lightning_taskonomy.taxonomy import TaxonomyProblem
+from lightning_taskonomy.taxonomy import TaxonomyProblem, Transfer, Transfers
 from lightning_taskonomy.taxonomy.ahp import distance
 from lightning_taskonomy.taxonomy.significance import Significance
 
@@ -107,3 +107,21 @@ def test_a_message_is_text() -> None:
     figure = message("a <b>bold</b> name")
     accepted(figure)
     assert figure["layout"]["annotations"][0]["text"] == "a &lt;b>bold&lt;/b> name"
+
+
+def test_names_are_no_markup(tmp_path: Path) -> None:
+    names = ["a<b>c", "x<br>y", "&lt;tag&gt;", "depth", "Depth"]
+    rows = [Transfer(t, (s,), 0.1 + 0.01 * n, 0.5, 0.5) for t in names for n, s in enumerate(names) if s != t]
+    path = tmp_path / "t.csv"
+    Transfers(tuple(rows)).write_csv(path)
+    table = Tables([path]).find("")
+    shown = {"A&lt;b>c", "X&lt;br>y", "&amp;lt;tag&amp;gt;", "depth", "Depth"}
+    assert set(matrix_plot(table.matrix, "after", "tree")["layout"]["xaxis"]["ticktext"]) == shown
+    assert set(tree_plot(table.tree, 2)["layout"]["yaxis"]["ticktext"]) == shown
+
+
+def test_a_long_message_is_wrapped() -> None:
+    words = "table.csv: no candidate transfer of order up to 4 that this problem allows for " + "x" * 120
+    text = message(words)["layout"]["annotations"][0]["text"]
+    assert max(map(len, text.split("<br>"))) <= 44
+    assert text.replace("<br>", "").replace(" ", "") == words.replace(" ", "")
