@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 Solver = Literal["auto", "highs"]
 
 
+_LARGEST = 1e15
+"""Of a cost or an importance."""
+
+
 class InfeasibleBudgetError(InputError):
     """A budget that cannot serve every target.
 
@@ -164,6 +168,10 @@ class TaxonomyProblem:
                 if not (math.isfinite(number) and number >= 0):
                     raise InputError(
                         f"{option}: expected a number of at least 0 for {name}, found {number:g}"
+                    )
+                if number > _LARGEST:  # sums of such numbers overflow
+                    raise InputError(
+                        f"{option}: expected a number of at most {_LARGEST:g} for {name}, found {number:g}"
                     )
         if self.time_limit is not None and not self.time_limit > 0:
             raise InputError(f"time-limit: expected more than 0 seconds, found {self.time_limit:g}")

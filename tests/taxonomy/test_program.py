@@ -135,6 +135,14 @@ def test_every_budget_that_is_too_small_is_named_itself() -> None:
     assert not isinstance(answers[3], InputError)
 
 
+@pytest.mark.parametrize("option", ["cost", "importance"])
+def test_numbers_whose_sums_overflow_are_refused(option: str) -> None:
+    table = random_transfers(tasks=4, seed=0)
+    numbers: dict[str, dict[str, float]] = {option: {"task00": 1e308, "task01": 1e308}}
+    with pytest.raises(InputError, match=rf"{option}: expected a number of at most 1e\+15 for task00"):
+        TaxonomyProblem(table, **numbers)  # type: ignore[arg-type]
+
+
 def test_in_a_limited_time_a_budget_that_works_is_named() -> None:
     rng = np.random.default_rng(0)
     names = [f"t{number:03d}" for number in range(150)]
