@@ -18,6 +18,7 @@ from lightning_taskonomy.data.stream.one_thread import one_thread
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn import Readout
 from lightning_taskonomy.nn.readout import Variant
+from lightning_taskonomy.training.means_over_images import MeansOverImages
 from lightning_taskonomy.training.readout_network import (
     ReadoutSize,
     adam_of_readouts,
@@ -101,7 +102,6 @@ class Readouts(TransferModule):
         self.diverged: dict[str, int] = {}
         self.stopped: dict[str, int] = {}
         self._side_by_side = SideBySide()
-        self._sums: Tensor | None = None
 
     @property
     def networks(self) -> dict[str, Readout]:
@@ -200,11 +200,11 @@ class Readouts(TransferModule):
 
     def on_validation_epoch_start(self) -> None:
         """Begin anew."""
-        self._sums = None
+        self._mean_losses = MeansOverImages(len(self.sound))
 
     def on_test_epoch_start(self) -> None:
         """Begin anew."""
-        self._sums = None
+        self._mean_losses = MeansOverImages(len(self.sound))
 
     def on_validation_epoch_end(self) -> None:
         """Log the loss of each; leave out those that have none."""
@@ -243,18 +243,15 @@ class Readouts(TransferModule):
 
         each = self._each(judged, sound)
         losses = torch.stack(each, dim=1) if each else torch.zeros(len(batch["key"]), 0, device=self.device)
-        sums = torch.cat([losses, losses.new_ones(len(losses), 1)], dim=1).sum(dim=0)
-        self._sums = sums if self._sums is None else self._sums + sums
+        self._mean_losses.add(losses)
         return {"key": batch["key"], "contenders": sound, "losses": losses}
 
     def _log_losses(self, stage: str) -> None:
         """Means over all images of all ranks: one exchange for all readouts."""
-        sound = self.sound
-        sums = self._sums
-        if sums is None:  # a rank without images
-            sums = torch.zeros(len(sound) + 1, device=self.device)
-        *values, images = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
-        means = {name: value / max(1, images) for name, value in zip(sound, values, strict=True)}
+        values = self._mean_losses.of_all_ranks(self.trainer.strategy)
+        if values is None:
+            return
+        means = dict(zip(self.sound, values, strict=True))
         finite = {name: mean for name, mean in means.items() if math.isfinite(mean)}
         if not self.trainer.sanity_checking:
             self._leave_out([name for name in means if name not in finite])

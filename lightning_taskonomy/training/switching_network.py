@@ -19,6 +19,7 @@ from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_con
 from lightning_taskonomy.tasks.losses import PixelPairs
 from lightning_taskonomy.tasks.own import CheckpointsImportNothing
 from lightning_taskonomy.tasks.task import Task
+from lightning_taskonomy.training.means_over_images import MeansOverImages
 from lightning_taskonomy.training.switching_growth import Trained, freeze, take_over
 from lightning_taskonomy.training.switching_methods import (
     Method,
@@ -128,6 +129,7 @@ class SwitchingNetwork(CheckpointsImportNothing, pytorch_lightning.LightningModu
         self.register_buffer("_gain", 0.5 / deviation, persistent=False)
         self.register_buffer("_shift", (0.5 - mean) / deviation, persistent=False)
         self.metrics = TaskMetrics(self.tasks)
+        self._mean_losses = [MeansOverImages() for _ in self.tasks]
         if start_from is not None:
             known = take_over(self.network, start_from, self.description())
             if added:
@@ -182,18 +184,20 @@ class SwitchingNetwork(CheckpointsImportNothing, pytorch_lightning.LightningModu
 
     def on_validation_epoch_start(self) -> None:
         """Forget earlier ones."""
-        self.metrics.forget("val")
+        self._forget("val")
 
     def on_validation_epoch_end(self) -> None:
-        """Log what the metrics say of the whole split."""
+        """Log the losses over the whole split, and what the metrics say of it."""
+        self._log_losses("val")
         self._log_metrics("val")
 
     def on_test_epoch_start(self) -> None:
         """Forget earlier ones."""
-        self.metrics.forget("test")
+        self._forget("test")
 
     def on_test_epoch_end(self) -> None:
-        """Log what the metrics say of the whole split."""
+        """Log the losses over the whole split, and what the metrics say of it."""
+        self._log_losses("test")
         self._log_metrics("test")
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - one of the many forms that Lightning takes
@@ -301,20 +305,15 @@ class SwitchingNetwork(CheckpointsImportNothing, pytorch_lightning.LightningModu
     def _judge(self, batch: dict[str, Any], stage: str) -> None:
         groups = self._groups(batch)
         outputs = self._outputs(groups)
-        weighted = []
         for number, parts in groups.items():
             task = self.tasks[number]
             output, target, mask = _with_labels(outputs[number], parts)
             if not len(output):
                 continue
             loss = _mean_loss(task, output, target, mask, same_pixels=True)
-            weighted.append(self.weighting.fixed[number] * loss)
-            self.log(f"{stage}/{task.name}/loss", loss, batch_size=len(output), sync_dist=True)
+            self._mean_losses[number].add(loss.expand(len(output)))
             judged = through_eight_bits(task, output.float()) if self.eight_bit else output.float()
             self.metrics.update(stage, task.name, judged, target, mask)
-        if weighted:
-            mean = torch.stack(weighted).mean()
-            self.log(f"{stage}/loss", mean, batch_size=len(batch["key"]), sync_dist=True, prog_bar=True)
 
     def _balance(self, losses: dict[int, Tensor]) -> None:
         if len(losses) < 2:
@@ -340,6 +339,21 @@ class SwitchingNetwork(CheckpointsImportNothing, pytorch_lightning.LightningModu
             dict(zip(losses, means[: len(losses)], strict=True)),
             dict(zip(losses, means[len(losses) :], strict=True)),
         )
+
+    def _forget(self, stage: str) -> None:
+        self.metrics.forget(stage)
+        self._mean_losses = [MeansOverImages() for _ in self.tasks]
+
+    def _log_losses(self, stage: str) -> None:
+        """Of each task the mean over its examples, and the mean of these, weighted as in training."""
+        weighted = []
+        for number, task in enumerate(self.tasks):
+            means = self._mean_losses[number].of_all_ranks(self.trainer.strategy)
+            if means is not None:
+                weighted.append(float(self.weighting.fixed[number]) * means[0])
+                self.log(f"{stage}/{task.name}/loss", means[0], sync_dist=True)  # equal on all ranks already
+        if weighted:
+            self.log(f"{stage}/loss", sum(weighted) / len(weighted), prog_bar=True, sync_dist=True)
 
     def _log_metrics(self, stage: str) -> None:
         for task, numbers in self.metrics.numbers(stage).items():

@@ -14,6 +14,7 @@ from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_con
 from lightning_taskonomy.tasks.losses import PerImageLoss, PixelPairs
 from lightning_taskonomy.tasks.own import CheckpointsImportNothing
 from lightning_taskonomy.tasks.task import Pixels, Standard, Task
+from lightning_taskonomy.training.means_over_images import MeansOverImages
 
 Parts = dict[str, Tensor]
 _PIXELS_SEED = 0
@@ -51,6 +52,7 @@ class TaskModule(CheckpointsImportNothing, pytorch_lightning.LightningModule):
         self.task = task_named(task)
         self.size = size
         self._metrics: torch.nn.ModuleDict = torch.nn.ModuleDict()
+        self._mean_losses = MeansOverImages()
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -96,13 +98,21 @@ class TaskModule(CheckpointsImportNothing, pytorch_lightning.LightningModule):
         """The outputs of a batch, judged."""
         return self._judged(batch)
 
+    def on_validation_epoch_start(self) -> None:
+        """Begin anew."""
+        self._mean_losses = MeansOverImages()
+
+    def on_test_epoch_start(self) -> None:
+        """Begin anew."""
+        self._mean_losses = MeansOverImages()
+
     def on_validation_epoch_end(self) -> None:
-        """Log what the metric says of the whole split."""
-        self._log_metric("val")
+        """Log the mean loss over the whole split, and what the metric says of it."""
+        self._log_whole_split("val")
 
     def on_test_epoch_end(self) -> None:
-        """Log what the metric says of the whole split."""
-        self._log_metric("test")
+        """Log the mean loss over the whole split, and what the metric says of it."""
+        self._log_whole_split("test")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Note what the weights are for."""
@@ -142,8 +152,7 @@ class TaskModule(CheckpointsImportNothing, pytorch_lightning.LightningModule):
 
     def _evaluated(self, batch: dict[str, Any], stage: str) -> Evaluated:
         judged = self._judged(batch)
-        count = len(judged["loss"])
-        self.log(f"{stage}/loss", judged["loss"].mean(), batch_size=count, sync_dist=True, prog_bar=True)
+        self._mean_losses.add(judged["loss"])
         if stage in self._metrics:
             parts = self.parts(batch)
             self._metric(stage).update(judged["output"], parts["target"], parts.get("mask"))
@@ -154,7 +163,10 @@ class TaskModule(CheckpointsImportNothing, pytorch_lightning.LightningModule):
         assert isinstance(metric, Metric)
         return metric
 
-    def _log_metric(self, stage: str) -> None:
+    def _log_whole_split(self, stage: str) -> None:
+        means = self._mean_losses.of_all_ranks(self.trainer.strategy)
+        if means is not None:
+            self.log(f"{stage}/loss", means[0], prog_bar=True, sync_dist=True)  # equal on all ranks already
         if stage in self._metrics:
             metric = self._metric(stage)
             numbers = {f"{stage}/{name}": value for name, value in metric.compute().items()}
