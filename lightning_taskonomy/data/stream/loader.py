@@ -192,11 +192,12 @@ class PlannedLoader:
         )
 
     def close(self) -> None:
-        """End the worker processes; a further epoch starts others.
+        """End the worker processes and close the shards; a further epoch begins anew.
 
         Left to the garbage collector they take ten seconds: it closes their queues before they are told.
         """
         self._loader, self._slots = None, None
+        self.examples.shards.close()
 
     def state_dict(self) -> dict[str, Any]:
         """The position: what has been handed out in the running epoch."""

@@ -53,6 +53,26 @@ def _restored(message: str, reason: str) -> BrokenSampleError:
     return error
 
 
+class _OpenFile:
+    """A file to read from, which is closed with its last user.
+
+    Args:
+        path: of the file.
+
+    Attributes:
+        number: its descriptor.
+    """
+
+    number = -1
+
+    def __init__(self, path: Path) -> None:
+        self.number = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+
+    def __del__(self) -> None:
+        if self.number >= 0:
+            os.close(self.number)
+
+
 class ShardSet:
     """The shards of one split below one root, or below several.
 
@@ -72,7 +92,7 @@ class ShardSet:
         self._forget()
 
     def _forget(self) -> None:
-        self._files: OrderedDict[Path, int] = OrderedDict()
+        self._files: OrderedDict[Path, _OpenFile] = OrderedDict()
         self._open_tables: OrderedDict[Path, Any] = OrderedDict()
         self._tables: OrderedDict[tuple[int, int, str], list[RawLabel]] = OrderedDict()
 
@@ -106,6 +126,10 @@ class ShardSet:
             return [0]
         counts = [len(self._index(place).samples) for place in self.places[:-1]]
         return [0, *np.cumsum(counts).tolist()]
+
+    def close(self) -> None:
+        """Close what is open, and forget what was read; it is opened anew when it is needed again."""
+        self._forget()
 
     def __getstate__(self) -> dict[str, Any]:
         """Without open files and fetched copies: every worker process has its own."""
@@ -148,20 +172,20 @@ class ShardSet:
         content = place.part(path, offset, size) if alone else None
         if content is None:
             # Not seek and read: worker processes made by a fork would move each other's place in the file.
-            content = os.pread(self._open(place.file(path, sha256)), size, offset)
+            content = os.pread(self._open(place.file(path, sha256)).number, size, offset)
         try:
             return decode_picture(content)
         except (OSError, ValueError, SyntaxError) as error:
             raise BrokenSampleError(name, key, domain, f"damaged picture ({error})") from error
 
-    def _open(self, path: Path) -> int:
+    def _open(self, path: Path) -> "_OpenFile":
         if path in self._files:
             self._files.move_to_end(path)
             return self._files[path]
         while len(self._files) >= _OPEN_FILES:
-            os.close(self._files.popitem(last=False)[1])
+            self._files.popitem(last=False)
         try:
-            self._files[path] = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            self._files[path] = _OpenFile(path)
         except OSError as error:
             raise InputError(f"{path}: cannot read this shard ({error.strerror})") from error
         return self._files[path]
