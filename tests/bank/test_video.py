@@ -96,3 +96,45 @@ def test_an_error_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+def noise(path: Path, form: str, codec: str, **options: str) -> int:
+    """60 frames that do not compress: a file that is cut in its middle ends in that of the video."""
+    with av.open(str(path), "w", format=form, options=options) as file:
+        stream = file.add_stream(codec, rate=10)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        random = np.random.default_rng(0)
+        for _ in range(60):
+            pixels = random.integers(0, 255, (64, 64, 3), np.uint8)
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        file.mux(stream.encode(None))
+    return path.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("form", "codec", "options"),
+    [
+        ("mp4", "libx264", {"movflags": "faststart"}),
+        ("mp4", "libx264", {"movflags": "frag_keyframe+empty_moov"}),
+        ("matroska", "libx264", {}),
+        ("avi", "mpeg4", {}),
+        ("webm", "libvpx", {}),
+    ],
+)
+def test_a_cut_video_is_said_to_be_cut(
+    form: str, codec: str, options: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "walk.mp4"
+    size = noise(path, form, codec, **options)
+    whole = Video(path)
+    assert len(list(whole.shots(32))) == 60
+    assert whole.cut is None
+    with path.open("r+b") as file:
+        file.truncate(int(0.6 * size))
+    cut = Video(path)
+    count = len(list(cut.shots(32)))
+    assert 20 < count < 45
+    assert cut.cut is not None
+    assert cut.cut.startswith(f"{path}: this video is cut short or damaged: it ends after frame {count}")
+    assert "\n" not in cut.cut

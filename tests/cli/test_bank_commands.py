@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from fractions import Fraction
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lightning_taskonomy.bank.published import PUBLISHED, PUBLISHED_AT
 from lightning_taskonomy.cli import main
 from lightning_taskonomy.cli.bank import COMMANDS
 from tests.bank.small_networks import write_small_bank
@@ -39,6 +41,42 @@ def test_list_and_help_start_without_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "normal            rgb2sfnorm" in done.stdout
+
+
+def test_hashes_are_listed_when_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small_bank(tmp_path)
+    assert main(["bank", "list", "--weights", str(tmp_path)]) == 0
+    short = capsys.readouterr().out
+    assert main(["bank", "list", "--weights", str(tmp_path), "--hashes"]) == 0
+    full = capsys.readouterr().out
+    assert re.search("[0-9a-f]{16}", short) is None
+    assert max(map(len, short.splitlines())) + 64 <= max(map(len, full.splitlines())) + 5
+    (encoder,) = tmp_path.glob("normal_encoder-*")
+    assert str(encoder) in full
+    assert f"{tmp_path}/normal_encoder-….pth" in short
+    for entry in PUBLISHED:
+        if entry.name != "normal":
+            assert f"{PUBLISHED_AT}/{entry.files['encoder']}" in full
+    assert short.endswith(f"what is absent, bank fetch gets from {PUBLISHED_AT}\n")
+
+
+def test_a_cut_video_is_predicted_and_said_to_be_cut(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("av", reason="PyAV is absent: pip install '.[bank]'")
+    from tests.bank.test_video import noise
+
+    write_small_bank(tmp_path / "bank", "rgb2sfnorm")
+    path = tmp_path / "walk.mkv"
+    size = noise(path, "matroska", "libx264")
+    with path.open("r+b") as file:
+        file.truncate(size // 2)
+    words = f"bank predict --weights {tmp_path / 'bank'} --out {tmp_path / 'out'} {path}"
+    assert main(words.split()) == 0
+    shown = capsys.readouterr()
+    assert "this video is cut short or damaged: it ends after frame" in shown.err
+    assert shown.err.count("\n") == 1
+    assert (tmp_path / "out" / "walk_rgb2sfnorm.mp4").exists()
 
 
 def test_list_refuses_a_damaged_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
