@@ -81,7 +81,8 @@ class Search:
             budget: largest total cost of the trained sources.
             forced: sources that must be trained, (S,).
             gap: stop when no solution can be better by more than this share of the objective.
-            time_limit: seconds after which the best solution and the bound so far are returned.
+            time_limit: seconds after which the best solution and the bound so far are returned; the first
+                linear program is finished in any case where no solution is known yet.
         """
         tree = _Tree(self._highs, self._graph.with_affinities(affinity), budget, forced, gap, time_limit)
         tree.search()
@@ -146,9 +147,9 @@ class _Tree:
         self._root: tuple[float, Floats] | None = None
         free_of_charge = forced | (graph.cost == 0)
         self._open = [_Node(float(best.sum()), free_of_charge, np.ones_like(forced))]
-        uses = np.zeros(len(graph.sources) + 1)
-        np.add.at(uses, graph.members, self._weight[:, None])
-        self._consider_rounded(uses[:-1], self._open[0])  # something to answer if time is short
+        weights = np.broadcast_to(self._weight[:, None], graph.members.shape)
+        uses = np.bincount(graph.members.ravel(), weights.ravel(), len(graph.sources) + 1)[:-1]
+        self._consider_rounded(uses.astype(np.float64), self._open[0])  # an answer, should time be short
 
     @property
     def upper(self) -> float:
@@ -215,7 +216,9 @@ class _Tree:
 
     def _solve(self, node: _Node) -> highspy.HighsModelStatus:
         """Solve the relaxation of a node; the simplex starts from the node before."""
-        left = self._deadline - time.monotonic()
+        # The first relaxation is finished where nothing is known: it tells whether there is anything to find.
+        must_finish = self.nodes == 0 and self.trained is None
+        left = np.inf if must_finish else self._deadline - time.monotonic()
         if left <= 0:
             return _STATUS.kTimeLimit
         bounds = node.lower.astype(np.float64), node.upper.astype(np.float64)
