@@ -274,7 +274,11 @@ class Readouts(TransferModule):
         return self._side_by_side.each(compute, names, self.device, precision)
 
     def _joined(self, losses: Tensor, names: Sequence[str]) -> Tensor:
-        """Losses of all ranks, (n,); the gradients become the means over them."""
+        """Losses of all ranks, (n,); the gradients become the means over them, statistics those of the first.
+
+        So it is with one readout under the trainer's own distributed training: renormalisation corrects
+        batches by averages that all ranks share.
+        """
         ranks = self.trainer.world_size
         if ranks == 1:
             return losses
@@ -286,6 +290,15 @@ class Readouts(TransferModule):
             parts = torch.split(joined.div_(ranks), [gradient.numel() for gradient in gradients])
             for gradient, part in zip(gradients, parts, strict=True):
                 gradient.copy_(part.view_as(gradient))
+        statistics = [
+            values for name in names for values in networks[name].buffers() if values.is_floating_point()
+        ]
+        shared = torch.cat([values.flatten() for values in statistics])
+        torch.distributed.broadcast(shared, 0)
+        for values, part in zip(
+            statistics, torch.split(shared, [values.numel() for values in statistics]), strict=True
+        ):
+            values.copy_(part.view_as(values))
         torch.distributed.all_reduce(losses)
         return losses / ranks
 
