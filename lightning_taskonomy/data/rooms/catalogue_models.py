@@ -60,6 +60,8 @@ _ALIKE = 1.45
 _CARRIES = 0.85
 """What stands on an item stays when the model is at least this share as wide and deep."""
 _PICTURE_SIDE = 256
+_MOST_FACES = 12_000
+"""Models with more are left out: a building has dozens of them."""
 
 
 @dataclass
@@ -125,7 +127,8 @@ class Showroom:
 
     @staticmethod
     def _is_small(model: Model) -> bool:
-        return read_member(model.file, model.path, LARGEST_MODEL) is not None
+        content = read_member(model.file, model.path, LARGEST_MODEL)
+        return content is not None and content.count(b"\nf ") <= _MOST_FACES
 
     def _pieces(self, model: Model) -> tuple[tuple[Shape, int], ...]:
         key = (model.file, model.path)

@@ -179,10 +179,10 @@ def revolved(profile: npt.ArrayLike, sides: int = 20, closed: bool = True) -> Sh
     curve = np.asarray(profile, np.float64)
     radius, height = curve[:, 0], curve[:, 1]
     steps = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(radius), np.diff(height)))])
-    slope_r, slope_z = np.gradient(radius, steps), np.gradient(height, steps)
+    slope_r, slope_z = _rate(radius, steps), _rate(height, steps)
     speed = np.hypot(slope_r, slope_z)
     slope_r, slope_z = slope_r / speed, slope_z / speed
-    meridian = slope_z * np.gradient(slope_r, steps) - slope_r * np.gradient(slope_z, steps)
+    meridian = slope_z * _rate(slope_r, steps) - slope_r * _rate(slope_z, steps)
     meridian = -meridian
     around = slope_z / np.maximum(radius, 1e-4)
     around = np.where(radius < 1e-3, meridian, around)
@@ -292,6 +292,11 @@ def wavy_sheet(wide: float, high: float, depth: float, folds: int) -> Shape:
     return _from_grid(grid, normals, grid[..., [0, 2]], cells)
 
 
+def _rate(values: Floats, steps: Floats) -> Floats:
+    """The derivative of values along a curve, to second order at its ends, too."""
+    return np.asarray(np.gradient(values, steps, edge_order=2 if len(steps) > 2 else 1))
+
+
 def extruded(profile: npt.ArrayLike, length: float, step: float) -> Shape:
     """A smooth profile drawn out along x, from -length/2 to length/2.
 
@@ -302,10 +307,10 @@ def extruded(profile: npt.ArrayLike, length: float, step: float) -> Shape:
     """
     curve = np.asarray(profile, np.float64)
     steps = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
-    slope_y, slope_z = -np.gradient(curve[:, 0], steps), np.gradient(curve[:, 1], steps)
+    slope_y, slope_z = -_rate(curve[:, 0], steps), _rate(curve[:, 1], steps)
     speed = np.hypot(slope_y, slope_z)
     slope_y, slope_z = slope_y / speed, slope_z / speed
-    bend = slope_z * np.gradient(slope_y, steps) - slope_y * np.gradient(slope_z, steps)
+    bend = slope_z * _rate(slope_y, steps) - slope_y * _rate(slope_z, steps)
     along = np.linspace(-length / 2, length / 2, max(1, int(np.ceil(length / step))) + 1)
     ones, rows = np.ones(len(along)), np.ones(len(curve))
     grid = np.stack([np.outer(along, rows), np.outer(ones, -curve[:, 0]), np.outer(ones, curve[:, 1])], -1)
