@@ -5,18 +5,15 @@ samples do not see each other it is F/B in expectation, B the size of the batch;
 the reference, they do, and it is no information of anything. Prefer `fisher`.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, distributed
 from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
 from lightning_taskonomy.core.processes import leave_signals_to_parent
 from lightning_taskonomy.task2vec.features import Features, InItsMode
+from lightning_taskonomy.task2vec.filters import needing_gradients
 from lightning_taskonomy.task2vec.heads import Head
 from lightning_taskonomy.task2vec.running import Running, quiet
-from lightning_taskonomy.task2vec.squared_gradients import filter_dimension
 
 
 def batch_gradient(
@@ -67,7 +64,7 @@ class _BatchGradientPass(InItsMode):
     def __init__(self, features: Features, head: Head, norms: bool, seed: int) -> None:
         super().__init__(features)
         self._head, self._seed = head, seed
-        self._layers = list(features.weighted_layers(norms).values())
+        self._filters = list(features.filters(norms).values())
         self.sums = torch.zeros(0, dtype=torch.float64)
         self.batches = 0
 
@@ -78,20 +75,20 @@ class _BatchGradientPass(InItsMode):
 
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Add a batch."""
-        weights = [layer.weight for layer in self._layers]
-        with torch.enable_grad(), _needing_gradients(self.features, self._layers):
+        weights = [each.weight for each in self._filters]
+        with torch.enable_grad(), needing_gradients(self.features, weights):
             features = self.features(batch[1])
             with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
                 outputs = self._head.outputs(features, batch[0])
                 score = self._head.likelihood.score(outputs, self._generator)
                 score = score / outputs[:, 0].numel()
                 cotangent = self._head.pulled_back(score, features, batch[0])
-            gradients = torch.autograd.grad(features, weights, cotangent.to(features.dtype))  # type: ignore[arg-type]
+            gradients = torch.autograd.grad(
+                features, weights, cotangent.to(features.dtype), allow_unused=True, materialize_grads=True
+            )
         rows = [
-            gradient.float().movedim(filter_dimension(layer), 0).flatten(1).square().mean(dim=1)
-            if gradient.ndim > 1
-            else gradient.float().square()
-            for layer, gradient in zip(self._layers, gradients, strict=True)
+            each.mean_squares(gradient.unsqueeze(0))[0]
+            for each, gradient in zip(self._filters, gradients, strict=True)
         ]
         found = torch.cat(rows).double().cpu()
         self.sums = found if not self.batches else self.sums + found
@@ -103,17 +100,3 @@ class _BatchGradientPass(InItsMode):
             sums = self.sums.to(self.device)
             distributed.all_reduce(sums)
             self.sums, self.batches = sums.cpu(), self.batches * self.trainer.world_size
-
-
-@contextmanager
-def _needing_gradients(features: nn.Module, layers: list[nn.Module]) -> Iterator[None]:
-    before = [(weight, weight.requires_grad) for weight in features.parameters()]
-    features.requires_grad_(False)
-    for layer in layers:
-        assert isinstance(layer.weight, nn.Parameter)
-        layer.weight.requires_grad_(True)
-    try:
-        yield
-    finally:
-        for weight, needed in before:
-            weight.requires_grad_(needed)

@@ -1,6 +1,7 @@
 """From a labelled data set to its embedding: features, classifier, Fisher information."""
 
 import copy
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
@@ -14,7 +15,7 @@ from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.task2vec.batch_gradient import batch_gradient
 from lightning_taskonomy.task2vec.classifier import Fitting, fit_heads
 from lightning_taskonomy.task2vec.embedding import Embedding
-from lightning_taskonomy.task2vec.features import NETWORK, Features, Kept, Numbered, View, cache
+from lightning_taskonomy.task2vec.features import Features, Kept, Numbered, View, cache
 from lightning_taskonomy.task2vec.fisher import Expectation, Share, fisher
 from lightning_taskonomy.task2vec.heads import Head, own_head
 from lightning_taskonomy.task2vec.labelled_task import LabelledTask, Rows, as_task
@@ -26,6 +27,8 @@ from lightning_taskonomy.task2vec.settings import Method, Preset, Settings
 from lightning_taskonomy.task2vec.settings import preset as preset_settings
 from lightning_taskonomy.task2vec.targets import Kind
 from lightning_taskonomy.task2vec.variational import Variational, variational
+
+log = logging.getLogger(__name__)
 
 
 def embed(
@@ -82,6 +85,9 @@ def embed_tasks(
         InputError: a setting or a task does not fit.
     """
     settings, running = settings or Settings(), running or Running()
+    probe = as_probe(probe)
+    if others := probe.without_filters(settings.skip_layers):
+        log.warning("probe: no filters, left out of the embedding: %s", ", ".join(others))
     groups: dict[tuple[int, View], list[int]] = {}
     chosen = [_chosen(task, settings) for task in tasks]
     for number, task in enumerate(chosen):
@@ -91,7 +97,7 @@ def embed_tasks(
         groups.setdefault((id(task.images), view), []).append(number)
     found: dict[int, Embedding] = {}
     for (_, view), numbers in groups.items():
-        group = _Group(as_probe(probe), [chosen[number] for number in numbers], view, settings, running)
+        group = _Group(probe, [chosen[number] for number in numbers], view, settings, running)
         found.update(zip(numbers, group.embeddings(), strict=True))
     return [found[number] for number in range(len(tasks))]
 
@@ -232,7 +238,7 @@ class _Group:
 
     def _meta(self, number: int) -> dict[str, Any]:
         task, settings = self.tasks[number], self.settings
-        layers = self.features.weighted_layers(settings.norms)
+        filters = self.features.filters(settings.norms)
         return {
             "name": task.name,
             "group": task.group,
@@ -241,7 +247,7 @@ class _Group:
             "samples": len(task.rows),
             "probe": self.features.probe.about,
             "has_prior": settings.method == "variational" or settings.prior > 0,
-            "layers": {name.removeprefix(NETWORK): len(layer.weight) for name, layer in layers.items()},  # type: ignore[arg-type]
+            "layers": {name: len(each) for name, each in filters.items()},
             **asdict(settings),
             **task.about,
         }

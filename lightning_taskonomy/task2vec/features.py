@@ -9,11 +9,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from lightning_taskonomy.core.processes import leave_signals_to_parent
+from lightning_taskonomy.task2vec.filters import Filters
 from lightning_taskonomy.task2vec.probe import Probe, Reading
 from lightning_taskonomy.task2vec.running import Running, quiet
-
-NETWORK = "probe.network."
-"""How names of a probe's layers begin in `Features`."""
 
 
 class Images(Protocol):
@@ -49,10 +47,9 @@ class Features(nn.Module):
         probe.require_start(view.start)
         self.probe, self.view = probe, view
 
-    def weighted_layers(self, norms: bool) -> dict[str, nn.Module]:
-        """The layers that embeddings have numbers for, by their names in this module."""
-        found = self.probe.weighted_layers(self.view.start, norms)
-        return {f"{NETWORK}{name}": layer for name, layer in found.items()}
+    def filters(self, norms: bool) -> dict[str, Filters]:
+        """The filters that embeddings have numbers for."""
+        return self.probe.filters(self.view.start, norms)
 
     def forward(self, values: Tensor) -> Tensor:
         """Features, (B, D, P)."""

@@ -17,18 +17,28 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from lightning_taskonomy.task2vec.filters import Filters, needing_gradients
 from lightning_taskonomy.task2vec.squared_gradients import Squares
 
 
-def suits(layer: nn.Module) -> bool:
-    """Whether a layer is one whose squares are known here."""
-    if isinstance(layer, nn.Conv2d):
+def suits(filters: Filters) -> bool:
+    """Whether filters are of a layer whose squares are known here: of exactly these types, not of heirs.
+
+    What inherits from them may do something else with its weight, and what hooks or functions of its own may
+    do is not known either.
+    """
+    layer = filters.layer
+    if layer._forward_hooks or layer._forward_pre_hooks or "forward" in vars(layer):
+        return False
+    if type(layer) is nn.Conv2d:
         return layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
-    return isinstance(layer, nn.Linear) or (isinstance(layer, _BatchNorm) and not layer.training)
+    if type(layer) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
+        return not layer.training and layer.running_mean is not None
+    return type(layer) is nn.Linear
 
 
 class UnsuitedError(RuntimeError):
-    """A layer is used twice in a forward pass, or its input is changed in place afterwards."""
+    """The features use a layer in a way that is not known here: twice, or its weight without the layer."""
 
 
 class ByPatches:
@@ -36,27 +46,59 @@ class ByPatches:
 
     Args:
         features: A module that gives features (B, D, P) of a batch; its parameters need no gradient.
-        layers: Those whose filters count, each of which `suits`.
+        filters: Those that count, of layers of `features`, each of which `suits`.
         passes: Backward passes over a batch that are expected; more of them make Gram matrices pay earlier.
     """
 
-    def __init__(self, features: nn.Module, layers: Mapping[str, nn.Module], passes: int = 1) -> None:
-        self._features, self._layers, self._passes = features, dict(layers), passes
+    def __init__(self, features: nn.Module, filters: Mapping[str, Filters], passes: int = 1) -> None:
+        self._features, self._filters, self._passes = features, dict(filters), passes
+        self._checked = False
 
     def __call__(self, values: Tensor) -> tuple[Tensor, Squares]:
         """Features of a batch, and what gives squared gradients.
 
         Raises:
-            UnsuitedError: The features use a layer twice.
+            UnsuitedError: What it gives would not be the gradients' squares.
         """
+        if not self._checked:
+            with torch.autocast(values.device.type, enabled=False):
+                self._check(values[:1])
+            self._checked = True
+        return self._prepared(values)
+
+    def _check(self, sample: Tensor) -> None:
+        """Compare the squares of one sample with those of plain gradients."""
+        features, squares = self._prepared(sample)
+        cotangent = torch.randn(features.shape, generator=torch.Generator().manual_seed(0)).to(features)
+        weights = [each.weight for each in self._filters.values()]
+        with torch.enable_grad(), needing_gradients(self._features, weights):
+            try:
+                plain = torch.autograd.grad(
+                    self._features(sample), weights, cotangent, allow_unused=True, materialize_grads=True
+                )
+            except RuntimeError as error:  # such as a value that is changed in place
+                raise UnsuitedError(str(error)) from error
+        expected = [
+            each.mean_squares(gradient.unsqueeze(0))[0]
+            for each, gradient in zip(self._filters.values(), plain, strict=True)
+        ]
+        rounding = _ROUNDING * max(float(rows.max()) for rows in expected)
+        found = torch.split(squares(cotangent)[0], [len(rows) for rows in expected])
+        for name, own, other in zip(self._filters, found, expected, strict=True):
+            if float((own - other).abs().max()) > _MOST_ERROR * float(other.max()) + rounding:
+                raise UnsuitedError(f"the gradient of {name} does not follow from what it is given and gives")
+
+    def _prepared(self, values: Tensor) -> tuple[Tensor, Squares]:
         samples = len(values)
         seen: dict[str, _Seen] = {}
         frozen = [weight for weight in self._features.parameters() if weight.requires_grad]
         with torch.enable_grad(), _without_gradient(frozen), ExitStack() as hooks:
-            for name, layer in self._layers.items():
-                hook = layer.register_forward_hook(_note(name, seen, samples, self._passes))
+            for name, each in self._filters.items():
+                hook = each.layer.register_forward_hook(_note(name, seen, samples, self._passes))
                 hooks.callback(hook.remove)
             features: Tensor = self._features(values)
+        if not features.requires_grad:
+            raise UnsuitedError("no layer gives what the features are made of")
 
         def squares(cotangent: Tensor) -> Tensor:
             outputs = [found.edge for found in seen.values()]
@@ -69,8 +111,8 @@ class ByPatches:
             }
             return torch.cat(
                 [
-                    by_name[name] if name in by_name else _zeros(values, samples, layer)
-                    for name, layer in self._layers.items()
+                    by_name[name] if name in by_name else _zeros(values, samples, each.layer)
+                    for name, each in self._filters.items()
                 ],
                 dim=1,
             )
@@ -181,6 +223,8 @@ class _Seen:
 
 
 _MOVING = 8
+_MOST_ERROR, _ROUNDING = 0.02, 1e-6
+"""Of squares, in shares of the layer's largest and of the network's: rounding is less, mistakes are more."""
 
 
 def _taps(layer: nn.Conv2d, axis: int, size: int) -> list[slice]:

@@ -132,11 +132,11 @@ def fisher(
 
 
 def _gradients(features: Features, norms: bool, passes: int, by_transforms: bool) -> SquaredGradients:
-    layers = features.weighted_layers(norms)
+    filters = features.filters(norms)
     features.eval()
-    if by_transforms or not all(suits(layer) for layer in layers.values()):
-        return ByTransforms(features, layers)
-    return ByPatches(features, layers, passes)
+    if by_transforms or not all(suits(each) for each in filters.values()):
+        return ByTransforms(features, filters)
+    return ByPatches(features, filters, passes)
 
 
 class _FisherPass(LightningModule):

@@ -6,15 +6,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.task2vec.filters import Filters, find_filters, other_parameters
 
 Reading = Literal["pooled", "maps"]
 """What of a network is a task's features: the classifier's input, or the maps of several layers."""
 Layer = nn.Module | Callable[[Tensor], Tensor]
 _USUAL_NAMES = ("fc", "classifier", "head", "heads.head")
-_NORMS = (_BatchNorm, nn.GroupNorm, nn.LayerNorm)
 
 
 class Probe(nn.Module):
@@ -77,26 +76,29 @@ class Probe(nn.Module):
             places = [number for number, layer in enumerate(layers[:-1]) if isinstance(layer, nn.Module)]
             raise InputError(f"skip_layers: expected one of {', '.join(map(str, places))}, found {start}")
 
-    def weighted_layers(self, start: int = 0, norms: bool = False) -> dict[str, nn.Module]:
-        """The layers whose filters an embedding has numbers for, in the order of registration.
+    def filters(self, start: int = 0, norms: bool = False) -> dict[str, Filters]:
+        """The filters that an embedding has numbers for, in the order of registration.
 
         Args:
             start: Number of the first layer of the chain that counts.
             norms: Whether the scales of normalisation layers count as well, one number per channel.
+
+        Raises:
+            InputError: there are none before the classifier, or a layer makes its weight of other parameters.
         """
-        self.require_start(start)
-        skipped = {id(part) for layer in self.layers[:start] for part in _parts(layer)}
-        skipped |= {id(part) for part in self.head.modules()}
-        found = {}
-        for name, module in self.network.named_modules():
-            weight = getattr(module, "weight", None)
-            if id(module) in skipped or not isinstance(weight, Tensor):
-                continue
-            if weight.ndim >= 2 or (norms and isinstance(module, _NORMS)):
-                found[name] = module
+        found = find_filters(self.network, self._skipped(start), norms)
         if not found:
             raise InputError("probe: no layer with weights is left before the classifier")
         return found
+
+    def without_filters(self, start: int = 0) -> list[str]:
+        """Parameters that no layer calls a weight: embeddings have no numbers for them."""
+        return list(other_parameters(self.network, self._skipped(start)))
+
+    def _skipped(self, start: int) -> set[int]:
+        self.require_start(start)
+        before = {id(part) for layer in self.layers[:start] for part in _parts(layer)}
+        return before | {id(part) for part in self.head.modules()}
 
     def run_to(self, images: Tensor, stop: int) -> Tensor:
         """What the first `stop` layers of the chain make of pictures: what `start=stop` goes on from."""

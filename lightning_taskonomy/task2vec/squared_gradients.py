@@ -9,6 +9,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from lightning_taskonomy.task2vec.filters import Filters
 
 Squares = Callable[[Tensor], Tensor]
 """From cotangents of the features, (B, D, P), to squared gradients of each sample, (B, filters).
@@ -23,29 +26,24 @@ class SquaredGradients(Protocol):
         """Features of a batch, and what gives squared gradients, for one cotangent after another."""
 
 
-def filter_dimension(layer: nn.Module) -> int:
-    """The dimension of a layer's weight that numbers its filters: the outputs."""
-    return 1 if isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d) else 0
-
-
 class ByTransforms:
     """A gradient per sample with `torch.func`: exact for every module without batch statistics.
 
     Args:
         features: A module that gives features (B, D, P) of a batch.
-        layers: Those whose filters count, by name in `features`.
+        filters: Those that count, of layers of `features`.
         chunk: Samples whose whole gradients are held at a time.
     """
 
-    def __init__(self, features: nn.Module, layers: Mapping[str, nn.Module], chunk: int = 8) -> None:
-        self._features = features
-        self._dimension = {f"{name}.weight": filter_dimension(layer) for name, layer in layers.items()}
-        self._chunk = chunk
+    def __init__(self, features: nn.Module, filters: Mapping[str, Filters], chunk: int = 8) -> None:
+        self._features, self._filters, self._chunk = features, list(filters.values()), chunk
+        # Of a weight that several layers share, the one name under which it is given.
+        names = {id(weight): name for name, weight in features.named_parameters()}
+        self._names = [names[id(each.weight)] for each in self._filters]
 
     def __call__(self, values: Tensor) -> tuple[Tensor, Squares]:
         """Features of a batch, and what gives squared gradients."""
-        weights = dict(self._features.named_parameters())
-        counted = {name: weights[name].detach() for name in self._dimension}
+        counted = {name: each.weight.detach() for name, each in zip(self._names, self._filters, strict=True)}
 
         def product(chosen: dict[str, Tensor], sample: Tensor, cotangent: Tensor) -> Tensor:
             found: Tensor = functional_call(self._features, chosen, (sample.unsqueeze(0),))
@@ -54,12 +52,11 @@ class ByTransforms:
         per_sample = vmap(grad(product), in_dims=(None, 0, 0), chunk_size=self._chunk)
 
         def squares(cotangent: Tensor) -> Tensor:
-            gradients = per_sample(counted, values, cotangent)
+            with sdpa_kernel(SDPBackend.MATH):  # of attention's ways the one that batches over samples
+                gradients = per_sample(counted, values, cotangent)
             rows = [
-                gradients[name].movedim(dimension + 1, 1).flatten(2).square().mean(dim=2)
-                if gradients[name].ndim > 2
-                else gradients[name].square()
-                for name, dimension in self._dimension.items()
+                each.mean_squares(gradients[name])
+                for name, each in zip(self._names, self._filters, strict=True)
             ]
             return torch.cat(rows, dim=1)
 

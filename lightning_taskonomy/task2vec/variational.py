@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 from lightning_taskonomy.core.processes import leave_signals_to_parent
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.task2vec.features import Features
+from lightning_taskonomy.task2vec.filters import Filters
 from lightning_taskonomy.task2vec.heads import Head
 from lightning_taskonomy.task2vec.running import Running, quiet
 
@@ -62,19 +63,24 @@ class Noise(nn.Module):
         log_prior: log λ² per layer, each a scalar.
     """
 
-    def __init__(self, layers: Mapping[str, nn.Module]) -> None:
+    def __init__(self, filters: Mapping[str, Filters]) -> None:
         """Starts at σ² = 0.05 Var(w) of each filter, λ² = mean of w² of each layer.
 
         Raises:
-            InputError: a layer is neither a convolution nor linear.
+            InputError: a layer is neither a plain convolution nor linear.
         """
         super().__init__()
-        for name, layer in layers.items():
-            if not isinstance(layer, nn.Conv2d | nn.Linear):
-                kind = type(layer).__name__
-                raise InputError(f"method: variational knows Conv2d and Linear layers; {name} is a {kind}")
-        self._layers = list(layers.values())
-        weights = [layer.weight.detach() for layer in self._layers if isinstance(layer.weight, Tensor)]
+        for name, each in filters.items():
+            if not _is_plain(each.layer):
+                kind = type(each.layer).__name__
+                raise InputError(
+                    "method: variational knows layers that are exactly Conv2d, padded with zeros, or Linear; "
+                    f"{name} is a {kind}; expected exact or montecarlo"
+                )
+        self._layers = [each.layer for each in filters.values()]
+        self._names = list(filters)
+        self._used: set[int] = set()
+        weights = [each.weight.detach() for each in filters.values()]
         self.log_variance = nn.ParameterList(
             [(0.05 * w.flatten(1).var(dim=1) + _EPSILON).log() for w in weights]
         )
@@ -96,7 +102,27 @@ class Noise(nn.Module):
     def added(self, stack: ExitStack) -> None:
         """Add noise to what the layers give until the stack is left."""
         for layer, log_variance in zip(self._layers, self.log_variance, strict=True):
-            stack.callback(layer.register_forward_hook(_noisy(log_variance)).remove)
+            stack.callback(layer.register_forward_hook(self._noisy(log_variance)).remove)
+
+    def require_use(self) -> None:
+        """Check, after a forward pass, that every layer has been called: noise is added to what layers give.
+
+        Raises:
+            InputError: one has not been.
+        """
+        for name, layer in zip(self._names, self._layers, strict=True):
+            if id(layer) not in self._used:
+                raise InputError(
+                    f"method: variational adds noise to what layers give, and {name} is never called: its "
+                    "weight is used without it, or not at all; expected exact or montecarlo"
+                )
+
+    def _noisy(self, log_variance: Tensor) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
+        def hook(layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> Tensor:
+            self._used.add(id(layer))
+            return output + output_variance(layer, given[0], log_variance).sqrt() * torch.randn_like(output)
+
+        return hook
 
     def hessian(self) -> Tensor:
         """1/σ² of every filter."""
@@ -143,7 +169,7 @@ def variational(
         running: On what.
 
     Raises:
-        InputError: a layer is neither a convolution nor linear.
+        InputError: a layer is neither a plain convolution nor linear, or is never called.
     """
     generator = torch.Generator().manual_seed(settings.seed)
     count = max(settings.draws, settings.batch)
@@ -172,7 +198,7 @@ class _NoiseFit(LightningModule):
         self.features, self._targets, self._settings = features, targets, settings
         self._likelihood = head.likelihood
         self.weight, self.bias = nn.Parameter(head.weight.clone()), nn.Parameter(head.bias.clone())
-        self.noise = Noise(features.weighted_layers(norms=False))
+        self.noise = Noise(features.filters(norms=False))
         self._training = {id(module) for module in features.modules() if module.training}
         self._needed = [weight for weight in features.parameters() if weight.requires_grad]
         self._hooks = ExitStack()
@@ -194,7 +220,9 @@ class _NoiseFit(LightningModule):
         """The loss with noise, and the divergence."""
         places, values = batch
         targets = self._targets[places.cpu()].to(values.device)
-        outputs = Head(self.weight, self.bias, self._likelihood).outputs(self.features(values), places)
+        features = self.features(values)
+        self.noise.require_use()
+        outputs = Head(self.weight, self.bias, self._likelihood).outputs(features, places)
         known = targets.isfinite() if targets.is_floating_point() else targets >= 0
         losses = self._likelihood.negative_log(outputs, torch.where(known, targets, 0))
         counted = known.all(dim=1) if known.ndim == 3 else known
@@ -211,8 +239,7 @@ class _NoiseFit(LightningModule):
         return Adam(groups)
 
 
-def _noisy(log_variance: Tensor) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
-    def hook(layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        return output + output_variance(layer, given[0], log_variance).sqrt() * torch.randn_like(output)
-
-    return hook
+def _is_plain(layer: nn.Module) -> bool:
+    if layer._forward_hooks or "forward" in vars(layer):
+        return False
+    return type(layer) is nn.Linear or (type(layer) is nn.Conv2d and layer.padding_mode == "zeros")

@@ -64,7 +64,7 @@ def test_embeddings_are_as_long_as_the_published_ones(name: str, filters: list[i
         probe = Probe(ResNet(name))
 
     def length(skipped: int, norms: bool) -> int:
-        layers = probe.weighted_layers(skipped, norms).values()
+        layers = probe.filters(skipped, norms).values()
         return sum(len(layer.weight) for layer in layers if isinstance(layer.weight, Tensor))
 
     assert [length(skipped, norms=False) for skipped in range(8)] == filters

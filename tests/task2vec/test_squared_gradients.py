@@ -8,17 +8,18 @@ from torch import Tensor, nn
 
 from lightning_taskonomy.task2vec.features import Features, View
 from lightning_taskonomy.task2vec.filter_gradients import ByPatches, UnsuitedError, suits
+from lightning_taskonomy.task2vec.filters import Filters
 from lightning_taskonomy.task2vec.probe import Probe
 from lightning_taskonomy.task2vec.squared_gradients import ByTransforms
 from tests.task2vec.slow_loop import class_pictures, small_net, small_resnet
 
 
 def looped(features: Features, norms: bool, values: Tensor, cotangents: Tensor) -> Tensor:
-    layers = list(features.weighted_layers(norms).values())
+    layers = list(features.filters(norms).values())
     rows = []
     for sample, cotangent in zip(values, cotangents, strict=True):
         product = (features(sample.unsqueeze(0))[0] * cotangent).sum()
-        gradients = torch.autograd.grad(product, [layer.weight for layer in layers])  # type: ignore[arg-type]
+        gradients = torch.autograd.grad(product, [layer.weight for layer in layers])
         squares = [g.square().flatten(1).mean(1) if g.ndim > 1 else g.square() for g in gradients]
         rows.append(torch.cat(squares))
     return torch.stack(rows)
@@ -31,7 +32,7 @@ def test_all_ways_agree(norms: bool, views: int, passes: int) -> None:
     features = Features(Probe(small_net(), "last"), View())
     pictures, _ = class_pictures(4 * views)
     values = pictures if views == 1 else pictures.view(4, views, 3, 16, 16)
-    layers = features.weighted_layers(norms)
+    layers = features.filters(norms)
     found, squares = ByPatches(features, layers, passes)(values)
     general, general_squares = ByTransforms(features, layers, chunk=3)(values)
     torch.testing.assert_close(found, general)
@@ -48,7 +49,7 @@ def test_all_ways_agree_on_maps_and_in_the_middle(view: View) -> None:
     probe = Probe(small_resnet())
     features = Features(probe, view)
     values = probe.run_to(class_pictures(3, size=32)[0], view.start).detach()
-    layers = features.weighted_layers(norms=True)
+    layers = features.filters(norms=True)
     found, squares = ByPatches(features, layers)(values)
     cotangents = torch.randn_like(found)
     expected = looped(features, True, values, cotangents)
@@ -79,10 +80,10 @@ class OneLayer(nn.Module):
 def test_any_convolution(kernel: int, stride: int, padding: int, dilation: int, filters: int) -> None:
     torch.manual_seed(0)
     layer = nn.Conv2d(2, filters, kernel, stride, padding, dilation)
-    assert suits(layer)
+    assert suits(Filters(layer))
     features = Features(Probe(OneLayer(layer)), View())
     values = torch.randn(3, 2, 11, 13)
-    found, squares = ByPatches(features, features.weighted_layers(norms=False))(values)
+    found, squares = ByPatches(features, features.filters(norms=False))(values)
     cotangents = torch.randn_like(found)
     expected = looped(features, False, values, cotangents)
     torch.testing.assert_close(squares(cotangents), expected, rtol=1e-4, atol=1e-6)
@@ -102,7 +103,7 @@ def test_any_convolution(kernel: int, stride: int, padding: int, dilation: int, 
 )
 def test_other_layers_go_the_general_way(layer: nn.Module) -> None:
     features = Features(Probe(OneLayer(layer)), View())
-    layers = features.weighted_layers(norms=True)
+    layers = features.filters(norms=True)
     assert not all(suits(part) for part in layers.values())
     values = torch.randn(3, 2, 6, 6)
     found, squares = ByTransforms(features, layers)(values)
@@ -142,7 +143,7 @@ class ChangedInPlace(Twice):
 @pytest.mark.parametrize("network", [Twice, ChangedInPlace])
 def test_what_patches_cannot_tell_is_noticed(network: type[Twice]) -> None:
     features = Features(Probe(network()), View())
-    patches, values = ByPatches(features, features.weighted_layers(norms=False)), torch.randn(2, 3, 5, 5)
+    patches, values = ByPatches(features, features.filters(norms=False)), torch.randn(2, 3, 5, 5)
 
     def run() -> None:
         found, squares = patches(values)

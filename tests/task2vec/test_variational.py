@@ -14,6 +14,7 @@ from torch.utils.data import TensorDataset, WeightedRandomSampler
 from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.task2vec import Probe, embed
 from lightning_taskonomy.task2vec.features import Features, Numbered, View
+from lightning_taskonomy.task2vec.filters import Filters
 from lightning_taskonomy.task2vec.heads import Head
 from lightning_taskonomy.task2vec.likelihoods import Categorical
 from lightning_taskonomy.task2vec.running import Running
@@ -22,7 +23,7 @@ from tests.task2vec.slow_loop import class_pictures, settle, small_net, small_re
 
 
 def noise_of(network: nn.Module, name: str = "last") -> Noise:
-    return Noise(Probe(network, name).weighted_layers())
+    return Noise(Probe(network, name).filters())
 
 
 def test_starts_at_a_twentieth_of_each_filters_variance() -> None:
@@ -41,7 +42,7 @@ def test_starts_at_a_twentieth_of_each_filters_variance() -> None:
 def test_divergence_is_twice_that_of_the_distributions() -> None:
     network = small_net()
     noise = noise_of(network)
-    layers = list(Probe(network, "last").weighted_layers().values())
+    layers = list(Probe(network, "last").filters().values())
     total = 0.0
     for layer, log_variance, log_prior in zip(layers, noise.log_variance, noise.log_prior, strict=True):
         assert isinstance(layer.weight, Tensor)
@@ -99,7 +100,7 @@ def test_settles_where_theory_says() -> None:
     torch.manual_seed(0)
     beta, layer, pictures = 0.01, nn.Linear(12, 3), torch.randn(500, 12)
     pictures[:, 6:] *= 2
-    noise, stack = Noise({"layer": layer}), ExitStack()
+    noise, stack = Noise({"layer": Filters(layer)}), ExitStack()
     noise.added(stack)
     optimizer = torch.optim.Adam(noise.parameters(), 3e-2)
     found = []
@@ -221,7 +222,5 @@ def test_other_layers_are_refused() -> None:
         nn.ConvTranspose2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
     )
     data = TensorDataset(*class_pictures(8, 2))
-    with pytest.raises(
-        InputError, match=r"variational knows Conv2d and Linear layers; .*0 is a ConvTranspose2d"
-    ):
+    with pytest.raises(InputError, match=r"that are exactly Conv2d, .*; 0 is a ConvTranspose2d"):
         embed(network, data, method="variational", head_epochs=1, epoch_samples=64)
