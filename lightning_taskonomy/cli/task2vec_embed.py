@@ -44,6 +44,7 @@ def embed(
     noise_epochs: int = 2,
     seed: int = 0,
     batch: int = 64,
+    fit_batch: int = 64,
     accelerator: str = "auto",
     devices: int = 1,
     precision: Literal["32-true", "bf16-mixed"] = "32-true",
@@ -78,7 +79,8 @@ def embed(
         beta: weight of the divergence in the method variational
         noise_epochs: epochs of 10,000 samples of the method variational
         seed: of everything random
-        batch: pictures at a time
+        batch: pictures at a time; a matter of memory and speed alone
+        fit_batch: pictures of each step of fitting the classifier; embeddings to compare need the same
         accelerator: for Lightning's Trainer
         devices: how many of them
         precision: of the probe; sums are in single precision whatever it is
@@ -96,6 +98,7 @@ def embed(
         noise_epochs=noise_epochs,
         seed=seed,
         batch=batch,
+        fit_batch=fit_batch,
     )
     if norms:
         chosen = replace(chosen, norms=True)

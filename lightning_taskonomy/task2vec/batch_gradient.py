@@ -38,7 +38,7 @@ def batch_gradient(
         running: On what.
         norms: Whether scales of normalisation layers count.
         draws: Pictures in all; what is left over of the last batch is dropped.
-        batch: Pictures at a time.
+        batch: Pictures whose mean loss is looked at; the estimate depends on it.
         seed: Of the draws.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -65,22 +65,22 @@ class _BatchGradientPass(InItsMode):
         super().__init__(features)
         self._head, self._seed = head, seed
         self._filters = list(features.filters(norms).values())
-        self.sums = torch.zeros(0, dtype=torch.float64)
+        self.sums = torch.zeros(sum(map(len, self._filters)), dtype=torch.float64)
         self.batches = 0
 
-    def on_predict_start(self) -> None:
-        """Begin the draws."""
-        super().on_predict_start()
-        self._generator = torch.Generator(self.device).manual_seed(self._seed + 7919 * self.global_rank)
-
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Add a batch."""
+        """Add a batch, if it is this rank's turn: all of them draw the same batches."""
+        self.batches += 1
+        if batch_idx % self.trainer.world_size != self.global_rank:
+            return
+        generator = torch.Generator().manual_seed(self._seed + 7919 * batch_idx)
         weights = [each.weight for each in self._filters]
         with torch.enable_grad(), needing_gradients(self.features, weights):
             features = self.features(batch[1])
             with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
                 outputs = self._head.outputs(features, batch[0])
-                score = self._head.likelihood.score(outputs, self._generator)
+                chances = torch.rand(outputs.shape, generator=generator).to(outputs.device)
+                score = self._head.likelihood.score(outputs, chances)
                 score = score / outputs[:, 0].numel()
                 cotangent = self._head.pulled_back(score, features, batch[0])
             gradients = torch.autograd.grad(
@@ -90,13 +90,11 @@ class _BatchGradientPass(InItsMode):
             each.mean_squares(gradient.unsqueeze(0))[0]
             for each, gradient in zip(self._filters, gradients, strict=True)
         ]
-        found = torch.cat(rows).double().cpu()
-        self.sums = found if not self.batches else self.sums + found
-        self.batches += 1
+        self.sums += torch.cat(rows).double().cpu()
 
     def on_predict_end(self) -> None:
         """Join what the ranks have summed."""
         if distributed.is_initialized() and self.trainer.world_size > 1:
             sums = self.sums.to(self.device)
             distributed.all_reduce(sums)
-            self.sums, self.batches = sums.cpu(), self.batches * self.trainer.world_size
+            self.sums = sums.cpu()

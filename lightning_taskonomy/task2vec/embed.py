@@ -108,11 +108,11 @@ def _chosen(task: LabelledTask, settings: Settings) -> LabelledTask:
         return task
     if not settings.first_samples:
         return task.sample(settings.max_samples, settings.seed)
-    batches = settings.max_samples // settings.batch - 1  # the reference stops one batch early
+    batches = settings.max_samples // settings.fit_batch - 1  # the reference stops one batch early
     if batches < 1:
-        least = 2 * settings.batch
+        least = 2 * settings.fit_batch
         raise InputError(f"max_samples: the reference needs {least} or more, found {settings.max_samples}")
-    return task.first(batches * settings.batch)
+    return task.first(batches * settings.fit_batch)
 
 
 class _Group:
@@ -134,7 +134,9 @@ class _Group:
 
     def embeddings(self) -> list[Embedding]:
         """Of the tasks, in their order."""
-        cached = cache(self.features, self.images, self.pictures.tolist(), self.running, self.settings.batch)
+        # With statistics of batches, features are what their batch makes of them.
+        batch = self.settings.fit_batch if self.settings.batch_statistics else self.settings.batch
+        cached = cache(self.features, self.images, self.pictures.tolist(), self.running, batch)
         heads = self._heads(cached.features)
         values: Dataset[tuple[int, Tensor]] = Numbered(self.images, self.pictures.tolist())
         if cached.activations is not None:
@@ -152,7 +154,7 @@ class _Group:
         fitting = Fitting(
             self.settings.head_epochs,
             self.settings.epoch_samples,
-            self.settings.batch,
+            self.settings.fit_batch,
             from_zero=not self.settings.random_start,
             seed=self.settings.seed,
         )
@@ -199,7 +201,7 @@ class _Group:
                 self.running,
                 settings.norms,
                 settings.epoch_samples,
-                settings.batch,
+                settings.fit_batch,
                 settings.seed,
             )
             return found + settings.prior, torch.full_like(found, settings.prior or 1.0)
@@ -207,7 +209,7 @@ class _Group:
             settings.beta,
             settings.noise_epochs,
             settings.epoch_samples,
-            settings.batch,
+            settings.fit_batch,
             settings.noise_rate,
             seed=settings.seed,
         )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, distributed
@@ -43,6 +44,10 @@ class Share:
     weights: Tensor
     counted: Tensor
 
+    def own_numbers(self) -> Tensor:
+        """Of each picture that is the task's, how many of the task's come before it, (N,)."""
+        return (self.weights > 0).cumsum(0) - 1
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -74,18 +79,31 @@ class Expectation:
             )
         return roots
 
-    def cotangents(self, share: Share, outputs: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
-        """Vectors (B, K, P) whose outer products sum to the information, in expectation."""
+    def cotangents(self, share: Share, outputs: Tensor, places: Tensor) -> Iterator[Tensor]:
+        """Vectors (B, K, P) whose outer products sum to the information, in expectation.
+
+        Args:
+            share: Of the task.
+            outputs: Of its last layer, (B, K, P).
+            places: Of the pictures among all, (B,). Labels are drawn for each as if it were alone, whatever
+                batch or device it is in, and whatever other tasks are embedded with it.
+        """
         likelihood = share.head.likelihood
         if self.method == "montecarlo":
-            for _ in range(self.draws):
-                yield likelihood.score(outputs, generator) / math.sqrt(self.draws)
+            own = share.own_numbers()[places].tolist()
+            for draw in range(self.draws):
+                chances = torch.stack([self._chances(number, draw, outputs.shape[1:]) for number in own])
+                yield likelihood.score(outputs, chances.to(outputs.device)) / math.sqrt(self.draws)
             return
         for root in likelihood.roots(outputs):
             for place in range(root.shape[2]):
                 alone = torch.zeros_like(root)
                 alone[..., place] = root[..., place]
                 yield alone
+
+    def _chances(self, number: int, draw: int, shape: torch.Size) -> Tensor:
+        generator = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, draw, number]))
+        return torch.from_numpy(generator.random(tuple(shape), dtype=np.float32))
 
 
 def fisher(
@@ -157,12 +175,6 @@ class _FisherPass(LightningModule):
         self.features = features
         self._gradients, self._shares, self._expectation = gradients, list(shares), expectation
         self.sums = torch.zeros(len(shares), 0, dtype=torch.float64)
-        self._generators: list[torch.Generator] = []
-
-    def on_predict_start(self) -> None:
-        """Every task draws labels of its own: what it gets does not depend on what others are embedded."""
-        seed = self._expectation.seed + 7919 * self.global_rank
-        self._generators = [torch.Generator(self.device).manual_seed(seed) for _ in self._shares]
 
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Add a batch's squares to the sums of the tasks that it belongs to."""
@@ -195,7 +207,7 @@ class _FisherPass(LightningModule):
             strength = strength / counted.sum(dim=1, keepdim=True).clamp(min=1).sqrt()
             pictures, own = places[mine], features[mine.to(features.device)]
             outputs = share.head.outputs(own, pictures)
-            for cotangent in self._expectation.cotangents(share, outputs, self._generators[number]):
+            for cotangent in self._expectation.cotangents(share, outputs, pictures):
                 weighed = cotangent * strength.unsqueeze(1)
                 yield number, mine, share.head.pulled_back(weighed, own, pictures)
 

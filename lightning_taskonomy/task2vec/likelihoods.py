@@ -27,8 +27,11 @@ class Likelihood(Protocol):
     def roots(self, outputs: Tensor) -> Iterator[Tensor]:
         """Vectors, (B, K, P) each, whose outer products sum to the Fisher information."""
 
-    def score(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
-        """The gradient of −log p(y | output) for y drawn from the model, (B, K, P)."""
+    def score(self, outputs: Tensor, chances: Tensor) -> Tensor:
+        """The gradient of −log p(y | output) for y drawn from the model, (B, K, P).
+
+        Which y follows from chances, numbers between 0 and 1 of the outputs' shape, alone.
+        """
 
 
 @dataclass(frozen=True)
@@ -68,13 +71,12 @@ class Categorical:
             root[:, j + 1 :] = -p[:, j + 1 :] * (ratio / after.clamp(min=_TINY).sqrt()).unsqueeze(1)
             yield root
 
-    def score(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+    def score(self, outputs: Tensor, chances: Tensor) -> Tensor:
         """Probabilities, less one at the drawn class."""
         p = outputs.float().softmax(dim=1)
-        rows = p.transpose(1, 2).reshape(-1, self.classes)
-        drawn = torch.multinomial(rows, 1, generator=generator)
-        picked = functional.one_hot(drawn.squeeze(1), self.classes).to(p.dtype)
-        return p - picked.reshape(len(p), -1, self.classes).transpose(1, 2)
+        up_to = p.cumsum(dim=1)
+        drawn = (up_to[:, :-1] <= chances[:, :1] * up_to[:, -1:]).sum(dim=1, keepdim=True)
+        return p.scatter_add(1, drawn, p.new_full(drawn.shape, -1.0))
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,10 @@ class Bernoulli:
             root[:, j] = deviation[:, j]
             yield root
 
-    def score(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+    def score(self, outputs: Tensor, chances: Tensor) -> Tensor:
         """Probabilities, less one where the drawn label is present."""
         p = outputs.float().sigmoid()
-        return p - torch.bernoulli(p, generator=generator)
+        return p - (chances < p).to(p.dtype)
 
 
 @dataclass(frozen=True)
@@ -140,9 +142,9 @@ class Gaussian:
             root[:, j] = inverse[:, j]
             yield root
 
-    def score(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+    def score(self, outputs: Tensor, chances: Tensor) -> Tensor:
         """−ε/σ with ε drawn from the standard normal distribution."""
-        drawn = torch.randn(outputs.shape, generator=generator, device=outputs.device)
+        drawn: Tensor = torch.special.ndtri(chances.float().clamp(_LEAST_CHANCE, 1 - _LEAST_CHANCE))
         return -drawn / self._per_number(outputs)
 
     def _per_number(self, outputs: Tensor) -> Tensor:
@@ -151,3 +153,4 @@ class Gaussian:
 
 
 _TINY = 1e-30
+_LEAST_CHANCE = 1e-7

@@ -20,6 +20,8 @@ class Settings:
         head_epochs: Of fitting the classifier; 0 keeps the probe's own as it is.
         draws: Of labels per picture (montecarlo).
         epoch_samples: Pictures drawn for an epoch of the classifier, of `batch`, and of `variational`.
+        fit_batch: Pictures of each step of fitting the classifier and the noise, and of each batch whose
+            gradient or statistics are looked at (the reference's preset); what is found depends on it.
         norms: Whether scales of normalisation layers have numbers too.
         skip_layers: Layers that are run once and left out of the embedding.
         max_samples: Most pictures per task.
@@ -28,7 +30,7 @@ class Settings:
         prior: A precision that is added to the information, and makes the trivial task defined.
         balanced: Whether classes weigh the same, however many pictures they have.
         side: Features of dense tasks are maps of so many places a side.
-        batch: Pictures at a time.
+        batch: Pictures at a time: a matter of memory and speed alone.
         beta: Weight of the divergence (variational).
         noise_rate: Of Adam in fitting the noise (variational).
         noise_epochs: Of fitting the noise (variational).
@@ -40,6 +42,7 @@ class Settings:
     head_epochs: int = 10
     draws: int = 1
     epoch_samples: int = 10_000
+    fit_batch: int = 64
     norms: bool = False
     skip_layers: int = 0
     max_samples: int | None = None
@@ -67,6 +70,7 @@ class Settings:
             ("draws", 1),
             ("epoch_samples", 1),
             ("batch", 1),
+            ("fit_batch", 1),
             ("noise_epochs", 1),
             ("prior", 0),
         )

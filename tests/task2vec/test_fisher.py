@@ -129,7 +129,7 @@ def test_reference_estimate_times_the_batch_is_the_information() -> None:
     network = Probe(small_net(), "last")
     pictures, _ = class_pictures(120)
     exact = as_it_is(network, pictures)
-    found = as_it_is(network, pictures, "batch", batch=16, epoch_samples=16 * 500)
+    found = as_it_is(network, pictures, "batch", fit_batch=16, epoch_samples=16 * 500)
     alive = exact > 0
     assert float((16 * found / exact)[alive].mean()) == pytest.approx(1, abs=0.1)
     assert float(torch.corrcoef(torch.stack([found, exact])[:, alive].log())[0, 1]) > 0.98
@@ -162,7 +162,7 @@ def test_tasks_on_the_same_pictures_get_what_they_get_alone() -> None:
         LabelledTask("labels", images, Targets.of("labels", np.eye(3)[labels][:30]), np.arange(30)),
         LabelledTask("values", images, Targets.of("values", pictures.mean(3)[:, :, 0]), np.arange(60)),
     ]
-    probe, settings = Probe(small_net(), "last"), Settings(head_epochs=2, epoch_samples=640, batch=32)
+    probe, settings = Probe(small_net(), "last"), Settings(head_epochs=2, epoch_samples=640, fit_batch=32)
     together = embed_tasks(probe, tasks, settings)
     for task, found in zip(tasks, together, strict=True):
         alone = embed_tasks(probe, [task], settings)[0]

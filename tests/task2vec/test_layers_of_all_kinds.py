@@ -222,7 +222,7 @@ def test_the_references_estimate_is_as_a_loop_says(name: str) -> None:
     network, pictures, labels = network_of(body)
     data = TensorDataset(pictures[:1].expand(2, -1, -1, -1), labels[:2])
     found = embed(
-        Probe(network, "fc"), data, "batch", head_epochs=0, batch=1, epoch_samples=400, balanced=False
+        Probe(network, "fc"), data, "batch", head_epochs=0, fit_batch=1, epoch_samples=400, balanced=False
     ).hessian
     expected = looped(network, pictures[:1])
     assert len(found) == filters
@@ -244,7 +244,7 @@ def test_noise_is_refused_by_the_layers_name(name: str) -> None:
             "variational",
             head_epochs=0,
             epoch_samples=8,
-            batch=4,
+            fit_batch=4,
         )
 
 
