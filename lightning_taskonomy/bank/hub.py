@@ -93,7 +93,7 @@ def pull(
         HfApi(endpoint=endpoint, token=token).snapshot_download(
             repository, revision=revision, local_dir=folder, allow_patterns=_PULLED
         )
-    except _REFUSALS as error:
+    except (*_REFUSALS, ValueError) as error:  # it refuses names that lead out of the folder
         raise _refused(repository, error) from error
     files = sorted(folder.glob(f"*{OWN_SUFFIX}"))
     if not files:

@@ -129,6 +129,23 @@ def test_a_download_says_it(evil: Path, monkeypatch: pytest.MonkeyPatch) -> None
             assert not (evil / "pulled" / "evil.py").exists()
 
 
+@pytest.mark.parametrize("name", ["../evil.safetensors", "a/../../evil.safetensors"])
+def test_a_download_does_not_leave_its_folder(name: str, evil: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("huggingface_hub", reason="the Hub's client is absent: pip install '.[bank]'")
+    from huggingface_hub import constants
+
+    from lightning_taskonomy.bank.hub import pull
+    from tests.bank.stand_in_hub import TOKEN, stand_in_hub
+
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    with stand_in_hub() as hub:
+        hub.repositories["user/rooms"] = {name: b"x"}
+        with pytest.raises(InputError, match="user/rooms: ") as error:
+            pull("user/rooms", evil / "in" / "pulled", endpoint=hub.endpoint, token=TOKEN)
+    assert "\n" not in str(error.value)
+    assert not list(evil.rglob("evil.safetensors"))
+
+
 @pytest.mark.parametrize(
     "more",
     [

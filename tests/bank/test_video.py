@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("av", reason="PyAV is absent: pip install '.[bank]'")
 
 import av
+from av.video.stream import VideoStream
 
 from lightning_taskonomy.bank.video import Video, VideoWriter
 from lightning_taskonomy.errors import InputError
@@ -102,6 +103,7 @@ def noise(path: Path, form: str, codec: str, **options: str) -> int:
     """60 frames that do not compress: a file that is cut in its middle ends in that of the video."""
     with av.open(str(path), "w", format=form, options=options) as file:
         stream = file.add_stream(codec, rate=10)
+        assert isinstance(stream, VideoStream)
         stream.width = stream.height = 64
         stream.pix_fmt = "yuv420p"
         random = np.random.default_rng(0)
