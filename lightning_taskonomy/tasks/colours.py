@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from lightning_taskonomy.tasks.pictures import resized
+from lightning_taskonomy.core.resizing import resized
 from lightning_taskonomy.tasks.scales import ShareOfClasses
 from lightning_taskonomy.tasks.task import Example, Stored, ViewLabels
 

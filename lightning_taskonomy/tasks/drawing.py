@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lightning_taskonomy.core.resizing import DEPTH_INVALID_FROM
 from lightning_taskonomy.tasks.colours import rgb_of_lab
-from lightning_taskonomy.tasks.pictures import DEPTH_INVALID_FROM
 from lightning_taskonomy.tasks.pixel_labels import SHORTEST_NORMAL
 from lightning_taskonomy.tasks.task import Kind
 

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from lightning_taskonomy.tasks.pictures import COLOUR, colour_input, resized, surface_mask
+from lightning_taskonomy.core.resizing import resized, surface_mask
+from lightning_taskonomy.tasks.pictures import COLOUR, colour_input
 from lightning_taskonomy.tasks.scales import Linear, Logarithmic
 from lightning_taskonomy.tasks.task import Example, Stored, ViewLabels
 

@@ -7,7 +7,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from lightning_taskonomy.tasks.pictures import COLOUR, central_square, resized
+from lightning_taskonomy.core.resizing import central_square, resized
+from lightning_taskonomy.tasks.pictures import COLOUR
 from lightning_taskonomy.tasks.task import Example, Stored, ViewLabels
 
 PERMUTATIONS = 100

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from skimage.measure import block_reduce
 from skimage.transform import resize
 
-from lightning_taskonomy.tasks.pictures import Resampling, central_square, resized, surface_mask
+from lightning_taskonomy.core.resizing import Resampling, central_square, resized, surface_mask
 
 Picture = npt.NDArray[Any]
 
