@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec.distances import Matrix
 
 

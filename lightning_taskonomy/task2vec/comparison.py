@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lightning_taskonomy.output import output_folder, write_csv, write_text
+from lightning_taskonomy.core.output import output_folder, write_csv, write_text
 from lightning_taskonomy.task2vec.agreement import BEST, PairedTables, pruned
 from lightning_taskonomy.task2vec.clusters import Clusters, plane
 from lightning_taskonomy.task2vec.distances import distance_matrix, domain_distances, nearest, norm

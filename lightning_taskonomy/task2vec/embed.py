@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec.batch_gradient import batch_gradient
 from lightning_taskonomy.task2vec.classifier import Fitting, fit_heads
 from lightning_taskonomy.task2vec.embedding import Embedding

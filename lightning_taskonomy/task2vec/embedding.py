@@ -11,8 +11,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import whole_file, write_text
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import whole_file, write_text
 
 Vector = npt.NDArray[np.float64]
 _COMPARED = ("probe", "method", "skip_layers", "norms")

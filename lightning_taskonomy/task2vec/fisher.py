@@ -16,8 +16,8 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, distributed
 from torch.utils.data import DataLoader, Dataset
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.processes import leave_signals_to_parent
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.task2vec.features import Features
 from lightning_taskonomy.task2vec.filter_gradients import ByPatches, UnsuitedError, suits
 from lightning_taskonomy.task2vec.heads import Head

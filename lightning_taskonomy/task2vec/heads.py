@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec.likelihoods import Categorical, Likelihood
 from lightning_taskonomy.task2vec.pixel_pairs import PixelPairs
 from lightning_taskonomy.task2vec.probe import Probe

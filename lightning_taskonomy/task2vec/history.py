@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 _COLUMNS = ("task", "expert", "error")
 

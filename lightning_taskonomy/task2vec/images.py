@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's pictures, by colour, in shares of full brightness."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec.labelled_task import Rows
 from lightning_taskonomy.task2vec.likelihoods import Bernoulli, Likelihood
 from lightning_taskonomy.task2vec.pixel_pairs import PixelPairs

@@ -1,53 +1,28 @@
 """Probes without a checkpoint at hand: from a file, from a task network, or trained here without labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import torch
 from pytorch_lightning import LightningModule
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader, Dataset
 
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import whole_file
 from lightning_taskonomy.core.processes import leave_signals_to_parent
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn.resnet import ResNet
-from lightning_taskonomy.output import whole_file
 from lightning_taskonomy.task2vec.features import Images
 from lightning_taskonomy.task2vec.probe import Probe
 from lightning_taskonomy.task2vec.running import Running, quiet
+from lightning_taskonomy.task2vec.weight_files import read_state
 
 _ROTATIONS = 4
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The weights in a file: safetensors, or what `torch.save` wrote of a state dict or a checkpoint of one.
-
-    Raises:
-        InputError: there is no such file, or it holds something else.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot read this file ({error.strerror or error})") from error
-    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise InputError(f"{path}: expected weights, as of torch.save(state_dict) or safetensors") from error
-    for key in ("state_dict", "model"):
-        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
-            found = found[key]
-    state = {str(key): value for key, value in found.items() if isinstance(value, Tensor)} if found else {}
-    if not state:
-        raise InputError(f"{path}: expected a state dict of tensors")
-    return state
 
 
 def probe_from_file(name: str, path: Path) -> Probe:

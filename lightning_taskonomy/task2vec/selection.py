@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec.distances import distance, trivial
 from lightning_taskonomy.task2vec.embedding import Embedding
 from lightning_taskonomy.task2vec.history import History

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 Method = Literal["exact", "montecarlo", "batch", "variational"]
 Preset = Literal["improved", "reference"]

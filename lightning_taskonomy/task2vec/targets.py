@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec.likelihoods import Bernoulli, Categorical, Gaussian, Likelihood
 
 Kind = Literal["classes", "labels", "values", "pixel_classes", "pixel_values"]

@@ -20,8 +20,8 @@ from torch.nn import functional
 from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.processes import leave_signals_to_parent
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.task2vec.features import Features
 from lightning_taskonomy.task2vec.filters import Filters
 from lightning_taskonomy.task2vec.heads import Head

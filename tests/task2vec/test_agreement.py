@@ -8,7 +8,7 @@ from scipy.cluster import hierarchy
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import spearmanr
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec.agreement import PairedTables, pruned
 from lightning_taskonomy.task2vec.clusters import Clusters, plane
 from lightning_taskonomy.taxonomy import Transfers

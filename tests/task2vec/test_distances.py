@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import correlation, cosine
 from scipy.stats import entropy
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec import Embedding, distance, norm
 from lightning_taskonomy.task2vec.distances import (
     DIRECTED,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec import Embedding, read_embeddings
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec import LabelledTask, Probe, Running, Settings, Targets, embed, embed_tasks
 from tests.task2vec.slow_loop import (
     FILTERS,

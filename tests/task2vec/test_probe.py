@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.nn.resnet import ResNet
 from lightning_taskonomy.task2vec import Probe
 from lightning_taskonomy.task2vec.images import ImageArrays

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec import Embedding
 from lightning_taskonomy.task2vec.distances import distance
 from lightning_taskonomy.task2vec.history import History

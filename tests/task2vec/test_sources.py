@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec import LabelledTask
 from lightning_taskonomy.task2vec.images import DEVIATION, MEAN
 from lightning_taskonomy.task2vec.sources import SOURCES, read_tasks

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.data import TensorDataset
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec import LabelledTask, Targets, as_task
 from lightning_taskonomy.task2vec.images import ImageArrays
 from lightning_taskonomy.task2vec.likelihoods import Bernoulli, Categorical, Gaussian

@@ -11,7 +11,7 @@ from scipy import stats
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset, WeightedRandomSampler
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec import Probe, embed
 from lightning_taskonomy.task2vec.features import Features, Numbered, View
 from lightning_taskonomy.task2vec.filters import Filters

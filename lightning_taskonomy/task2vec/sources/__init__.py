@@ -7,7 +7,7 @@ import importlib
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec.labelled_task import LabelledTask
 
 Source = Literal[

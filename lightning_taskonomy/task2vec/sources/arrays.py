@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec.images import ImageArrays
 from lightning_taskonomy.task2vec.labelled_task import LabelledTask, guessed_kind
 from lightning_taskonomy.task2vec.targets import KINDS, Targets

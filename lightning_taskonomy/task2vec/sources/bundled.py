@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec.images import ImageArrays
 from lightning_taskonomy.task2vec.labelled_task import LabelledTask
 from lightning_taskonomy.task2vec.targets import Targets

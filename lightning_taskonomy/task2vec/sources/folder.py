@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec.images import ImageFiles, find_pictures
 from lightning_taskonomy.task2vec.labelled_task import LabelledTask
 from lightning_taskonomy.task2vec.targets import Targets

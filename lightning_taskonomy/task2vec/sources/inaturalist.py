@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec.images import ImageFiles
 from lightning_taskonomy.task2vec.labelled_task import LabelledTask
 from lightning_taskonomy.task2vec.sources.cub import cub_tasks

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data import TaskonomyDataModule
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.task2vec.images import DEVIATION, MEAN
 from lightning_taskonomy.task2vec.labelled_task import LabelledTask
 from lightning_taskonomy.task2vec.targets import Targets

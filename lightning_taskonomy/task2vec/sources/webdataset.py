@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from webdataset.tariterators import group_by_keys, tar_file_iterator
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec.images import PICTURE_SUFFIXES, ImageArrays, middle
 from lightning_taskonomy.task2vec.labelled_task import LabelledTask, guessed_kind
 from lightning_taskonomy.task2vec.targets import Targets
