@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from lightning_taskonomy.data.folder.writing import write_labels
-from lightning_taskonomy.data.render import view_labels
-from lightning_taskonomy.data.render.jobs import Pictures, render_buildings
-from lightning_taskonomy.data.render.prepared import prepare
-from lightning_taskonomy.data.render.viewpoints import plan_views
-from lightning_taskonomy.data.rooms.house import House
+from lightning_taskonomy.synthetic.render import view_labels
+from lightning_taskonomy.synthetic.render.jobs import Pictures, render_buildings
+from lightning_taskonomy.synthetic.render.prepared import prepare
+from lightning_taskonomy.synthetic.render.viewpoints import plan_views
+from lightning_taskonomy.synthetic.rooms.house import House
 
 PARTS = (
     "surfaces_along",

@@ -19,12 +19,12 @@ import numpy as np
 from skimage.feature import hessian_matrix_det
 from skimage.filters import sobel
 
-from lightning_taskonomy.data.render import labels
-from lightning_taskonomy.data.render.photo import photograph
-from lightning_taskonomy.data.render.prepared import PreparedScene, prepare
-from lightning_taskonomy.data.render.surfaces import surfaces_along
-from lightning_taskonomy.data.render.viewpoints import View, plan_views
-from lightning_taskonomy.data.rooms.house import House
+from lightning_taskonomy.synthetic.render import labels
+from lightning_taskonomy.synthetic.render.photo import photograph
+from lightning_taskonomy.synthetic.render.prepared import PreparedScene, prepare
+from lightning_taskonomy.synthetic.render.surfaces import surfaces_along
+from lightning_taskonomy.synthetic.render.viewpoints import View, plan_views
+from lightning_taskonomy.synthetic.rooms.house import House
 
 SIDE = 256
 WITHIN_DEGREES = 5.0

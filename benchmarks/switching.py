@@ -16,13 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from lightning_taskonomy.nn.switching import (
-    MultiTaskNet,
-    SingleTaskNets,
-    SwitchedTasks,
-    SwitchingNet,
-    TaskCodes,
-)
+from lightning_taskonomy.nn.switching import SwitchingNet, TaskCodes
+from lightning_taskonomy.switching.networks import MultiTaskNet, SingleTaskNets, SwitchedTasks
 
 CHANNELS = (21, 7, 1, 3, 1)
 TASKS = range(len(CHANNELS))

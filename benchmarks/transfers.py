@@ -32,12 +32,12 @@ from lightning_taskonomy.data.stream.partners import Span
 from lightning_taskonomy.nn import Encoder
 from lightning_taskonomy.tasks import dictionary
 from lightning_taskonomy.tasks.task import Pixels
-from lightning_taskonomy.training.readout_memory import readouts_that_fit
-from lightning_taskonomy.training.readout_network import ReadoutSize, adam_of_readouts, readout_network
-from lightning_taskonomy.training.readouts import Readouts
-from lightning_taskonomy.training.represent import represent
 from lightning_taskonomy.training.task_module import TaskModule
-from lightning_taskonomy.training.transfer_network import TransferNetwork
+from lightning_taskonomy.transfers.readout_memory import readouts_that_fit
+from lightning_taskonomy.transfers.readout_network import ReadoutSize, adam_of_readouts, readout_network
+from lightning_taskonomy.transfers.readouts import Readouts
+from lightning_taskonomy.transfers.represent import represent
+from lightning_taskonomy.transfers.transfer_network import TransferNetwork
 
 SIZE, BATCH, RUNS, STEPS, WARM_UP = 64, 16, 3, 24, 4
 SMALL: dict[str, Any] = {"size": SIZE, "decoder_width": 128, "hidden": 256, "learning_rate": 1e-3}

@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.tasks.class_tables import SCENE_CLASSES, SELECTED_OBJECTS
 from lightning_taskonomy.tasks.task import Pixels, Task
 

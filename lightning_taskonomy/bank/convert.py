@@ -8,7 +8,7 @@ from lightning_taskonomy.bank.folder import OWN_SUFFIX, BankFolder
 from lightning_taskonomy.bank.network import BankNetwork, bank_task, load, load_file, tasks_in
 from lightning_taskonomy.bank.published import Part
 from lightning_taskonomy.bank.weights import write_network, write_published
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 FORMS = ("published", "safetensors", "onnx")
 

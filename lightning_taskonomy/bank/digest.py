@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from lightning_taskonomy.bank.published import NAME_OF_FILE, FileName
-from lightning_taskonomy.digest import sha256_of
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.digest import sha256_of
+from lightning_taskonomy.core.errors import InputError
 
 
 def verify(path: Path, name: FileName) -> None:

@@ -24,12 +24,12 @@ from lightning_taskonomy.bank.tiles import (
     font,
     text_strip,
 )
-from lightning_taskonomy.tasks.drawing import FAR_METRES, NEAR_METRES, draw
+from lightning_taskonomy.pictures.drawing import FAR_METRES, NEAR_METRES, draw
+from lightning_taskonomy.pictures.drawn import drawn_output
 from lightning_taskonomy.tasks.losses import CrossEntropy, PoseNorm, SoftCrossEntropy
 from lightning_taskonomy.tasks.task import Pixels, Task
 from lightning_taskonomy.tasks.tiles import read_jigsaw
 from lightning_taskonomy.tasks.vectors import read_room_layout, read_vanishing_points
-from lightning_taskonomy.training.drawn import drawn_output
 
 MOST_LIKELY = 5
 _LEGEND = 4

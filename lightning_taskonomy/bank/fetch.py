@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lightning_taskonomy.bank.digest import verify
 from lightning_taskonomy.bank.published import BY_NAME, PUBLISHED, PUBLISHED_AT, parsed, published_name
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import whole_file
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import whole_file
 
 _PIECE = 1 << 20
 _PATIENCE_SECONDS = 60

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lightning_taskonomy.bank.published import FileName, Part, dictionary_name, parsed, published_name
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 FOLDER_VARIABLE = "LIGHTNING_TASKONOMY_BANK"
 """The environment variable that names the folder where no other is given."""

@@ -12,8 +12,8 @@ from lightning_taskonomy.bank.convert import convert
 from lightning_taskonomy.bank.folder import OWN_SUFFIX
 from lightning_taskonomy.bank.network import BankNetwork, bank_task, load_file
 from lightning_taskonomy.bank.published import BY_NAME, published_name
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import make_folder
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import make_folder
 from lightning_taskonomy.tasks.task import Pixels
 
 CARD = "README.md"

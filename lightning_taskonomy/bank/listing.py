@@ -7,7 +7,7 @@ from pathlib import Path
 from lightning_taskonomy.bank.digest import verify
 from lightning_taskonomy.bank.folder import BankFolder
 from lightning_taskonomy.bank.published import BY_NAME, NAME_OF_FILE, PUBLISHED, PUBLISHED_AT, FileName, Part
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 _OTHER = "present, not the published one"
 _WHOLE = ("present", _OTHER, "absent", "not published")

@@ -20,7 +20,7 @@ from lightning_taskonomy.bank.weights import (
     read_network,
     read_published,
 )
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.nn import Encoder, PairDecoder, PixelDecoder, VectorDecoder
 from lightning_taskonomy.nn.decoder import INNER_LAYERS, LAST_LAYER, PIXEL_LAYERS
 from lightning_taskonomy.tasks import registered_task, task_named

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from lightning_taskonomy.bank.network import BankNetwork
 from lightning_taskonomy.bank.onnx_files import onnx_session
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import whole_file
 from lightning_taskonomy.nn import PixelDecoder
-from lightning_taskonomy.output import whole_file
 
 PICTURES, OUTPUT, REPRESENTATION = "pictures", "output", "representation"
 _TOLERANCE = 1e-3

@@ -7,7 +7,7 @@ import onnx
 import onnxruntime  # type: ignore[import-untyped, unused-ignore]
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped, unused-ignore]
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 
 def onnx_session(path: Path) -> onnxruntime.InferenceSession:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lightning_taskonomy.bank.network import BankNetwork
 from lightning_taskonomy.bank.shots import Shot
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.tasks.pictures import colour_input
 from lightning_taskonomy.tasks.self_supervised import read_denoising
 from lightning_taskonomy.tasks.task import Stored, Task

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.resizing import resized
-from lightning_taskonomy.errors import InputError
 
 Bytes = npt.NDArray[np.uint8]
 

@@ -14,8 +14,8 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from lightning_taskonomy.bank.shots import Bytes, Shot, square
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import whole_file
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import whole_file
 
 _DEFAULT_RATE = Fraction(25)
 _WHOLE = 0.97

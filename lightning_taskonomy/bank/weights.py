@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lightning_taskonomy.bank.published import Part, file_name, published_name
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import whole_file
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import whole_file
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 from lightning_taskonomy.tasks.task import Standard
 

@@ -27,7 +27,7 @@ from lightning_taskonomy.bank.drawn import (
 from lightning_taskonomy.bank.predictor import Prediction, Predictions
 from lightning_taskonomy.bank.shots import Bytes, Shot
 from lightning_taskonomy.bank.tiles import Tile, sheet
-from lightning_taskonomy.output import whole_file, write_text
+from lightning_taskonomy.core.output import whole_file, write_text
 from lightning_taskonomy.tasks.task import Pixels, Task
 
 _SHEET = "sheet"

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Sequence
 
 from lightning_taskonomy import __version__
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.signals import INTERRUPTED, STOPPED, Preempted
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.threads import wait_asleep
 
 PROGRAM = "python -m lightning_taskonomy"
 
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if words else 2
     if words[0] not in GROUPS:
         return _refuse(f"{words[0]}: no such command; expected one of {', '.join(GROUPS)}")
+    wait_asleep()
     try:
         group = importlib.import_module(GROUPS[words[0]][0])
         group.run(f"{PROGRAM} {words[0]}", words[1:])

@@ -4,8 +4,8 @@ import importlib.util
 from pathlib import Path
 
 from lightning_taskonomy.cli.progress import progress
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import output_folder
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import output_folder
 
 
 def convert(weights: Path, out: Path, to: str, task: tuple[str, ...] = ()) -> None:

@@ -6,7 +6,7 @@ from lightning_taskonomy.bank.fetch import fetch as fetch_file
 from lightning_taskonomy.bank.fetch import published_files
 from lightning_taskonomy.bank.published import PUBLISHED_AT
 from lightning_taskonomy.cli.progress import progress
-from lightning_taskonomy.output import make_folder
+from lightning_taskonomy.core.output import make_folder
 
 
 def fetch(weights: Path, task: tuple[str, ...] = (), mirror: str = PUBLISHED_AT) -> None:

@@ -9,7 +9,7 @@ from lightning_taskonomy.bank.folder import FOLDER_VARIABLE, BankFolder
 from lightning_taskonomy.bank.listing import ListedFile, listed, tasks_listed
 from lightning_taskonomy.bank.published import PUBLISHED_AT
 from lightning_taskonomy.cli.progress import progress
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 _HASH = re.compile(r"-[0-9a-f]{64}\.pth$")
 _COLUMNS = ("name", "task", "part", "channels", "state", "place")

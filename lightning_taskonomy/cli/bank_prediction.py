@@ -16,8 +16,8 @@ from lightning_taskonomy.bank.predictor import predict
 from lightning_taskonomy.bank.shots import found_files, is_video, pictures
 from lightning_taskonomy.bank.writing import Wanted, write_pictures, write_video
 from lightning_taskonomy.cli.progress import progress
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import output_folder
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import output_folder
 
 Item = TypeVar("Item")
 _LEAST_SIDE = 256

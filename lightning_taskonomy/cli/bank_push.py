@@ -4,7 +4,7 @@ import importlib.util
 from pathlib import Path
 
 from lightning_taskonomy.cli.progress import progress
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 
 def push(

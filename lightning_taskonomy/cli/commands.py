@@ -15,7 +15,7 @@ from docstring_parser import parse_from_object
 from jsonargparse import ArgumentParser, Namespace
 
 from lightning_taskonomy.cli.bounded_yaml import bound_yaml
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 Command = Callable[..., None]
 """Its parameters are the options: `bool` a flag, `tuple[T, ...]` one or more words, else one word.

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 from lightning_taskonomy.cli.progress import progress
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import output_folder
 from lightning_taskonomy.data.folder.splits import write_splits
 from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.data.photos import annotate_photos, find_photos
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import output_folder
 
 
 def annotate(images: Path, out: Path, size: int = 256, workers: int | None = None) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from lightning_taskonomy.cli.option_types import Positional
 from lightning_taskonomy.cli.progress import progress
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import write_text
 from lightning_taskonomy.data.folder.check import check_folder
 from lightning_taskonomy.data.folder.report import Problem, Report
 from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.data.shards.index import SplitIndex
 from lightning_taskonomy.data.shards.verify import is_packed, planned_checks, verify_shards
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import write_text
 
 
 def check(

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from lightning_taskonomy.cli.option_types import Names
 from lightning_taskonomy.cli.progress import progress
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.folder.split_lists import find_splits
 from lightning_taskonomy.data.folder.splits import read_splits
 from lightning_taskonomy.data.shards.encode import Encoding
 from lightning_taskonomy.data.shards.index_writing import LeftOut
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
-from lightning_taskonomy.errors import InputError
 
 _SHOWN = 20
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from lightning_taskonomy.cli.option_types import Positional
-from lightning_taskonomy.data.preview import draw_preview, save_preview
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.pictures.preview import draw_preview, save_preview
 
 
 def preview(folder: Positional[Path], out: Path, views: int = 6) -> None:

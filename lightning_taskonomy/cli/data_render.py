@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-from lightning_taskonomy.data.render.jobs import Pictures, render_buildings
-from lightning_taskonomy.data.render.mesh_file import MeshFile
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.synthetic.render.jobs import Pictures, render_buildings
+from lightning_taskonomy.synthetic.render.mesh_file import MeshFile
 
 
 def render(

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from lightning_taskonomy.data.render.jobs import Pictures, render_buildings
-from lightning_taskonomy.data.rooms.furniture_catalogue import read_catalogues
-from lightning_taskonomy.data.rooms.house import House
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.synthetic.render.jobs import Pictures, render_buildings
+from lightning_taskonomy.synthetic.rooms.furniture_catalogue import read_catalogues
+from lightning_taskonomy.synthetic.rooms.house import House
 
 
 def rooms(

@@ -11,9 +11,9 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_taskonomy.cli.commands import OneLineParser
 from lightning_taskonomy.cli.training import leave_out_what_no_user_can_act_on
 from lightning_taskonomy.cli.unfinished import stop
+from lightning_taskonomy.core.durations import duration
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.signals import Preempted
-from lightning_taskonomy.durations import duration
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.pipeline.launching import Launching, launch
 from lightning_taskonomy.pipeline.plan import Plan
 from lightning_taskonomy.pipeline.run import Estimate, write_plan

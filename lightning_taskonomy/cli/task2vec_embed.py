@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from lightning_taskonomy.cli.option_types import NO_NAMES, Names
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import output_folder
 from lightning_taskonomy.core.signals import leaving_at_signals
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import output_folder
 from lightning_taskonomy.task2vec import LabelledTask, Probe, Running, embed_tasks, norm, preset
 from lightning_taskonomy.task2vec.comparison import compare
 from lightning_taskonomy.task2vec.probe_training import (

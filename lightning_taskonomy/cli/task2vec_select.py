@@ -4,8 +4,8 @@ from pathlib import Path
 
 from lightning_taskonomy.cli.option_types import NO_NAMES, Names, WholeNumbers
 from lightning_taskonomy.cli.progress import progress
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import output_folder, write_csv
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import output_folder, write_csv
 from lightning_taskonomy.task2vec import read_embeddings
 from lightning_taskonomy.task2vec.embedding import Embedding
 from lightning_taskonomy.task2vec.figures.selection import draw_curve, draw_selection

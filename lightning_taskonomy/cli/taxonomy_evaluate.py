@@ -7,7 +7,7 @@ from lightning_taskonomy.cli.option_types import WholeNumbers
 from lightning_taskonomy.cli.problem_options import ProblemOptions, budgets_for
 from lightning_taskonomy.cli.progress import progress
 from lightning_taskonomy.cli.taxonomy_tournament import loss_tables
-from lightning_taskonomy.output import output_folder
+from lightning_taskonomy.core.output import output_folder
 from lightning_taskonomy.taxonomy.affinity_matrix import AffinityMatrix
 from lightning_taskonomy.taxonomy.evaluation import Evaluation
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from lightning_taskonomy.cli.option_types import Names, WholeNumbers
 from lightning_taskonomy.cli.progress import progress
 from lightning_taskonomy.cli.taxonomy_tournament import loss_tables
-from lightning_taskonomy.output import output_folder
+from lightning_taskonomy.core.output import output_folder
 from lightning_taskonomy.taxonomy import Transfers
 from lightning_taskonomy.taxonomy.novel import NovelTasks
 from lightning_taskonomy.taxonomy.tree import order_of_tasks

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lightning_taskonomy.output import write_text
+from lightning_taskonomy.core.output import write_text
 from lightning_taskonomy.report.page import page_of
 
 

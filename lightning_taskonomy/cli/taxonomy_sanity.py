@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lightning_taskonomy.cli.taxonomy_tournament import loss_tables
-from lightning_taskonomy.output import output_folder
+from lightning_taskonomy.core.output import output_folder
 from lightning_taskonomy.taxonomy.sanity import Sanity
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from lightning_taskonomy.cli.option_types import WholeNumbers
 from lightning_taskonomy.cli.problem_options import ProblemOptions, budgets_for
 from lightning_taskonomy.cli.progress import progress
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import output_folder
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import output_folder
 from lightning_taskonomy.taxonomy import TaxonomyProblem, Transfers
 from lightning_taskonomy.taxonomy.sensitivity import OVERALL, Sensitivity
 from lightning_taskonomy.taxonomy.tree import order_of_tasks

@@ -7,7 +7,7 @@ from typing import Literal
 from lightning_taskonomy.cli.option_types import WholeNumbers
 from lightning_taskonomy.cli.problem_options import ProblemOptions, budgets_for
 from lightning_taskonomy.cli.progress import progress
-from lightning_taskonomy.output import output_folder
+from lightning_taskonomy.core.output import output_folder
 from lightning_taskonomy.taxonomy import TaxonomyProblem
 from lightning_taskonomy.taxonomy.significance import MEASURES, Significance
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lightning_taskonomy.cli.problem_options import ProblemOptions
-from lightning_taskonomy.output import output_folder
+from lightning_taskonomy.core.output import output_folder
 from lightning_taskonomy.taxonomy import Taxonomy, TaxonomyProblem
 
 

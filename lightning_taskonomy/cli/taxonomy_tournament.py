@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy import LossTable, Tournament, Transfer, Transfers
 from lightning_taskonomy.taxonomy.transfers import SELF
 

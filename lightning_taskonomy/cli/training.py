@@ -19,28 +19,28 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from lightning_taskonomy.cli.commands import ReadableConfiguration, one_line
 from lightning_taskonomy.cli.unfinished import alone, begun_as, stop, unfinished_run
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.signals import Preempted, leaving_at_signals
 from lightning_taskonomy.data import TaskonomyDataModule
-from lightning_taskonomy.data.multitask.dense import NyudMT, PascalMT
-from lightning_taskonomy.data.multitask.taskonomy import SwitchingTaskonomy
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.switching.data.dense import NyudMT, PascalMT
+from lightning_taskonomy.switching.data.taskonomy import SwitchingTaskonomy
+from lightning_taskonomy.switching.module import SwitchingNetwork
 from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.training.constant_guess import ConstantGuess
 from lightning_taskonomy.training.finite import StopOnNan
-from lightning_taskonomy.training.live_tournament import LiveTournament
 from lightning_taskonomy.training.loss_table import WriteLossTable
 from lightning_taskonomy.training.pictures import LogPictures
 from lightning_taskonomy.training.plain_progress import PrintProgress
 from lightning_taskonomy.training.predictions import WritePredictions
-from lightning_taskonomy.training.readouts import Readouts
 from lightning_taskonomy.training.requeue import environment
 from lightning_taskonomy.training.running_checkpoint import RunningCheckpoint, Unfinished
 from lightning_taskonomy.training.seeded_steps import SeedSteps
-from lightning_taskonomy.training.switching_network import SwitchingNetwork
 from lightning_taskonomy.training.task_network import TaskNetwork
 from lightning_taskonomy.training.throughput import LogThroughput
-from lightning_taskonomy.training.transfer_network import TransferModule, TransferNetwork
 from lightning_taskonomy.training.whole_checkpoints import WholeCheckpoints
+from lightning_taskonomy.transfers.live_tournament import LiveTournament
+from lightning_taskonomy.transfers.readouts import Readouts
+from lightning_taskonomy.transfers.transfer_network import TransferModule, TransferNetwork
 
 CONTENDERS = (TaskNetwork, ConstantGuess, TransferNetwork, Readouts, SwitchingNetwork)
 DATA = (TaskonomyDataModule, SwitchingTaskonomy, PascalMT, NyudMT)

@@ -11,8 +11,8 @@ from typing import NoReturn
 from jsonargparse import Namespace
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.signals import STOPPED, Preempted
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.pipeline.records import alone_in
 from lightning_taskonomy.training.event_files import put_in_order
 from lightning_taskonomy.training.requeue import Finished, requeue

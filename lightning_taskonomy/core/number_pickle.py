@@ -16,7 +16,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import IO, Any
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 MAX_BYTES = 2 * 2**20
 """No file may be larger. What a program builds grows in proportion to it, so this bounds the memory too."""

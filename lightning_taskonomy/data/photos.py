@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.resizing import resized
 from lightning_taskonomy.data.annotate import edge_texture, keypoints2d, segment_unsup2d
 from lightning_taskonomy.data.folder.names import label_path
 from lightning_taskonomy.data.folder.writing import write_labels
-from lightning_taskonomy.errors import InputError
 
 Bytes = npt.NDArray[np.uint8]
 

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 """Names of this machine to itself, as they stand in an address."""

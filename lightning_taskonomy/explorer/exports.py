@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask import Flask, Response, abort, request
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.explorer.page import EXPORTS
 from lightning_taskonomy.explorer.state import Explorer
 from lightning_taskonomy.explorer.view import View

@@ -6,7 +6,7 @@ from dash import ALL, Dash, Input, Output, State, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.explorer.controls import pick_table, view_of
 from lightning_taskonomy.explorer.page import pages, start_page
 from lightning_taskonomy.explorer.question import slider_span

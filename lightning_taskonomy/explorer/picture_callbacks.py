@@ -8,7 +8,7 @@ from dash import Dash, Input, Output, ctx, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.explorer.affinity_plots import matrix_plot, tree_plot
 from lightning_taskonomy.explorer.budget_plots import curve_plot, has_measure, significance_plot
 from lightning_taskonomy.explorer.graph_elements import Drawing, Element, elements

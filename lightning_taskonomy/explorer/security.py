@@ -11,7 +11,7 @@ from dash import Dash
 from dash.exceptions import DependencyException, InvalidResourceError
 from flask import Response, abort, request
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.explorer.posts import problem_of
 from lightning_taskonomy.explorer.tables import LARGEST_UPLOAD
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.explorer.question import Question, curve_budgets, slider_span
 from lightning_taskonomy.explorer.solving import SharedAnswers
 from lightning_taskonomy.explorer.tables import Table, Tables

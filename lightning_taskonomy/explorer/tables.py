@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy import Transfer, Transfers
 from lightning_taskonomy.taxonomy.affinity_matrix import AffinityMatrix
 from lightning_taskonomy.taxonomy.figures.titles import titles_of

@@ -3,7 +3,7 @@
 import base64
 import binascii
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.explorer.tables import Table, Tables
 
 _LONGEST_NAME = 80

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Literal, get_args
 from urllib.parse import parse_qsl, urlencode
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 Measure = Literal["gain", "quality"]
 Against = Literal["nothing", "budget", "table"]

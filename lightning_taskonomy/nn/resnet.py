@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.nn.encoder import Bottleneck
 
 Stages = tuple[Tensor, Tensor, Tensor, Tensor]

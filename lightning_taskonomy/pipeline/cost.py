@@ -11,7 +11,7 @@ from lightning_taskonomy.nn import Encoder
 from lightning_taskonomy.pipeline.networks import task_network
 from lightning_taskonomy.pipeline.records import Record
 from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
-from lightning_taskonomy.training.readout_network import REPRESENTATION_CHANNELS, readout_network
+from lightning_taskonomy.transfers.readout_network import REPRESENTATION_CHANNELS, readout_network
 
 TRAINED = 3.0
 """Operations of a training step in forward passes: the backward pass takes two more."""

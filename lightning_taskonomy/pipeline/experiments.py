@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from lightning_taskonomy.digest import sha256_of
+from lightning_taskonomy.core.digest import sha256_of
 from lightning_taskonomy.pipeline.loss_tables import hold_tournaments, losses_of_transfers, with_special
 from lightning_taskonomy.pipeline.networks import train_from_scratch
 from lightning_taskonomy.pipeline.settings import PipelineSettings

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import write_csv
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import write_csv
 from lightning_taskonomy.pipeline.settings import TransferSettings
 
 COLUMNS = ("target", "sources", "order", "estimated_seconds")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from lightning_taskonomy.output import write_text
+from lightning_taskonomy.core.output import write_text
 from lightning_taskonomy.pipeline.local_launcher import LocalLauncher
 from lightning_taskonomy.pipeline.plan import Plan
 from lightning_taskonomy.pipeline.run import run_plan

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 
-from lightning_taskonomy.durations import duration
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import make_folder
+from lightning_taskonomy.core.durations import duration
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import make_folder
 from lightning_taskonomy.pipeline.attempts import Attempts
 from lightning_taskonomy.pipeline.plan import Job, Plan
 from lightning_taskonomy.pipeline.records import alone_in

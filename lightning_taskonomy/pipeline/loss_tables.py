@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from lightning_taskonomy.digest import sha256_of
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.digest import sha256_of
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.pipeline.higher_order import HigherOrderPlan
 from lightning_taskonomy.pipeline.networks import AVERAGE
 from lightning_taskonomy.pipeline.settings import PipelineSettings

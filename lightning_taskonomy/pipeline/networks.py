@@ -13,13 +13,13 @@ from torch import Tensor
 
 from lightning_taskonomy.bank.folder import BankFolder
 from lightning_taskonomy.bank.network import load_encoder
+from lightning_taskonomy.core.digest import sha256_of
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import whole_file
 from lightning_taskonomy.data import TaskonomyDataModule
 from lightning_taskonomy.data.representations.fingerprints import of_weights
 from lightning_taskonomy.data.stream.reading import ShardSet
-from lightning_taskonomy.digest import sha256_of
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn import Encoder
-from lightning_taskonomy.output import whole_file
 from lightning_taskonomy.pipeline.records import fingerprint
 from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
 from lightning_taskonomy.pipeline.trainer_runs import fit_and_test, remove_checkpoints

@@ -11,10 +11,18 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from lightning_taskonomy.core.digest import sha256_of
+from lightning_taskonomy.core.output import make_folder, whole_file, write_csv
 from lightning_taskonomy.data.stream.examples import Examples
-from lightning_taskonomy.digest import sha256_of
 from lightning_taskonomy.nn import Encoder
-from lightning_taskonomy.output import make_folder, whole_file, write_csv
+from lightning_taskonomy.pictures.drawing import Drawing
+from lightning_taskonomy.pictures.drawn import (
+    contact_sheet,
+    drawn_input,
+    drawn_output,
+    drawn_target,
+    enlarged,
+)
 from lightning_taskonomy.pipeline.networks import (
     own_weights_file,
     read_weights,
@@ -25,19 +33,11 @@ from lightning_taskonomy.pipeline.networks import (
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.pipeline.transfers import TransferFiles
 from lightning_taskonomy.report.transfer_pictures import COLUMNS, FOLDER, INDEX, Extreme
-from lightning_taskonomy.tasks.drawing import Drawing
 from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.taxonomy import LossTable
 from lightning_taskonomy.taxonomy.transfers import SCRATCH, SELF
-from lightning_taskonomy.training.drawn import (
-    contact_sheet,
-    drawn_input,
-    drawn_output,
-    drawn_target,
-    enlarged,
-)
-from lightning_taskonomy.training.readout_network import readout_network, sources_of
-from lightning_taskonomy.training.stored_inputs import StoredInputs
+from lightning_taskonomy.transfers.readout_network import readout_network, sources_of
+from lightning_taskonomy.transfers.stored_inputs import StoredInputs
 
 EXTREMES = 2
 """Images at either end, for each transfer."""

@@ -6,9 +6,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from lightning_taskonomy.core.digest import sha256_of
 from lightning_taskonomy.data.representations.fingerprints import of_data
 from lightning_taskonomy.data.stream.partners import Span, needed_domains
-from lightning_taskonomy.digest import sha256_of
 from lightning_taskonomy.pipeline import (
     cost,
     experiments,

@@ -7,9 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import lightning_taskonomy
+from lightning_taskonomy.core.output import write_text
 from lightning_taskonomy.data.representations.fingerprints import of_data
 from lightning_taskonomy.data.stream.partners import Span, needed_domains
-from lightning_taskonomy.output import write_text
 from lightning_taskonomy.pipeline.networks import samples_of
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.report.findings import PROVENANCE

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import make_folder, write_text
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import make_folder, write_text
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lightning_taskonomy.digest import sha256_of
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import write_csv, write_text
+from lightning_taskonomy.core.digest import sha256_of
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import write_csv, write_text
 from lightning_taskonomy.pipeline.loss_tables import hold_tournaments
 from lightning_taskonomy.pipeline.networks import samples_of
 from lightning_taskonomy.pipeline.provenance import write_provenance

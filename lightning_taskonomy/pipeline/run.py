@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lightning_taskonomy.durations import duration
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import write_csv
+from lightning_taskonomy.core.durations import duration
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import write_csv
 from lightning_taskonomy.pipeline.cost import measured_rate
 from lightning_taskonomy.pipeline.plan import Job, Plan
 from lightning_taskonomy.pipeline.records import Record, alone_in

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 from lightning_taskonomy.bank.folder import BankFolder
-from lightning_taskonomy.digest import sha256_of
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.digest import sha256_of
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.nn.readout import Variant
 from lightning_taskonomy.tasks import registered_task, task_named
 from lightning_taskonomy.tasks.task import Task
-from lightning_taskonomy.training.readout_network import ReadoutSize, epochs_for
+from lightning_taskonomy.transfers.readout_network import ReadoutSize, epochs_for
 
 _LEAST = {
     "network": {"width": 1, "decoder_width": 1, "hidden": 1, "batch_size": 1, "epochs": 1, "samples": 1},

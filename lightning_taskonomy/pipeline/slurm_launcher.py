@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import make_folder, write_text
 from lightning_taskonomy.core.signals import STOPPED
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import make_folder, write_text
 from lightning_taskonomy.pipeline.attempts import Attempts
 from lightning_taskonomy.pipeline.local_launcher import BAD_INPUT
 from lightning_taskonomy.pipeline.plan import Job, Plan
 from lightning_taskonomy.pipeline.records import alone_in
 from lightning_taskonomy.pipeline.run import Estimate, write_plan
-from lightning_taskonomy.pipeline.slurm_queue import Submission, SubmittedArray, cancel, submit
+from lightning_taskonomy.pipeline.slurm_queue import ENDED, Submission, SubmittedArray, cancel, submit
 
 EVERY_KIND = "all"
 
@@ -114,11 +114,13 @@ class SlurmLauncher:
         """Submit all arrays, or none.
 
         Raises:
-            InputError: the run's jobs are in the queue already, another run writes into the folder, or SLURM
-                refuses an array.
+            InputError: the run's jobs are in the queue already, or may be, as it cannot be asked; another run
+                writes into the folder; or SLURM refuses an array.
         """
         with alone_in(self.root):
-            queued = Submission.read(self.root).in_queue()
+            queued = [
+                name for name, state in Submission.read(self.root).states().items() if state not in ENDED
+            ]
             if queued:
                 raise InputError(
                     f"{self.root}: {len(queued)} jobs of this run are in the queue already; look at "
@@ -189,6 +191,11 @@ for attempt in $(seq {self.attempts}); do
         {python} -m lightning_taskonomy taxonomy job --config {config} --name "$name"
     status=$?
     case $status in 0|{BAD_INPUT}|{STOPPED}) exit $status ;; esac
+    # Cancelled, or in the queue again: the step was ended for that, with any status; it is not tried again.
+    job=$(scontrol show job "$SLURM_JOB_ID")
+    [[ -z $job || $job =~ JobState=(RUNNING|SIGNALING)\\  ]] || exit $status
+    # USR1 or TERM before the job had begun to listen, while modules were imported: the end is near.
+    case $status in 138|143) scontrol requeue "$SLURM_JOB_ID"; exit $status ;; esac
     echo "$name: attempt $attempt of {self.attempts} failed with status $status"
 done
 exit $status

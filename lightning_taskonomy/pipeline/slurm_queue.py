@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import write_text
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import write_text
+from lightning_taskonomy.core.slurm import asked
 
 _FILE = Path("slurm") / "submitted.json"
 
@@ -56,29 +57,57 @@ class Submission:
         """Note what has been submitted."""
         write_text(root / _FILE, json.dumps([asdict(array) for array in self.arrays], indent=1) + "\n")
 
-    def in_queue(self) -> dict[str, str]:
-        """The state of every job that SLURM has not done with, such as PENDING, by its name in the plan.
+    def states(self) -> dict[str, str]:
+        """The state of every job that SLURM still knows of, such as PENDING, by its name in the plan.
 
-        Empty where SLURM cannot be asked, so that a run's status can be had anywhere.
+        It forgets a job some minutes after its end.
+
+        Raises:
+            InputError: SLURM cannot be asked. An answer that fails is not an empty queue.
         """
-        if not self.arrays or shutil.which("squeue") is None:
+        if not self.arrays:
             return {}
+        if shutil.which("squeue") is None:
+            raise InputError("the queue cannot be asked: there is no squeue on this machine")
         ids = ",".join(array.job_id for array in self.arrays)
-        words = ["squeue", "--noheader", "--array", "--states=all", "--format=%F %K %T", f"--jobs={ids}"]
-        asked = subprocess.run(words, capture_output=True, text=True, check=False)
+        answer = asked(
+            "squeue", "--noheader", "--array", "--states=all", "--format=%F %K %T", f"--jobs={ids}"
+        )
+        if answer.returncode and _UNKNOWN not in answer.stderr:
+            reason = " ".join(answer.stderr.split()) or f"squeue ends with status {answer.returncode}"
+            raise InputError(f"the queue cannot be asked ({reason}); try again later")
         names = {array.job_id: array.names for array in self.arrays}
         states = {}
-        for line in asked.stdout.splitlines():
+        for line in answer.stdout.splitlines():
             array, number, state = line.split()
             name = names.get(array, {}).get(number)
-            if name is not None and state not in _ENDED:
+            if name is not None:
                 states[name] = state
         return states
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Of all jobs in the plan that were submitted."""
+        return frozenset(name for array in self.arrays for name in array.names.values())
 
-_ENDED = frozenset(
-    ("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT")
+
+CANCELLED = "CANCELLED"
+ENDED = frozenset(
+    (
+        "BOOT_FAIL",
+        CANCELLED,
+        "COMPLETED",
+        "DEADLINE",
+        "FAILED",
+        "NODE_FAIL",
+        "OUT_OF_MEMORY",
+        "PREEMPTED",
+        "TIMEOUT",
+    )
 )
+"""States of jobs that SLURM has done with."""
+_UNKNOWN = "Invalid job id"
+"""What squeue says of a single job that it has forgotten."""
 
 
 def submit(script: Path, options: Sequence[str]) -> str:
@@ -93,10 +122,10 @@ def submit(script: Path, options: Sequence[str]) -> str:
     if shutil.which("sbatch") is None:
         raise InputError("launcher: slurm needs sbatch, and there is none on this machine")
     words = ["sbatch", "--parsable", *options, str(script)]
-    asked = subprocess.run(words, capture_output=True, text=True, check=False)
-    if asked.returncode:
-        raise InputError(f"{script}: sbatch refuses it: {' '.join(asked.stderr.split())}")
-    return asked.stdout.strip().split(";")[0]
+    answer = subprocess.run(words, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        raise InputError(f"{script}: sbatch refuses it: {' '.join(answer.stderr.split())}")
+    return answer.stdout.strip().split(";")[0]
 
 
 def cancel(ids: Sequence[str]) -> None:

@@ -5,12 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.pipeline.attempts import Attempts
 from lightning_taskonomy.pipeline.plan import Job, Plan
-from lightning_taskonomy.pipeline.slurm_queue import Submission
+from lightning_taskonomy.pipeline.slurm_queue import CANCELLED, ENDED, Submission
 
-STATES = ("done", "running", "failed", "stopped", "queued", "waiting")
-_NAMED = ("running", "failed", "stopped")
+STATES = ("done", "running", "failed", "stopped", "cancelled", "queued", "waiting")
+_AT_WORK = ("RUNNING", "SIGNALING")
+"""States of SLURM's jobs."""
+_HELD_BY = ("failed", "stopped", "cancelled", "waiting")
+"""States of a job for which others wait in vain."""
+_NAMED = ("running", "failed", "stopped", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,8 @@ class JobStatus:
 
     Attributes:
         name: of the job.
-        state: one of `STATES`; `stopped` has saved where it is, `waiting` has been given to nobody.
+        state: one of `STATES`; `stopped` has saved where it is, `cancelled` was taken out of the queue,
+            `waiting` has been given to nobody.
         where: machine and number of the process.
         message: why it failed.
         log: what it prints.
@@ -34,14 +40,46 @@ class JobStatus:
     lines: tuple[str, ...] = ()
 
 
-def status_of(plan: Plan) -> list[JobStatus]:
+@dataclass(frozen=True)
+class Status:
+    """Of a run.
+
+    Attributes:
+        jobs: of its plan.
+        queue: why the queue could not be asked; empty where it could, or nothing was submitted.
+    """
+
+    jobs: tuple[JobStatus, ...]
+    queue: str = ""
+
+
+def status_of(plan: Plan) -> Status:
     """Of all jobs of a plan."""
     attempts = Attempts(plan.settings.root)
-    queue = Submission.read(plan.settings.root).in_queue()
-    return [_of_job(plan, job, attempts, queue) for job in plan.jobs.values()]
+    submission = Submission.read(plan.settings.root)
+    try:
+        queue = dict.fromkeys(submission.names, "") | submission.states()
+        said = ""
+    except InputError as error:
+        queue, said = {}, str(error)
+    found: dict[str, JobStatus] = {}
+    for job in plan.jobs.values():
+        found[job.name] = _of_job(plan, job, attempts, queue, found)
+    return Status(tuple(found.values()), said)
 
 
-def _of_job(plan: Plan, job: Job, attempts: Attempts, queue: Mapping[str, str]) -> JobStatus:
+def _of_job(
+    plan: Plan, job: Job, attempts: Attempts, queue: Mapping[str, str], before: Mapping[str, JobStatus]
+) -> JobStatus:
+    """Of one job.
+
+    Args:
+        plan: of the run.
+        job: of the plan.
+        attempts: at its jobs.
+        queue: SLURM's state of those that were submitted; empty of one that it has forgotten.
+        before: the jobs before it in the plan.
+    """
     if plan.current(job) is not None:
         return JobStatus(job.name, "done")
     attempt = attempts.read(job.name)
@@ -53,8 +91,15 @@ def _of_job(plan: Plan, job: Job, attempts: Attempts, queue: Mapping[str, str]) 
     lines = tuple(attempts.last_lines(job.name, 5))
     if attempts.is_under_way(job.name):
         return JobStatus(job.name, "running", where, log=log, lines=lines[-1:])
-    if job.name in queue:
-        return JobStatus(job.name, "running" if queue[job.name] == "RUNNING" else "queued", log=log)
+    state = queue.get(job.name)
+    if state and state not in ENDED:
+        return JobStatus(job.name, "running" if state in _AT_WORK else "queued", log=log)
+    if state == CANCELLED or (state == "" and attempt is None and not log.exists()):
+        # SLURM takes out what waits for a job that has not succeeded: such a one waits, as it did before.
+        if attempt is None and any(before[need].state in _HELD_BY for need in job.needs):
+            return JobStatus(job.name, "waiting")
+        message = "" if attempt is None else attempt.message
+        return JobStatus(job.name, "cancelled", where, message, log, lines)
     if attempt is None:
         return JobStatus(job.name, "waiting")
     if attempt.ended == "stopped":
@@ -63,11 +108,14 @@ def _of_job(plan: Plan, job: Job, attempts: Attempts, queue: Mapping[str, str]) 
     return JobStatus(job.name, "failed", where, message, log, lines)
 
 
-def status_lines(jobs: list[JobStatus]) -> list[str]:
+def status_lines(status: Status) -> list[str]:
     """For the terminal: numbers, then what is under way and what has failed."""
+    jobs = status.jobs
     counted = Counter(job.state for job in jobs)
     numbers = ", ".join(f"{counted[state]} {state}" for state in STATES if counted[state])
     lines = [f"{len(jobs)} jobs: {numbers}"]
+    if status.queue:
+        lines.append(f"{status.queue}: what is queued there is shown as waiting")
     for state in _NAMED:
         for job in jobs:
             if job.state != state:

@@ -7,7 +7,7 @@ from lightning_taskonomy.data.stream.partners import Span
 from lightning_taskonomy.pipeline.networks import encoder_of, samples_of
 from lightning_taskonomy.pipeline.records import fingerprint
 from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
-from lightning_taskonomy.training.represent import represent
+from lightning_taskonomy.transfers.represent import represent
 
 
 def stores_folder(settings: PipelineSettings) -> Path:

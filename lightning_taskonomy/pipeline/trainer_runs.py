@@ -12,7 +12,7 @@ from pytorch_lightning import Callback, LightningDataModule, LightningModule, Tr
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.training.event_files import put_in_order
 from lightning_taskonomy.training.loss_table import WriteLossTable

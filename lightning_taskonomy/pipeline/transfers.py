@@ -15,23 +15,23 @@ import pyarrow as pa
 from pyarrow import parquet
 from pytorch_lightning import Callback
 
+from lightning_taskonomy.core.digest import sha256_of
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import whole_file
 from lightning_taskonomy.data import RepresentationStore
 from lightning_taskonomy.data.representations.fingerprints import of_data
 from lightning_taskonomy.data.stream.partners import Span, needed_domains
-from lightning_taskonomy.digest import sha256_of
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import whole_file
 from lightning_taskonomy.pipeline.networks import samples_of, small_set, watching, write_weights
 from lightning_taskonomy.pipeline.records import fingerprint
 from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
 from lightning_taskonomy.pipeline.stores import stores_folder
 from lightning_taskonomy.pipeline.trainer_runs import fit_and_test
 from lightning_taskonomy.taxonomy.losses import IMAGE
-from lightning_taskonomy.training.live_tournament import LiveTournament
-from lightning_taskonomy.training.racing import Racing
-from lightning_taskonomy.training.readout_memory import readouts_that_fit
-from lightning_taskonomy.training.readout_network import ReadoutSize, sources_of
-from lightning_taskonomy.training.readouts import Readouts
+from lightning_taskonomy.transfers.live_tournament import LiveTournament
+from lightning_taskonomy.transfers.racing import Racing
+from lightning_taskonomy.transfers.readout_memory import readouts_that_fit
+from lightning_taskonomy.transfers.readout_network import ReadoutSize, sources_of
+from lightning_taskonomy.transfers.readouts import Readouts
 
 log = logging.getLogger(__name__)
 _LONGEST_NAME = 100

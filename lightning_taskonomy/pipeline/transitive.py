@@ -9,20 +9,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import write_csv
 from lightning_taskonomy.data import RepresentationStore
 from lightning_taskonomy.data.representations.fingerprints import of_weights
 from lightning_taskonomy.data.representations.writing import StoreWriter
 from lightning_taskonomy.data.shards.index import Keys
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn import Readout
 from lightning_taskonomy.nn.readout import VARIANTS
-from lightning_taskonomy.output import write_csv
 from lightning_taskonomy.pipeline.networks import read_weights
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.pipeline.stores import stores_folder
 from lightning_taskonomy.pipeline.transfers import TransferFiles, TransferLosses, trained_transfers
 from lightning_taskonomy.taxonomy.transfers import Transfers
-from lightning_taskonomy.training.readout_network import readout_network
+from lightning_taskonomy.transfers.readout_network import readout_network
 
 COLUMNS = ("target", "via", "source", "win_rate_vs_via_alone", "win_rate_vs_source_alone")
 TABLE = "transitive.csv"

@@ -3,8 +3,8 @@
 import os
 import time
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.signals import leaving_at_signals
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.pipeline.attempts import Attempts
 from lightning_taskonomy.pipeline.plan import Plan
 from lightning_taskonomy.pipeline.records import Record

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from lightning_taskonomy.durations import duration
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.durations import duration
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.report.findings import Findings
 from lightning_taskonomy.report.transfer_pictures import PARTS, Shown, TransferPictures
 from lightning_taskonomy.taxonomy.figures.titles import title_of

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 Extreme = Literal["win", "loss"]
 EXTREMES: Mapping[str, Extreme] = {"win": "win", "loss": "loss"}

@@ -127,6 +127,8 @@ class _Group:
         self.features = Features(probe, view)
         self.settings, self.running = settings, running
         self.targets = [task.targets.at_side(view.side) for task in tasks]
+        if settings.head_epochs == 0:  # the probe's own classifier has its own numbers of classes
+            self.targets = [targets.as_numbered() for targets in self.targets]
         self.tasks, self.images = tasks, tasks[0].images
         self.pictures: Rows = np.unique(np.concatenate([task.rows for task in tasks]))
         # Of each task, where among those its pictures are.

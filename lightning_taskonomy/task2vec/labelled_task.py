@@ -1,5 +1,6 @@
 """A task as data: pictures, and what is known of them."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,9 +12,11 @@ from torch import Tensor
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec.features import Images
+from lightning_taskonomy.task2vec.label_arrays import read_labels
 from lightning_taskonomy.task2vec.targets import Kind, Targets
 
 Rows = npt.NDArray[np.intp]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,38 @@ class LabelledTask:
             raise InputError(f"task {self.name}: {len(self.rows)} pictures, {len(self.targets)} labels")
         if len(self.rows) and not 0 <= self.rows.min() <= self.rows.max() < len(self.images):
             raise InputError(f"task {self.name}: expected pictures below {len(self.images)}")
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        images: Images,
+        labels: npt.ArrayLike,
+        kind: Kind | None = None,
+        rows: Rows | None = None,
+    ) -> "LabelledTask":
+        """The task of labels of any usual shape and type; what they are taken for is said in the log.
+
+        Args:
+            name: Of the task.
+            images: A set of pictures.
+            labels: One per picture; those without are left out.
+            kind: What they are; by default as their type and shape suggest.
+            rows: Numbers of the pictures that the labels are of; by default all.
+
+        Raises:
+            InputError: the labels fit no kind, or not the pictures.
+        """
+        pictures = np.arange(len(images)) if rows is None else rows
+        found = read_labels(labels, f"task {name}", kind)
+        if len(pictures) != found.count:
+            raise InputError(f"task {name}: {len(pictures)} pictures, {found.count} labels")
+        for note in found.notes:
+            log.warning("task %s: %s", name, note)
+        about: dict[str, Any] = {"notes": list(found.notes)} if found.notes else {}
+        if found.classes is not None:
+            about["classes"] = found.classes
+        return cls(name, images, found.targets, pictures[found.rows], about=about)
 
     def first(self, count: int) -> "LabelledTask":
         """The first pictures alone; where they are sorted by class, the first classes alone."""
@@ -81,12 +116,10 @@ def as_task(dataset: Any, name: str = "unnamed", kind: Kind | None = None) -> La
     """
     if isinstance(dataset, LabelledTask):
         return dataset
-    values = _targets(dataset)
-    targets = Targets.of(kind or guessed_kind(values), values)
-    return LabelledTask(name, _Pictures(dataset), targets, np.arange(len(dataset)))
+    return LabelledTask.of(name, _Pictures(dataset), _labels(dataset), kind)
 
 
-def _targets(dataset: Any) -> npt.NDArray[Any]:  # noqa: ANN401 - any data set
+def _labels(dataset: Any) -> npt.ArrayLike:  # noqa: ANN401 - any data set
     for name in ("targets", "labels"):
         found = getattr(dataset, name, None)
         if found is not None and len(found) == len(dataset):
@@ -94,31 +127,13 @@ def _targets(dataset: Any) -> npt.NDArray[Any]:  # noqa: ANN401 - any data set
     tensors: Sequence[Any] = getattr(dataset, "tensors", ())
     if len(tensors) > 1:
         return np.asarray(tensors[1])
-    return np.stack([np.asarray(target) for _, target in _items(dataset)])
+    return [np.asarray(target).tolist() for _, target in _items(dataset)]
 
 
 def _items(dataset: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401
     for place in range(len(dataset)):
         item = dataset[place]
         yield item[0], item[1]
-
-
-def guessed_kind(values: npt.NDArray[Any]) -> Kind:
-    """What labels are, by their type and shape.
-
-    Raises:
-        InputError: it cannot be told.
-    """
-    whole = values.dtype.kind in "iub"
-    if values.ndim == 2:
-        return "labels" if np.isin(values, (0, 1)).all() else "values"
-    if values.ndim == 4:
-        return "pixel_values"
-    if values.ndim == 3:
-        return "pixel_classes"
-    if not whole:
-        raise InputError("targets: numbers with fractions are no classes; name their kind")
-    return "classes"
 
 
 class _Pictures:

@@ -1,6 +1,6 @@
 """Labels of a task, of any of five kinds, as arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -30,11 +30,13 @@ class Targets:
             * `pixel_values`: K numbers per pixel, (N, K, h, w), NaN where nothing is known.
         values: The array.
         outputs: K.
+        numbers: Of the classes in the data set, where they were numbered anew over those that occur.
     """
 
     kind: Kind
     values: npt.NDArray[Any]
     outputs: int
+    numbers: npt.NDArray[np.int64] | None = None
 
     @classmethod
     def of(cls, kind: Kind, values: npt.ArrayLike, outputs: int | None = None) -> "Targets":
@@ -75,14 +77,21 @@ class Targets:
 
     def rows(self, chosen: npt.NDArray[np.intp]) -> "Targets":
         """Those of some of the pictures."""
-        return Targets(self.kind, self.values[chosen], self.outputs)
+        return replace(self, values=self.values[chosen])
+
+    def as_numbered(self) -> "Targets":
+        """With the data set's own numbers of classes, as a classifier has them that has been trained on it."""
+        if self.numbers is None or self.numbers.min() < 0:
+            return self
+        values = np.where(self.values < 0, -1, self.numbers[self.values])
+        return replace(self, values=values, outputs=int(self.numbers.max()) + 1, numbers=None)
 
     def at_side(self, side: int) -> "Targets":
         """Dense targets at another resolution: values and classes of the nearest pixel."""
         if not self.dense or self.values.shape[-2:] == (side, side):
             return self
         rows, columns = (_nearest(size, side) for size in self.values.shape[-2:])
-        return Targets(self.kind, self.values[..., rows[:, None], columns], self.outputs)
+        return replace(self, values=self.values[..., rows[:, None], columns])
 
     def tensor(self) -> Tensor:
         """(N, P) class numbers or (N, K, P) numbers, P = 1 where they are not dense."""

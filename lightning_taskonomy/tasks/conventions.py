@@ -8,7 +8,7 @@ refused then, instead of disagreeing silently about which way a wall faces.
 points of a view between x and y; reshading, edges, keypoints, curvature and scenes by the real formulas.
 """
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 LABEL_CONVENTIONS = 2
 

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.tasks import colours
 from lightning_taskonomy.tasks import pixel_labels as decoded
 from lightning_taskonomy.tasks.class_tables import SCENE_CLASSES, SELECTED_OBJECTS

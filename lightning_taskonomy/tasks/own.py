@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Self
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.tasks.task import Task
 
 _given: ContextVar[Collection[str] | None] = ContextVar("_given", default=None)

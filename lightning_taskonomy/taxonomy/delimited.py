@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 _SEPARATORS = (",", ";", "\t")
 # UTF-32's mark begins as that of UTF-16 does: the longer ones come first.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightning_taskonomy.output import write_csv
+from lightning_taskonomy.core.output import write_csv
 from lightning_taskonomy.taxonomy.program import InfeasibleBudgetError, TaxonomyProblem
 from lightning_taskonomy.taxonomy.taxonomy import Taxonomy
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import whole_file
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import whole_file
 from lightning_taskonomy.taxonomy.loss_columns import BLOCK_ROWS as BLOCK_ROWS
 from lightning_taskonomy.taxonomy.loss_columns import GROUP, Block
 from lightning_taskonomy.taxonomy.loss_columns import IMAGE as IMAGE

@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import write_csv
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import write_csv
 from lightning_taskonomy.taxonomy.losses import LossTable
 from lightning_taskonomy.taxonomy.tournament import Tournament
 from lightning_taskonomy.taxonomy.transfers import SCRATCH, SELF, Transfer, Transfers

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy.hypergraph import Booleans, Floats, Hypergraph
 from lightning_taskonomy.taxonomy.taxonomy import Taxonomy
 from lightning_taskonomy.taxonomy.transfers import Transfers

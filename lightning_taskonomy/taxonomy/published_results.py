@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.number_pickle import read_numbers, shown
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.taxonomy.transfers import Transfer, Transfers, sources_problem, target_problem
 
 AMOUNTS = {"16k": "_16k", "1k": "_1k", "default": ""}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy.losses import LossTable
 from lightning_taskonomy.taxonomy.tournament import Tournament
 from lightning_taskonomy.taxonomy.transfers import BASELINES, SCRATCH, SELF

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import write_csv
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import write_csv
 from lightning_taskonomy.taxonomy.hypergraph import Booleans, Floats, Hypergraph, Integers
 from lightning_taskonomy.taxonomy.program import InfeasibleBudgetError, TaxonomyProblem
 from lightning_taskonomy.taxonomy.taxonomy import Taxonomy

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lightning_taskonomy.output import make_folder, write_text
+from lightning_taskonomy.core.output import make_folder, write_text
 from lightning_taskonomy.taxonomy.transfers import Transfer
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy.ahp import affinities
 from lightning_taskonomy.taxonomy.losses import Floats, LossTable
 from lightning_taskonomy.taxonomy.transfers import SCRATCH, SELF, Transfer

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import write_csv
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import write_csv
 from lightning_taskonomy.taxonomy.delimited import DelimitedTable, number_of, read_delimited
 
 SELF = "self"

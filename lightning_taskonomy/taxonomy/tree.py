@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import make_folder, write_text
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import make_folder, write_text
 from lightning_taskonomy.taxonomy.transfers import Transfers
 
 Floats = NDArray[np.float64]

@@ -6,7 +6,7 @@ import pytorch_lightning
 import torch
 from torch import Tensor
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.tasks.losses import (
     L2,
     CrossEntropy,

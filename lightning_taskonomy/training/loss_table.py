@@ -11,10 +11,9 @@ import pytorch_lightning
 import torch
 from pytorch_lightning.callbacks import Callback
 
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import make_folder, whole_file
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import make_folder, whole_file
 from lightning_taskonomy.taxonomy.losses import IMAGE
-from lightning_taskonomy.training.readouts import Readouts
 from lightning_taskonomy.training.task_module import TaskModule
 
 if TYPE_CHECKING:
@@ -110,7 +109,9 @@ class WriteLossTable(Callback):
             raise InputError(f"{self.folder / target}.parquet: not written; the first rank says why")
 
     def _contenders(self, module: pytorch_lightning.LightningModule) -> list[str]:
-        return module.sound if isinstance(module, Readouts) else [self.contender]
+        if not isinstance(module, TaskModule) or not module.contenders:
+            return [self.contender]
+        return [name for name in module.contenders if name not in module.diverged]
 
     def _part(self, target: str, rank: int) -> Path:
         # Not named like a table, so that no reader of the folder takes it for one.
@@ -137,9 +138,9 @@ class WriteLossTable(Callback):
                 f"such as {repeated[0]}"
             )
         diverged: set[str] = set()
-        if isinstance(module, Readouts):
+        if isinstance(module, TaskModule) and module.contenders:
             own = own.select([name for name in own.column_names if name == IMAGE or _is_finite(own[name])])
-            diverged = {name for name in module.transfers if name not in own.column_names}
+            diverged = {name for name in module.contenders if name not in own.column_names}
         _write(_joined(path, _read(path), own, diverged) if path.exists() else own, path)
 
 

@@ -9,8 +9,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.training.drawn import contact_sheet, drawn_input, drawn_output, drawn_target
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.pictures.drawn import contact_sheet, drawn_input, drawn_output, drawn_target
 from lightning_taskonomy.training.task_module import TaskModule
 
 

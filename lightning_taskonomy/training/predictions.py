@@ -9,18 +9,18 @@ from PIL import Image
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import make_folder, whole_file, write_text
 from lightning_taskonomy.data.folder.names import ViewName
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import make_folder, whole_file, write_text
-from lightning_taskonomy.tasks.drawing import Drawing
-from lightning_taskonomy.tasks.task import Pixels, Task
-from lightning_taskonomy.training.drawn import (
+from lightning_taskonomy.pictures.drawing import Drawing
+from lightning_taskonomy.pictures.drawn import (
     contact_sheet,
     drawn_input,
     drawn_output,
     drawn_target,
     enlarged,
 )
+from lightning_taskonomy.tasks.task import Pixels, Task
 from lightning_taskonomy.training.task_module import Evaluated, TaskModule
 
 _SHEET_ROWS, _SHEET_PIXELS = 6, 192

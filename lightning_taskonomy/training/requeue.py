@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from pathlib import Path
 from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 
-from lightning_taskonomy.output import write_text
+from lightning_taskonomy.core.output import write_text
+from lightning_taskonomy.core.slurm import asked
 
 _FINISHED = "finished.json"
 
@@ -82,18 +82,22 @@ def requeue() -> str:
         return "start the same command again to go on"
     if shutil.which("scontrol") is None:
         return f"job {job} was not requeued, there is no scontrol here: submit it again to go on"
-    shown = subprocess.run(["scontrol", "show", "job", job], capture_output=True, text=True, check=False)
-    restarts = re.search(r"Restarts=(\d+)", shown.stdout)
-    requeued = restarts is not None and int(restarts[1]) > _restarts()
-    if requeued or "JobState=PENDING" in shown.stdout:
+    shown = asked("scontrol", "show", "job", job).stdout
+    if _is_requeued(shown):
         return f"job {job} is in the queue again"
-    if "JobState=COMPLETING Reason=None" in shown.stdout:
+    if "JobState=COMPLETING Reason=None" in shown:
         return f"job {job} was cancelled: submit it again to go on"
-    asked = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True, check=False)
-    if asked.returncode:
-        reason = " ".join((asked.stderr or asked.stdout).split())
+    answer = asked("scontrol", "requeue", job)
+    # A controller may have done what it had no time to say.
+    if answer.returncode and not _is_requeued(asked("scontrol", "show", "job", job).stdout):
+        reason = " ".join((answer.stderr or answer.stdout).split())
         return f"job {job} was not requeued ({reason}): submit it again to go on"
     return f"job {job} is in the queue again"
+
+
+def _is_requeued(shown: str) -> bool:
+    restarts = re.search(r"Restarts=(\d+)", shown)
+    return "JobState=PENDING" in shown or (restarts is not None and int(restarts[1]) > _restarts())
 
 
 def _restarts() -> int:

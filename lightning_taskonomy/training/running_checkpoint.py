@@ -17,8 +17,8 @@ from typing import Any
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.signals import SIGNALS, Preempted
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.training.requeue import Finished
 from lightning_taskonomy.training.whole_checkpoints import first_whole
 

@@ -2,10 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from lightning_taskonomy.training.readout_network import seed_of
+
+def seed_of(*numbers: int) -> int:
+    """A seed that depends on all of some numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 class SeedSteps(Callback):

@@ -1,5 +1,6 @@
 """What every contender for a task shares: how it is evaluated, image by image, and what a checkpoint says."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, TypedDict
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 from lightning_taskonomy.tasks.losses import PerImageLoss, PixelPairs
@@ -43,9 +44,13 @@ class TaskModule(CheckpointsImportNothing, pytorch_lightning.LightningModule):
 
     Attributes:
         resumable: whether a checkpoint in the middle of training holds all that is needed to go on.
+        contenders: names of several contenders that are trained and judged together, where it holds several.
+        diverged: those of them that are judged no more.
     """
 
     resumable = True
+    contenders: Sequence[str] = ()
+    diverged: Collection[str] = ()
 
     def __init__(self, task: str, size: int = 256) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.nn import Encoder, TaskNet
 from lightning_taskonomy.tasks.colours import BINS
 from lightning_taskonomy.tasks.losses import SoftCrossEntropy
@@ -16,7 +16,7 @@ from lightning_taskonomy.tasks.task import Pixels, Task, Vector
 from lightning_taskonomy.training.adversarial import AdversarialTerm
 from lightning_taskonomy.training.decoders import decoder_of
 from lightning_taskonomy.training.optimisation import clip_each, decayed_groups
-from lightning_taskonomy.training.readout_network import seed_of
+from lightning_taskonomy.training.seeded_steps import seed_of
 from lightning_taskonomy.training.task_module import TaskModule
 
 DISCRIMINATOR_RATE = 1e-5

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import whole_file
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import whole_file
 
 log = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from lightning_taskonomy.bank.class_names import class_names, imagenet_classes
-from lightning_taskonomy.data.rooms.item import ObjectClass
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.synthetic.rooms.item import ObjectClass
 from lightning_taskonomy.tasks import dictionary
 
 _OTHERWISE = {

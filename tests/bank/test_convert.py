@@ -13,7 +13,7 @@ from lightning_taskonomy.bank.network import BankNetwork, load, load_file
 from lightning_taskonomy.bank.predictor import predict
 from lightning_taskonomy.bank.shots import Shot
 from lightning_taskonomy.bank.weights import read_published
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.nn import Encoder, PixelDecoder
 from lightning_taskonomy.tasks import Task, task_named
 from lightning_taskonomy.tasks.task import Standard

@@ -8,7 +8,7 @@ import pytest
 
 from lightning_taskonomy.bank.fetch import fetch, published_files
 from lightning_taskonomy.bank.published import file_name
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from tests.bank.test_network import small_bank
 
 

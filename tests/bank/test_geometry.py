@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from lightning_taskonomy.bank.geometry import DrawnLayout, project, turn_and_way
 from lightning_taskonomy.bank.tiles import SIDE
-from lightning_taskonomy.data.render.camera import Camera
+from lightning_taskonomy.synthetic.render.camera import Camera
 from lightning_taskonomy.tasks.rotations import euler_from_rotation, rotation_from_euler
 from lightning_taskonomy.tasks.task import Example
 from lightning_taskonomy.tasks.vectors import read_room_layout

@@ -14,12 +14,12 @@ from lightning_taskonomy.bank.convert import convert
 from lightning_taskonomy.bank.network import load, load_file
 from lightning_taskonomy.bank.weights import write_network, write_published
 from lightning_taskonomy.cli import main
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data import TaskonomyDataModule
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.pipeline.settings import PipelineSettings
+from lightning_taskonomy.switching.module import SwitchingNetwork
 from lightning_taskonomy.tasks import Task, registered_task, task_named
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS
-from lightning_taskonomy.training.switching_network import SwitchingNetwork
 from lightning_taskonomy.training.task_network import TaskNetwork
 from tests.bank.small_networks import small_network
 

@@ -12,7 +12,7 @@ from huggingface_hub.repocard import ModelCard
 from lightning_taskonomy.bank.convert import networks_in
 from lightning_taskonomy.bank.hub import pull, push
 from lightning_taskonomy.bank.network import load
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from tests.bank.stand_in_hub import TOKEN, Hub, stand_in_hub
 from tests.bank.test_network import small_bank
 

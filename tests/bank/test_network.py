@@ -12,7 +12,7 @@ from lightning_taskonomy import bank
 from lightning_taskonomy.bank.network import load_file
 from lightning_taskonomy.bank.published import PUBLISHED
 from lightning_taskonomy.bank.weights import StoredNetwork, write_network, write_published
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.nn import Encoder, PixelDecoder
 from lightning_taskonomy.training.task_network import TaskNetwork
 from tests.bank.conftest import Written, publish

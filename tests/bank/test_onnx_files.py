@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from lightning_taskonomy.bank.onnx_files import onnx_session
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 SECRET = np.arange(4, dtype=np.float32)
 

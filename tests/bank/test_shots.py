@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from lightning_taskonomy.bank.shots import found_files, is_video, pictures, read_picture
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 
 def test_central_square_is_taken(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import av
 from av.video.stream import VideoStream
 
 from lightning_taskonomy.bank.video import Video, VideoWriter
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 
 def moving_bar(path: Path, frames: int, rate: int = 12) -> None:

@@ -16,8 +16,8 @@ from pyarrow import parquet
 from lightning_taskonomy.cli import main
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
 from lightning_taskonomy.tasks import dictionary, task_named
-from tests.data.multitask.small_sets import make_nyud, make_pascal
 from tests.data.small_folder import make_folder
+from tests.switching.data.small_sets import make_nyud, make_pascal
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SIZE = 32

@@ -12,7 +12,7 @@ from pyarrow import parquet
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lightning_taskonomy.cli import main
-from tests.training.small_stores import SIZE, pack, store
+from tests.transfers.small_stores import SIZE, pack, store
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "transfer"
 SOURCES = ["reshade", "rgb2depth", "edge2d", "autoencoder"]

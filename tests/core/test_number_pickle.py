@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.number_pickle import MAX_BYTES, read_numbers
-from lightning_taskonomy.errors import InputError
 
 KINDS = ("?", "e", "f", "d", "b", "h", "i", "q", "B", "H", "I", "Q", ">d", ">f", ">i4", ">u2")
 SCALAR_2 = "cnumpy.core.multiarray\nscalar\np1\n(cnumpy\ndtype\np2\n(S'f8'\np3\nI0\nI1\ntp4\nRp5\n"

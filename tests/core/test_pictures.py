@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import io as skimage_io
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.pictures import (
     MOST_PIXELS,
     PictureError,
@@ -25,7 +26,6 @@ from lightning_taskonomy.core.pictures import (
     list_pictures,
     read_picture,
 )
-from lightning_taskonomy.errors import InputError
 
 RGB = np.random.default_rng(0).integers(0, 256, (12, 16, 3)).astype(np.uint8)
 GREY16 = np.linspace(0, 65_535, 12 * 16).reshape(12, 16).astype(np.uint16)

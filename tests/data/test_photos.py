@@ -6,11 +6,11 @@ from PIL import Image
 from skimage import data
 
 from lightning_taskonomy.cli import main
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.annotate import edge_texture, keypoints2d, segment_unsup2d
 from lightning_taskonomy.data.folder.names import label_path
 from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.data.photos import find_photos, read_photo
-from lightning_taskonomy.errors import InputError
 
 
 @pytest.fixture

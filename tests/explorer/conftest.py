@@ -12,11 +12,11 @@ pytest.importorskip("dash_cytoscape", reason="the extra 'explore' is not install
 
 from PIL import Image
 
+from lightning_taskonomy.core.output import write_csv
 from lightning_taskonomy.explorer.app import serve
 from lightning_taskonomy.explorer.run_panel import pictures_of
 from lightning_taskonomy.explorer.state import Explorer
 from lightning_taskonomy.explorer.tables import Tables
-from lightning_taskonomy.output import write_csv
 from lightning_taskonomy.report.transfer_pictures import COLUMNS, FOLDER, INDEX
 from tests.explorer.browser import Browser, open_browser
 from tests.taxonomy.tables import random_transfers

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lightning_taskonomy.cli import main
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.explorer.addresses import answered_names, in_address, is_loopback, read_prefix
 from lightning_taskonomy.explorer.app import serve
 from lightning_taskonomy.explorer.state import Explorer

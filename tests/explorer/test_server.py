@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lightning_taskonomy.cli import main
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.explorer.app import serve
 from lightning_taskonomy.explorer.state import Explorer
 from lightning_taskonomy.explorer.tables import LARGEST_UPLOAD, Tables
@@ -70,7 +70,7 @@ def test_a_bad_link_gives_one_line(page: str, query: str, message: str) -> None:
         "/assets/%2e%2e/%2e%2e/errors.py",
         "/assets//etc/passwd",
         "/_dash-component-suites/dash/../../../../../../etc/passwd",
-        "/_dash-component-suites/lightning_taskonomy/errors.py",
+        "/_dash-component-suites/lightning_taskonomy/core/errors.py",
         "/_dash-component-suites/os/path.py",
         "/static/../app.py",
         "/export/../../errors.py",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.explorer.question import Question, curve_budgets, slider_span
 from lightning_taskonomy.explorer.solving import DRAWS, SharedAnswers, _is_final
 from lightning_taskonomy.explorer.tables import Table, Tables

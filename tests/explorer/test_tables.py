@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lightning_taskonomy.cli import main
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.explorer import tables as limits
 from lightning_taskonomy.explorer.tables import LARGEST_UPLOAD, Tables
 from lightning_taskonomy.explorer.uploads import upload

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.nn import PairDecoder, PixelDecoder, VectorDecoder
 from tests.nn.trained_statistics import unsettle
 

@@ -13,22 +13,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.nn import SwitchingNet as ExportedNet
-from lightning_taskonomy.nn.switching import (
+from lightning_taskonomy.nn.switching import SwitchingNet, TaskCodes
+from lightning_taskonomy.nn.switching.blocks import Condition, ConditionalConvolution, Statistics
+from lightning_taskonomy.nn.switching.decoder import averaged_groups
+from lightning_taskonomy.nn.switching.embedding import EqualisedLinear, root_mean_square_one
+from lightning_taskonomy.nn.switching.encoder import StageEncoder
+from lightning_taskonomy.switching.networks import (
     MultiDecoderNet,
     MultiTaskNet,
     ReparameterisedNet,
     SingleTaskNets,
     SwitchedTasks,
-    SwitchingNet,
-    TaskCodes,
     TaskNormsNet,
 )
-from lightning_taskonomy.nn.switching.blocks import Condition, ConditionalConvolution, Statistics
-from lightning_taskonomy.nn.switching.decoder import averaged_groups
-from lightning_taskonomy.nn.switching.embedding import EqualisedLinear, root_mean_square_one
-from lightning_taskonomy.nn.switching.encoder import StageEncoder
 
 PASCAL = (21, 7, 1, 3, 1)
 NYUD = (41, 3, 1, 1)

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.nn.switching import SwitchedTasks, SwitchingNet, TaskCodes, load_reference
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.nn.switching import SwitchingNet, TaskCodes, load_reference
+from lightning_taskonomy.switching.networks import SwitchedTasks
 
 Weights = dict[str, Tensor]
 CHANNELS = (21, 7, 1, 3, 1)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.signals import SIGNALS, Preempted, leaving_at_signals
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.pipeline.attempts import Attempts
 
 JOB = "network/normal"

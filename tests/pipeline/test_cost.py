@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_taskonomy.durations import duration
+from lightning_taskonomy.core.durations import duration
 from lightning_taskonomy.pipeline import cost
 from lightning_taskonomy.pipeline.plan import Plan
 from lightning_taskonomy.pipeline.run import Estimate

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.pipeline.higher_order import HigherOrderPlan
 from lightning_taskonomy.pipeline.settings import TransferSettings
 

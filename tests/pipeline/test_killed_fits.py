@@ -22,12 +22,12 @@ from lightning_taskonomy.pipeline.networks import task_network
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.pipeline.trainer_runs import CHECKPOINTS, fit_and_test
 from lightning_taskonomy.training.finite import StopOnNan
-from lightning_taskonomy.training.live_tournament import LiveTournament
-from lightning_taskonomy.training.racing import Racing
-from lightning_taskonomy.training.readouts import Readouts
 from lightning_taskonomy.training.task_module import TaskModule
+from lightning_taskonomy.transfers.live_tournament import LiveTournament
+from lightning_taskonomy.transfers.racing import Racing
+from lightning_taskonomy.transfers.readouts import Readouts
 from tests.pipeline.tiny_run import settings, table
-from tests.training.small_stores import SMALL, store
+from tests.transfers.small_stores import SMALL, store
 
 EPOCHS, BATCHES = 3, 3
 

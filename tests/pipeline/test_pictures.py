@@ -10,7 +10,7 @@ from lightning_taskonomy.pipeline.pictures import extremes, images_of, outputs_o
 from lightning_taskonomy.pipeline.transfers import TransferFiles
 from lightning_taskonomy.report.transfer_pictures import PARTS, TransferPictures
 from lightning_taskonomy.taxonomy import LossTable
-from lightning_taskonomy.training.stored_inputs import StoredInputs
+from lightning_taskonomy.transfers.stored_inputs import StoredInputs
 from tests.pipeline.tiny_run import TARGETS, settings
 
 CPU = torch.device("cpu")

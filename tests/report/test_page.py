@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lightning_taskonomy.cli import main
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.report.page import page_of
 from lightning_taskonomy.taxonomy import Transfers
 from lightning_taskonomy.taxonomy.figures.titles import title_of

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.report.transfer_pictures import COLUMNS, TransferPictures
 
 ROW = ["a+b", "win", "ash/point_0_view_1", "0.1", "0.5", "0.2", "strip.jpg"]

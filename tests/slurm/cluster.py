@@ -133,7 +133,16 @@ class Cluster:
 
     def ended(self, job: str, seconds: float = 240) -> str:
         """The state in which a job ends, requeued or not."""
-        unfinished = ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED", "PREEMPTED", "")
+        unfinished = {
+            "PENDING",
+            "CONFIGURING",
+            "RUNNING",
+            "SIGNALING",
+            "COMPLETING",
+            "REQUEUED",
+            "PREEMPTED",
+            "",
+        }
         self.wait_for(lambda: self.state(job) not in unfinished, seconds)
         return self.state(job)
 

@@ -53,17 +53,25 @@ class SignalAt(AtBatch):
         os.kill(os.getpid(), self.number)
 
 
-class HoldUntilTold(AtBatch):
-    """Stays in a batch until a signal has come, the first time that it is reached."""
+class HoldUntilTold(Callback):
+    """Stays where it is until a signal has come, the first time that it gets there.
 
-    def __init__(self, batch: int, mark: str) -> None:
-        super().__init__(batch)
-        self.mark = Path(mark)
+    Args:
+        mark: a file that says that this rank, of the number behind its name, is there.
+        moment: the callback's method in which it stays.
+        batch: of the moments, which one.
+    """
 
-    def act(self, trainer: Trainer) -> None:
-        if self.mark.exists():
+    def __init__(self, mark: str, moment: str = "on_train_batch_start", batch: int = 1) -> None:
+        self.mark, self.left = mark, batch
+        setattr(self, moment, self._hold)
+
+    def _hold(self, trainer: Trainer, *_: Any, **__: Any) -> None:  # noqa: ANN401 - Lightning's signatures
+        mark = Path(f"{self.mark}{trainer.global_rank}")
+        self.left -= 1
+        if self.left or mark.exists():
             return
-        self.mark.touch()
+        mark.touch()
         (saving,) = (own for own in trainer.checkpoint_callbacks if isinstance(own, RunningCheckpoint))
         until = time.monotonic() + 120
         while saving._asked is None and time.monotonic() < until:

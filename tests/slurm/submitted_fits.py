@@ -10,6 +10,8 @@ from tests.slurm.small_fits import curve, pack, same, weights, words
 ROOT = Path(__file__).parents[2]
 BATCHES = 12
 """Of a fit on two nodes; one node takes twice as many."""
+WORKERS = 2
+"""Of each rank: processes that a signal to the step reaches, too."""
 
 
 def submit(
@@ -35,7 +37,10 @@ def submit(
     config = given.index("--config")
     fixed = [f"--output={folder / 'fit.log'}", f"--chdir={ROOT}", "--time=10"]
     script = ROOT / "configs" / "slurm" / "fit.sh"
-    return cluster.submitted([*fixed, *options, script, given[config + 1], *given[config + 2 :], *more])
+    workers = ["--data.workers", str(WORKERS)]
+    return cluster.submitted(
+        [*fixed, *options, script, given[config + 1], *given[config + 2 :], *workers, *more]
+    )
 
 
 def packed(folder: Path) -> Path:

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from lightning_taskonomy.cli import main
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import whole_file
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import whole_file
 from lightning_taskonomy.pipeline.records import alone_in
 from lightning_taskonomy.training.running_checkpoint import BEFORE, NAME, RunningCheckpoint, Unfinished
 from lightning_taskonomy.training.whole_checkpoints import WholeCheckpoints, read_checkpoint

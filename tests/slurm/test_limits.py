@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 LAST = 6
 """The batch in which they are when they are told: the second of four of an epoch."""
 OPTIONS = {
-    "SIGUSR1": ["--nodelist=n1", "--time=1", "--signal=USR1@10"],
+    "SIGUSR1": ["--nodelist=n1", "--time=2", "--signal=USR1@10"],
     "SIGTERM": ["--nodelist=n2"],
 }
 
@@ -45,7 +45,7 @@ def ended(
             folder,
         )
     _, folder = jobs["SIGTERM"]
-    started_cluster.wait_for((folder / "held").exists, 120)
+    started_cluster.wait_for((folder / "held0").exists, 120)
     short = ["--partition=urgent", "--nodelist=n2", "--output=/dev/null", "--wrap=sleep 1"]
     assert started_cluster.ended(started_cluster.submitted(short)) == "COMPLETED"
     for job, folder in jobs.values():
@@ -59,6 +59,7 @@ def test_it_goes_on_in_the_middle_of_the_epoch_and_ends_as_if_nothing_had_happen
 ) -> None:
     job, folder = ended[name]
     assert cluster.about(job, "Restarts") == "1"
+    assert "fit ended with status" not in log_of(folder)
     assert f"stopped by {name}; saved after {LAST} batches" in log_of(folder)
     assert f"going on at step {LAST}" in log_of(folder)
     require_same(folder, uninterrupted)

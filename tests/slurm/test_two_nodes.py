@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -45,20 +44,29 @@ def test_what_cannot_be_trained_is_not_tried_again(cluster: Cluster, shards: Pat
     assert "error: batch_size: 64 on 2 ranks needs 128 samples" in log_of(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        pytest.param({"batch": 6, "name": "SIGUSR1"}, id="told to stop"),
-        pytest.param({"batch": 11, "name": "SIGKILL"}, id="a rank is killed"),
-    ],
-)
-def test_a_job_that_is_interrupted_is_requeued_and_ends_as_another(
-    cluster: Cluster, on_two_nodes: Path, shards: Path, tmp_path: Path, sent: dict[str, Any]
+def test_a_job_whose_rank_is_killed_is_requeued_and_ends_as_another(
+    cluster: Cluster, on_two_nodes: Path, shards: Path, tmp_path: Path
 ) -> None:
-    signal = ("SignalAt", {"mark": str(tmp_path / "sent"), "rank": 1, **sent})
-    job = submit(cluster, tmp_path, shards, "--checkpoint_seconds", "0", callbacks=[signal])
+    sent = {"mark": str(tmp_path / "sent"), "rank": 1, "batch": 11, "name": "SIGKILL"}
+    job = submit(cluster, tmp_path, shards, "--checkpoint_seconds", "0", callbacks=[("SignalAt", sent)])
     assert cluster.ended(job) == "COMPLETED", log_of(tmp_path)
     assert (tmp_path / "sent").exists()
     assert cluster.about(job, "Restarts") == "1"
+    assert "(restart 1 of 3)" in log_of(tmp_path)
     assert "going on at step" in log_of(tmp_path)
+    require_same(tmp_path, on_two_nodes)
+
+
+def test_a_step_that_is_signalled_is_requeued_and_ends_as_another(
+    cluster: Cluster, on_two_nodes: Path, shards: Path, tmp_path: Path
+) -> None:
+    held = [("HoldUntilTold", {"mark": str(tmp_path / "held"), "batch": 6})]
+    job = submit(cluster, tmp_path, shards, callbacks=held)
+    cluster.wait_for(lambda: all((tmp_path / f"held{rank}").exists() for rank in range(2)), 120)
+    cluster.asked("scancel", "--signal=USR1", job)  # all processes of all ranks
+    assert cluster.ended(job) == "COMPLETED", log_of(tmp_path)
+    assert cluster.about(job, "Restarts") == "1"
+    assert "stopped by SIGUSR1; saved after" in log_of(tmp_path)
+    assert "Traceback" not in log_of(tmp_path)
+    assert "fit ended with status" not in log_of(tmp_path)
     require_same(tmp_path, on_two_nodes)

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.domains import DOMAINS
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks import (
     Example,
     Pixels,

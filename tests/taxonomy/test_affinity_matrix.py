@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy import LossTable, Transfer, Transfers
 from lightning_taskonomy.taxonomy.affinity_matrix import AffinityMatrix
 

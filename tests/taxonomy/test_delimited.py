@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy import Transfer, Transfers
 from lightning_taskonomy.taxonomy.delimited import number_of, read_delimited
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy import TaxonomyProblem, Transfer, Transfers
 from lightning_taskonomy.taxonomy.evaluation import POLICY_COLUMNS, Evaluation
 from tests.taxonomy.tables import best_by_trying_all, random_transfers, read_rows

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy import LossTable, TaxonomyProblem, Tournament, Transfer, Transfers
 from lightning_taskonomy.taxonomy.figures.novel import draw_novel
 from lightning_taskonomy.taxonomy.novel import NovelTasks

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy import Taxonomy, TaxonomyProblem, Transfer, Transfers
 from lightning_taskonomy.taxonomy.program import InfeasibleBudgetError, Solver
 from tests.taxonomy.tables import best_by_trying_all, random_transfers

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy import TaxonomyProblem, Transfer, Transfers
 from lightning_taskonomy.taxonomy.published_results import PublishedResults, gap_line
 from tests.taxonomy.authors_folder import AFFINITY, FULL, SCRATCH, write_numbers, write_results

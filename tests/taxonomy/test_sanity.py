@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy import LossTable
 from lightning_taskonomy.taxonomy.sanity import Sanity
 from tests.taxonomy.tables import read_rows

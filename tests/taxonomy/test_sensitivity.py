@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy import TaxonomyProblem, Transfer, Transfers
 from lightning_taskonomy.taxonomy.sensitivity import OVERALL, Sensitivity, spearman
 from tests.taxonomy.tables import random_transfers, read_rows

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy import TaxonomyProblem, Transfer, Transfers
 from lightning_taskonomy.taxonomy.significance import Measure, RandomTaxonomies, RandomTransfers, Significance
 from tests.taxonomy.tables import random_transfers, read_rows

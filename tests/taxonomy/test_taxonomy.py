@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy import TaxonomyProblem, Transfers
 from lightning_taskonomy.taxonomy.taxonomy import mean
 from tests.taxonomy.tables import random_transfers

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy import Transfer, Transfers
 
 HEADER = "target,sources,order,affinity,win_rate_vs_scratch,win_rate_vs_full\n"

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy import Transfer, Transfers
 from lightning_taskonomy.taxonomy.tree import VARIANTS, SimilarityTree, order_of_tasks, transfer_patterns
 

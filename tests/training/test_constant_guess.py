@@ -15,9 +15,9 @@ from scipy import optimize
 from torch import Tensor
 from torch.nn import functional
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
 from lightning_taskonomy.data.stream.data_module import TaskonomyDataModule
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks import dictionary, register
 from lightning_taskonomy.tasks.losses import (
     L2,

@@ -8,7 +8,7 @@ from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.training import finite
 from lightning_taskonomy.training.finite import StopOnNan
 from tests.training.one_convolution import BATCHES, OneConvolution, data, pack_every_label, trainer

@@ -14,7 +14,7 @@ import torch
 from pyarrow import parquet
 from torch import Tensor
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy.losses import LossTable
 from lightning_taskonomy.training.loss_table import WriteLossTable
 from lightning_taskonomy.training.task_module import TaskModule

@@ -13,8 +13,8 @@ from lightning_taskonomy.training.constant_guess import ConstantGuess
 from lightning_taskonomy.training.task_module import TaskModule
 from lightning_taskonomy.training.task_network import TaskNetwork
 from tests.data.small_folder import make_folder
-from tests.training.small_stores import SIZE, SPLIT_OF, trainer
 from tests.training.test_loss_table import call
+from tests.transfers.small_stores import SIZE, SPLIT_OF, trainer
 
 TASK = "rgb2depth"
 POINTS = 11

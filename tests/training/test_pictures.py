@@ -10,8 +10,8 @@ from pytorch_lightning import Callback
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from torch import Tensor, nn
 
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.tasks.drawing import draw
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.pictures.drawing import draw
 from lightning_taskonomy.training.pictures import LogPictures
 from tests.training.one_convolution import (
     BATCHES,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import pytorch_lightning
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.training.plain_progress import PrintProgress
 from tests.training.one_convolution import OneConvolution, data, pack_every_label, trainer
 

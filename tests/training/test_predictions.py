@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.training.predictions import WritePredictions
 from lightning_taskonomy.training.task_module import Evaluated
 from tests.training.one_convolution import SIZE, OneConvolution, data, pack_every_label, trainer

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data import TaskonomyDataModule
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks import dictionary
 from lightning_taskonomy.tasks.colours import BINS
 from lightning_taskonomy.training.adversarial import AdversarialTerm

@@ -7,7 +7,7 @@ import pytorch_lightning
 import torch
 from pytorch_lightning.loggers import Logger
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.training import throughput
 from lightning_taskonomy.training.task_module import Evaluated
 from lightning_taskonomy.training.throughput import ImageClock, LogThroughput

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from lightning_taskonomy.data.compiled import compiled
+from lightning_taskonomy.core.compiled import compiled
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int32]

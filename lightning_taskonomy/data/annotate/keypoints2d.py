@@ -4,9 +4,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from lightning_taskonomy.core.compiled import compiled
 from lightning_taskonomy.data.annotate.edges import Bytes, Floats, Words, full_scale
 from lightning_taskonomy.data.annotate.resolution import share_of_original
-from lightning_taskonomy.data.compiled import compiled
 
 SIGMAS_PIXELS = np.linspace(1.0, 30.0, 10)
 """Scales of the filters, in a picture of 512 pixels per side."""

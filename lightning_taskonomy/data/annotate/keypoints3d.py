@@ -7,8 +7,8 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
+from lightning_taskonomy.core.compiled import compiled
 from lightning_taskonomy.data.annotate.edges import Floats, Words, full_scale
-from lightning_taskonomy.data.compiled import compiled
 
 SUPPORT_M = 0.3
 """Diameter of the surroundings that decide about a point."""

@@ -6,13 +6,13 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.data.folder.report import Problem, Report
 from lightning_taskonomy.data.folder.split_lists import find_splits, wrong_official_count
 from lightning_taskonomy.data.folder.splits import read_splits
 from lightning_taskonomy.data.folder.view_check import Size, check_view
 from lightning_taskonomy.data.folder.views import DataFolder
-from lightning_taskonomy.errors import InputError
 
 
 def check_folder(

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.data.folder.views import DataFolder
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks.room_box import is_in_its_room
 
 _FACING = 0.5

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.folder.splits import SPLITS
-from lightning_taskonomy.errors import InputError
 
 OFFICIAL_COUNTS: Mapping[str, tuple[int, int, int]] = MappingProxyType(
     {"tiny": (25, 5, 5), "medium": (98, 20, 20), "full": (344, 67, 71), "fullplus": (381, 75, 81)}

@@ -5,8 +5,8 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import write_text
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import write_text
 
 SPLITS = ("train", "val", "test")
 _COLUMNS = ("id", *SPLITS)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.domains import DOMAINS
 from lightning_taskonomy.data.folder.names import ViewName, domain_of_folder, label_names, view_of_label
-from lightning_taskonomy.errors import InputError
 
 Layout = Literal["omnidata", "original"]
 _Places = dict[str, dict[str, Path]]

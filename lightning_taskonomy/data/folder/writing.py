@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from lightning_taskonomy.core.output import whole_file, write_text
 from lightning_taskonomy.data.domains import DOMAINS
 from lightning_taskonomy.data.folder.names import label_path
-from lightning_taskonomy.output import whole_file, write_text
 
 _PNG_EFFORT = 3
 """zlib level: files a few per cent larger than the slowest, written several times faster."""

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.shards.index import LABELS, PICTURE_DOMAINS, Keys
 from lightning_taskonomy.data.stream.partners import Span
 from lightning_taskonomy.data.stream.reading import ShardSet
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS
 
 

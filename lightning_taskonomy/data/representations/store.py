@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.representations.index import (
     KEY_COLUMN,
     KEYS,
@@ -20,7 +21,6 @@ from lightning_taskonomy.data.representations.index import (
 )
 from lightning_taskonomy.data.shards.index import Keys
 from lightning_taskonomy.data.stream.partners import Span
-from lightning_taskonomy.errors import InputError
 
 _SHOWN = 12
 """Digits of a fingerprint that a message shows."""

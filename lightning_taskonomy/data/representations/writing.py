@@ -7,6 +7,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import make_folder, whole_file, write_text
 from lightning_taskonomy.data.representations.index import (
     FINISHED,
     KEY_COLUMN,
@@ -19,8 +21,6 @@ from lightning_taskonomy.data.representations.index import (
     part_name,
 )
 from lightning_taskonomy.data.shards.index import Keys
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import make_folder, whole_file, write_text
 
 PART_ROWS = 4096
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.resizing import Picture, Resampling, resized
 from lightning_taskonomy.data.domains import DOMAINS, Domain
 from lightning_taskonomy.data.folder.label_check import wrong_mode
-from lightning_taskonomy.errors import InputError
 
 _PNG_EFFORT = 4
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 import numpy as np
 import numpy.typing as npt
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.names import LEADS_OUT, leads_out
 from lightning_taskonomy.data.domains import DOMAINS
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks.conventions import require_conventions
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from lightning_taskonomy.core.output import whole_file, write_text
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.data.shards.index import PICTURE_DOMAINS, VERSION
-from lightning_taskonomy.output import whole_file, write_text
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS
 
 if TYPE_CHECKING:

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import make_folder, write_text
 from lightning_taskonomy.core.processes import in_processes
 from lightning_taskonomy.data.domains import DOMAINS
 from lightning_taskonomy.data.folder.conventions import require_real_conventions
@@ -17,8 +19,6 @@ from lightning_taskonomy.data.shards.cut import cut_into_shards, shard_size_for,
 from lightning_taskonomy.data.shards.encode import Encoding
 from lightning_taskonomy.data.shards.index_writing import LeftOut, write_index
 from lightning_taskonomy.data.shards.shard_writing import RECORDS, ShardJob, read_record, write_shard
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import make_folder, write_text
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 
 _LONGEST_NAME = 120

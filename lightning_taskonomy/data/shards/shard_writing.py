@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import whole_file, write_text
 from lightning_taskonomy.data.domains import DOMAINS
 from lightning_taskonomy.data.folder.label_check import NPY_ERRORS, wrong_vector
 from lightning_taskonomy.data.folder.names import ViewName
@@ -23,8 +25,6 @@ from lightning_taskonomy.data.shards.index import (
     shard_name,
 )
 from lightning_taskonomy.data.shards.index_writing import LeftOut, PackedShard
-from lightning_taskonomy.errors import InputError
-from lightning_taskonomy.output import whole_file, write_text
 
 RECORDS = ".packed"
 """Folder of a split with a record per finished shard; removed when the index is written."""

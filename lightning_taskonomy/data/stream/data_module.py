@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pytorch_lightning.utilities import rank_zero_info
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
 from lightning_taskonomy.data.stream.examples import Examples
 from lightning_taskonomy.data.stream.loader import PlannedLoader
@@ -17,7 +18,6 @@ from lightning_taskonomy.data.stream.partners import WHOLE_SPLIT, Span
 from lightning_taskonomy.data.stream.place_in_epochs import ResumableDataModule
 from lightning_taskonomy.data.stream.plan import EpochPlan
 from lightning_taskonomy.data.stream.statistics import COLORIZATION, measured, with_colour_weights
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.tasks.losses import SoftCrossEntropy
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import DataLoader, Dataset
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.processes import leave_signals_to_parent, started
 from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
 from lightning_taskonomy.data.stream.examples import Examples
@@ -22,7 +23,6 @@ from lightning_taskonomy.data.stream.one_thread import one_thread
 from lightning_taskonomy.data.stream.place_in_epochs import PlaceInEpochs
 from lightning_taskonomy.data.stream.plan import EpochPlan
 from lightning_taskonomy.data.stream.reading import BrokenSampleError
-from lightning_taskonomy.errors import InputError
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from typing import Any, NoReturn, Protocol
 
 import pytorch_lightning
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 
 class PlaceInEpochs:

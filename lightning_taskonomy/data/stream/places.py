@@ -17,7 +17,7 @@ import weakref
 from collections import OrderedDict
 from pathlib import Path
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 log = logging.getLogger(__name__)
 

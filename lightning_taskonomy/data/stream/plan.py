@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 
 Integers = npt.NDArray[np.int64]
 

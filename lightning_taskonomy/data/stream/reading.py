@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.domains import DOMAINS
 from lightning_taskonomy.data.folder.label_check import wrong_vector
 from lightning_taskonomy.data.shards.index import (
@@ -24,7 +25,6 @@ from lightning_taskonomy.data.shards.index import (
     shard_name,
 )
 from lightning_taskonomy.data.stream.places import Place
-from lightning_taskonomy.errors import InputError
 
 RawLabel = Any
 """A stored label, decoded but not converted: a picture's array, a vector, or point_info's dictionary."""

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.folder.label_check import NPY_ERRORS
 from lightning_taskonomy.data.stream.examples import Examples
 from lightning_taskonomy.data.stream.reading import BrokenSampleError
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks.colours import BINS, rarity_weights
 from lightning_taskonomy.tasks.losses import SoftCrossEntropy
 from lightning_taskonomy.tasks.task import Example, Standard, Stored, Task

@@ -1,24 +1,7 @@
-"""Many tasks in one network: the task switching network and what it is compared with."""
+"""The task switching network: one encoder and one decoder; a code says which task they do."""
 
-from lightning_taskonomy.nn.switching.baselines import (
-    MultiDecoderNet,
-    ReparameterisedNet,
-    SingleTaskNets,
-    TaskNormsNet,
-)
 from lightning_taskonomy.nn.switching.codes import TaskCodes
-from lightning_taskonomy.nn.switching.multi_task import MultiTaskNet, SwitchedTasks
 from lightning_taskonomy.nn.switching.network import SwitchingNet
 from lightning_taskonomy.nn.switching.reference_weights import load_reference
 
-__all__ = [
-    "MultiDecoderNet",
-    "MultiTaskNet",
-    "ReparameterisedNet",
-    "SingleTaskNets",
-    "SwitchedTasks",
-    "SwitchingNet",
-    "TaskCodes",
-    "TaskNormsNet",
-    "load_reference",
-]
+__all__ = ["SwitchingNet", "TaskCodes", "load_reference"]

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.nn.resnet import ResNet
 from lightning_taskonomy.nn.switching.decoder import Features
 

@@ -6,7 +6,7 @@ tasks there are. All tasks share even the output layer, and read it by averaging
 
 from torch import Tensor, nn
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.nn.switching.blocks import Condition, ConditionalConvolution, Runs, Statistics
 from lightning_taskonomy.nn.switching.decoder import WIDTH, Features, UNetDecoder
 from lightning_taskonomy.nn.switching.embedding import TaskEmbedding

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from lightning_taskonomy.errors import InputError
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.nn.switching.embedding import LAYERS
 from lightning_taskonomy.nn.switching.network import SwitchingNet
 

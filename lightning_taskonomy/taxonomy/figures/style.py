@@ -13,7 +13,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
-from lightning_taskonomy.output import whole_file
+from lightning_taskonomy.core.output import whole_file
 from lightning_taskonomy.taxonomy.figures.fonts import OWN, families_for, legible
 from lightning_taskonomy.taxonomy.figures.titles import titles_of
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.domains import DOMAINS
 from lightning_taskonomy.data.folder.names import ViewName, label_path, view_of_label
 from lightning_taskonomy.data.folder.views import DataFolder
-from lightning_taskonomy.errors import InputError
 from tests.data.small_folder import label_file, make_folder
 
 

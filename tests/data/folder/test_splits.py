@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.folder.split_lists import OFFICIAL_COUNTS, find_splits, wrong_official_count
 from lightning_taskonomy.data.folder.splits import read_splits, write_splits
-from lightning_taskonomy.errors import InputError
 
 HEAD = "id,train,val,test"
 

@@ -8,11 +8,11 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor, nn
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.representations import fingerprints
 from lightning_taskonomy.data.representations.fingerprints import of_data, of_weights
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
 from lightning_taskonomy.data.stream.partners import Span
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.nn import Encoder
 from tests.data.small_folder import label_file, make_folder
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from safetensors.torch import save_file
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data import RepresentationStore
 from lightning_taskonomy.data.stream.partners import Span
-from lightning_taskonomy.errors import InputError
 from tests.data.representations.written import SHAPE, numbers, some_keys, write
 
 COUNT = 10

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 from safetensors.numpy import load_file
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data import RepresentationStore
-from lightning_taskonomy.errors import InputError
 from tests.data.representations.written import content, marks, numbers, some_keys, write, writer
 
 PARTS = [f"part-00000{number}.safetensors" for number in range(3)]

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.domains import DOMAINS
 from lightning_taskonomy.data.shards.encode import Encoding
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks import dictionary
 from lightning_taskonomy.tasks.task import Stored
 from tests.data.small_folder import label_file, make_folder

@@ -9,9 +9,9 @@ import pytest
 from pyarrow import parquet
 
 from lightning_taskonomy.cli import main
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data import TaskonomyDataModule
 from lightning_taskonomy.data.shards.index import SplitIndex
-from lightning_taskonomy.errors import InputError
 from tests.data.shards.test_pack import packed
 from tests.data.small_folder import make_folder
 

@@ -17,10 +17,10 @@ from PIL import Image
 from pyarrow import parquet
 
 from lightning_taskonomy.cli import main
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.data.shards.index import SplitIndex
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
-from lightning_taskonomy.errors import InputError
 from tests.data.small_folder import label_file, make_folder
 
 SPLIT_OF = {"ash": "train", "birch": "train", "cedar": "test"}

@@ -10,10 +10,10 @@ import pytest
 import pytorch_lightning
 import torch
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.folder.point_info_check import ROOM_FIELDS
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
 from lightning_taskonomy.data.stream.data_module import TaskonomyDataModule
-from lightning_taskonomy.errors import InputError
 from tests.data.small_folder import label_file, make_folder
 
 DOMAINS = ("rgb", "normal", "depth_zbuffer", "class_scene")

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
 from lightning_taskonomy.data.stream.examples import Examples
 from lightning_taskonomy.data.stream.loader import BrokenSamples, PlannedLoader
 from lightning_taskonomy.data.stream.plan import EpochPlan
 from lightning_taskonomy.data.stream.reading import BrokenSampleError, ShardSet
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks.losses import l1, l2
 from lightning_taskonomy.tasks.task import Example, Pixels, Task, Vector, ViewLabels
 from tests.data.small_folder import make_folder

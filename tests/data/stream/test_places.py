@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
 from lightning_taskonomy.data.stream import places
 from lightning_taskonomy.data.stream.places import FetchError, Place
 from lightning_taskonomy.data.stream.reading import ShardSet
-from lightning_taskonomy.errors import InputError
 from tests.data.small_folder import make_folder
 
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.stream.plan import MIXED_SHARDS, EpochPlan
-from lightning_taskonomy.errors import InputError
 
 shards = st.lists(st.integers(1, 40), min_size=1, max_size=30)
 

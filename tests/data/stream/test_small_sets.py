@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data import TaskonomyDataModule
-from lightning_taskonomy.errors import InputError
 from tests.data.small_folder import SIZE
-from tests.training.small_stores import pack
+from tests.transfers.small_stores import pack
 
 
 @pytest.fixture(scope="module")

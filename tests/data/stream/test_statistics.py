@@ -5,9 +5,9 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data import TaskonomyDataModule
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
-from lightning_taskonomy.errors import InputError
 from lightning_taskonomy.tasks.losses import SoftCrossEntropy
 from tests.data.small_folder import make_folder
 

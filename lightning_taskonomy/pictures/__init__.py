@@ -1,0 +1,1 @@
+"""Everything that draws rasters: labels, predictions, sheets."""

@@ -1,0 +1,195 @@
+"""A contact sheet of some views with all their labels, as pictures a person can judge."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import whole_file
+from lightning_taskonomy.data.domains import DEPTH_INVALID, DEPTH_UNITS_PER_METRE, DOMAINS
+from lightning_taskonomy.data.folder.label_check import NPY_ERRORS, wrong_mode, wrong_vector
+from lightning_taskonomy.data.folder.names import ViewName
+from lightning_taskonomy.data.folder.views import DataFolder
+from lightning_taskonomy.tasks.class_tables import SCENE_CLASSES, SCENE_PLACES, SCENES_IN_FILES
+
+Picture = npt.NDArray[np.uint8]
+Numbers = npt.NDArray[np.generic]
+
+_TILE, _GAP, _TITLE, _NAME = 160, 8, 26, 16
+_COLUMNS = 6
+_INK, _PAPER, _EMPTY, _RIM = (34, 38, 43), (255, 255, 255), (232, 234, 237), (170, 175, 180)
+_NEAR_M, _FAR_M = 0.5, 10.0
+_TEXT_DOMAINS = ("class_object", "class_scene", "point_info")
+
+
+def draw_preview(root: Path, views: int) -> Image.Image:
+    """A block per view, evenly spread over the buildings, with a titled tile per domain.
+
+    Args:
+        root: a folder in any of Taskonomy's layouts.
+        views: how many.
+
+    Raises:
+        InputError: no pictures, or one that cannot be read.
+    """
+    folder = DataFolder.open(root)
+    picked = _spread(folder, views)
+    rows = -(-len(folder.domains) // _COLUMNS)
+    block = _TITLE + rows * (_NAME + _TILE + _GAP)
+    columns = min(_COLUMNS, len(folder.domains))
+    sheet = Image.new("RGB", (_GAP + columns * (_TILE + _GAP), len(picked) * block + _GAP), _PAPER)
+    for number, (view, labels) in enumerate(picked):
+        top = number * block
+        ImageDraw.Draw(sheet).text((_GAP, top + 7), view.key, _INK, ImageFont.load_default(14))
+        for place, domain in enumerate(folder.domains):
+            row, column = divmod(place, _COLUMNS)
+            corner = (_GAP + column * (_TILE + _GAP), top + _TITLE + row * (_NAME + _TILE + _GAP))
+            _draw_tile(sheet, corner, domain, labels.get(domain))
+    return sheet
+
+
+def _spread(folder: DataFolder, count: int) -> list[tuple[ViewName, dict[str, Path]]]:
+    """Views evenly spread over the buildings; only the buildings they are in are listed."""
+    indices = np.linspace(0, len(folder.buildings) - 1, count).round().astype(int)
+    shares = Counter(folder.buildings[index] for index in indices)
+    picked: list[tuple[ViewName, dict[str, Path]]] = []
+    for building, share in shares.items():
+        views = [(view, labels) for view, labels in folder.labels(building).items() if "rgb" in labels]
+        if views:
+            places = np.linspace(0, len(views) - 1, min(share, len(views))).round().astype(int)
+            picked += [views[place] for place in places]
+    if not picked:
+        raise InputError(f"{folder.root}: expected rgb pictures, found none in {', '.join(shares)}")
+    return picked
+
+
+def save_preview(sheet: Image.Image, path: Path) -> None:
+    """Write a contact sheet as PNG, whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    with whole_file(path) as temporary:
+        sheet.save(temporary, format="PNG")
+
+
+def _draw_tile(sheet: Image.Image, corner: tuple[int, int], domain: str, path: Path | None) -> None:
+    draw = ImageDraw.Draw(sheet)
+    left, top = corner
+    draw.text((left, top + 1), domain, _INK, ImageFont.load_default(11))
+    sheet.paste(_tile(path, domain), (left, top + _NAME))
+    draw.rectangle((left - 1, top + _NAME - 1, left + _TILE, top + _NAME + _TILE), outline=_RIM)
+
+
+def _tile(path: Path | None, domain: str) -> Image.Image:
+    if path is None:
+        tile = Image.new("RGB", (_TILE, _TILE), _EMPTY)
+        ImageDraw.Draw(tile).text((8, 8), "absent", _INK, ImageFont.load_default(11))
+        return tile
+    if domain in _TEXT_DOMAINS:
+        tile = Image.new("RGB", (_TILE, _TILE), _EMPTY)
+        lines = "\n".join(_words(path, domain))
+        ImageDraw.Draw(tile).multiline_text((6, 6), lines, _INK, ImageFont.load_default(9), spacing=3)
+        return tile
+    try:
+        with Image.open(path) as image:
+            wrong = wrong_mode(image.mode, DOMAINS[domain])
+            if wrong is not None:
+                raise ValueError(wrong)
+            values = np.asarray(image)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{path}: cannot read this picture ({error})") from error
+    return Image.fromarray(visible(values, domain)).resize((_TILE, _TILE), Image.Resampling.NEAREST)
+
+
+def visible(values: Numbers, domain: str) -> Picture:
+    """Stored label values as 8-bit colours, (H, W, 3): depths by their logarithm, ids in own colours."""
+    if domain.startswith("depth"):
+        metres = values.astype(np.float64) / DEPTH_UNITS_PER_METRE
+        near = 1 - np.log(np.clip(metres, _NEAR_M, _FAR_M) / _NEAR_M) / np.log(_FAR_M / _NEAR_M)
+        return _grey(np.where(values == DEPTH_INVALID, 0.0, 0.05 + 0.95 * near))
+    if domain in _FULL_AT:
+        return _grey(values.astype(np.float64) / 65535 / _FULL_AT[domain])
+    if DOMAINS[domain].ids and domain != "mask_valid":
+        return np.asarray(_ID_COLOURS[values.astype(np.int64) % len(_ID_COLOURS)], np.uint8)
+    if values.ndim == 2:
+        return _grey(values.astype(np.float64) / 255)
+    return np.asarray(values[..., :3], np.uint8)
+
+
+# The share of the full 16-bit scale that is drawn white: where the tasks' label decoding ends.
+_FULL_AT: Mapping[str, float] = {
+    "edge_texture": 0.08,
+    "edge_occlusion": 0.00625,
+    "keypoints2d": 0.005,
+    "keypoints3d": 1.0,
+}
+
+
+def _grey(share: npt.NDArray[np.float64]) -> Picture:
+    level = np.rint(255 * np.clip(share, 0.0, 1.0)).astype(np.uint8)
+    return np.repeat(level[..., None], 3, axis=-1)
+
+
+def _id_colours() -> npt.NDArray[np.uint8]:
+    """256 colours, neighbours far apart: hues a golden section from one to the next; 0 and 1 are greys."""
+    numbers = np.arange(256)
+    hue = 2 * np.pi * ((numbers * 0.61803398875) % 1.0)
+    light = 150 + 70 * ((numbers * 0.37) % 1.0 - 0.5)
+    waves = np.stack([np.cos(hue + shift) for shift in (0.0, 2.1, 4.2)], axis=-1)
+    colours: npt.NDArray[np.uint8] = np.clip(light[:, None] + 85 * waves, 0, 255).astype(np.uint8)
+    colours[:2] = [[60, 60, 60], [205, 205, 205]]
+    return colours
+
+
+_ID_COLOURS = _id_colours()
+
+
+def _words(path: Path, domain: str) -> Sequence[str]:
+    try:
+        return _WORDS[domain](path)
+    except (OSError, AttributeError, *NPY_ERRORS) as error:
+        raise InputError(f"{path}: not a {domain} label ({error})") from error
+
+
+def _object_words(path: Path) -> list[str]:
+    scores = _vector(path, "class_object")
+    best = np.argsort(-scores)[:5]
+    return ["class  score", *(f"{index:>5}  {scores[index]:.3f}" for index in best)]
+
+
+def _scene_words(path: Path) -> list[str]:
+    shares = _vector(path, "class_scene")
+    if len(shares) == SCENES_IN_FILES:
+        shares = shares[list(SCENE_PLACES)]
+    best = np.argsort(-shares)[:5]
+    return ["scene: probability", *(f"{SCENE_CLASSES[index]}: {shares[index]:.3f}" for index in best)]
+
+
+def _vector(path: Path, domain: str) -> npt.NDArray[np.floating[Any]]:
+    values = np.load(path, allow_pickle=False)
+    wrong = wrong_vector(values, DOMAINS[domain])
+    if wrong is not None:
+        raise ValueError(wrong)
+    return np.asarray(values)
+
+
+def _point_words(path: Path) -> list[str]:
+    info = json.loads(path.read_text(encoding="utf-8"))
+    fields = [(name, value) for name, value in info.items() if isinstance(value, int | float | str)]
+    return [
+        f"{name}: {value:.3g}" if isinstance(value, float) else f"{name}: {value}" for name, value in fields
+    ][:11]
+
+
+_WORDS: Mapping[str, Callable[[Path], list[str]]] = {
+    "class_object": _object_words,
+    "class_scene": _scene_words,
+    "point_info": _point_words,
+}

@@ -1,0 +1,1 @@
+"""Task switching networks, whole: networks, data, training, results and figures."""

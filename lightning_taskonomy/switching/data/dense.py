@@ -1,0 +1,138 @@
+"""PASCAL-Context and NYUD for networks that learn several tasks."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.data.stream.place_in_epochs import ResumableDataModule
+from lightning_taskonomy.switching.data.folders import DenseFolder, NyudFolder, PascalFolder, Split
+from lightning_taskonomy.switching.data.pictures import PictureLoader, TaskPictures
+from lightning_taskonomy.switching.data.pipelines import Pipeline, Preset
+from lightning_taskonomy.switching.data.switched_loader import (
+    SwitchedLoader,
+    Switching,
+    TaskLoader,
+    shares,
+    tasks_to_learn,
+)
+from lightning_taskonomy.tasks.dense_sets import NYUD, PASCAL
+from lightning_taskonomy.tasks.task import Task
+
+
+class DenseDataModule(ResumableDataModule, ABC):
+    """Tasks of images in folders; labels may be missing.
+
+    Args:
+        root: folder of the data set.
+        tasks: names.
+        size: pixels per side; pictures lose their proportions.
+        batch_size: images per batch and rank.
+        workers: processes per rank that read.
+        seed: of order, turns and changes.
+        switching: which task a batch is for; see `SwitchingTaskonomy`.
+        preset: `reference`, as published: where an image has been moved from, there is background; or
+            `improved`: nothing is known there.
+        train_tasks: tasks that training is for, where others are only evaluated; by default all.
+    """
+
+    known: Sequence[Task] = ()
+
+    def __init__(
+        self,
+        root: str,
+        tasks: list[str],
+        size: int = 512,
+        batch_size: int = 16,
+        workers: int = 2,
+        seed: int = 0,
+        switching: Switching = "epoch",
+        preset: Preset = "reference",
+        train_tasks: list[str] | None = None,
+    ) -> None:
+        super().__init__()
+        by_name = {task.name: task for task in self.known}
+        for name in tasks:
+            if name not in by_name:
+                raise InputError(f"tasks: expected some of {', '.join(by_name)}, found {name!r}")
+        if not tasks:
+            raise InputError("tasks: expected at least one task")
+        if workers < 0:
+            raise InputError(f"workers: expected at least 0, found {workers}")
+        self.tasks = [by_name[name] for name in tasks]
+        self._learned = [by_name[name] for name in tasks_to_learn(tasks, train_tasks)]
+        self.root, self.batch_size, self.workers = Path(root), batch_size, workers
+        self.seed, self.switching = seed, switching
+        self.pipeline = Pipeline(size, preset)
+
+    @abstractmethod
+    def folder(self, split: Split) -> DenseFolder:
+        """Images and labels of a split."""
+
+    def train_dataloader(self) -> TaskLoader:
+        """Tasks in turns, each with the images that have its label; or all labels of each image."""
+        if self.switching == "all":
+            loader: TaskLoader = self._loader("train", self._learned, self.batch_size)
+        else:
+            names = [task.name for task in self._learned]
+            mixed = self.switching == "mixed"
+            sizes = shares(self.batch_size, names) if mixed else dict.fromkeys(names, self.batch_size)
+            alone = {task.name: self._loader("train", [task], sizes[task.name]) for task in self._learned}
+            loader = SwitchedLoader(alone, self.switching, self.seed)
+        self.learn_from(loader)
+        return loader
+
+    def val_dataloader(self) -> TaskLoader:
+        """Every image with any of the labels once."""
+        return self._loader("val", self.tasks, self.batch_size)
+
+    def test_dataloader(self) -> TaskLoader:
+        """The validation split: there is no other."""
+        return self.val_dataloader()
+
+    def predict_dataloader(self) -> TaskLoader:
+        """The validation split."""
+        return self.val_dataloader()
+
+    def _loader(self, split: Split, tasks: Sequence[Task], batch_size: int) -> PictureLoader:
+        training = split == "train"
+        trainer = self.trainer
+        rank, world = (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
+        pictures = TaskPictures(self.folder(split), tasks, self.pipeline, self.seed, training)
+        return PictureLoader(pictures, batch_size, training, rank, world, self.workers)
+
+
+class PascalMT(DenseDataModule):
+    """PASCAL-Context with five tasks: `pascal_semseg`, `_parts`, `_edge`, `_normals` and `_saliency`.
+
+    See `PascalFolder` for the files.
+
+    Args:
+        args: as of `DenseDataModule`.
+        normal_classes: numbers of the context classes whose normals count; by default all.
+        kwargs: as of `DenseDataModule`.
+    """
+
+    known = PASCAL
+
+    def __init__(self, *args: Any, normal_classes: list[int] | None = None, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        self.normal_classes = normal_classes
+
+    def folder(self, split: Split) -> DenseFolder:
+        """Images and labels of a split."""
+        return PascalFolder(self.root, split, self.normal_classes)
+
+
+class NyudMT(DenseDataModule):
+    """NYUD with four tasks: `nyud_semseg` (or `nyud_semseg40`), `_edge`, `_normals` and `_depth`.
+
+    See `NyudFolder` for the files, and `DenseDataModule` for the arguments.
+    """
+
+    known = NYUD
+
+    def folder(self, split: Split) -> DenseFolder:
+        """Images and labels of a split."""
+        return NyudFolder(self.root, split)

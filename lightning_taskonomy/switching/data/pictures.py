@@ -1,0 +1,199 @@
+"""Batches of images in folders: planned, resumable, and with labels missing here and there."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.processes import leave_signals_to_parent, started
+from lightning_taskonomy.data.stream.batches import Batch
+from lightning_taskonomy.data.stream.place_in_epochs import PlaceInEpochs
+from lightning_taskonomy.data.stream.plan import EpochPlan
+from lightning_taskonomy.switching.data.folders import DenseFolder
+from lightning_taskonomy.switching.data.pipelines import Pipeline
+from lightning_taskonomy.tasks.dense_sets import DenseLabel
+from lightning_taskonomy.tasks.task import Example, Stored, Task
+
+Request = tuple[int, int]
+"""Epoch, and place among the images."""
+Sample = tuple[str, dict[str, Example | None]]
+
+
+@dataclass(frozen=True)
+class TaskPictures(Dataset[Sample]):
+    """The examples of some tasks for images that have a label of at least one of them.
+
+    Attributes:
+        folder: where images and labels are.
+        tasks: what to make of each image; all of one data set.
+        pipeline: makes labels of one size.
+        seed: of everything random.
+        training: whether images are moved and changed at random.
+    """
+
+    folder: DenseFolder
+    tasks: Sequence[Task]
+    pipeline: Pipeline
+    seed: int
+    training: bool
+
+    def images(self) -> list[str]:
+        """The images that there are.
+
+        Raises:
+            InputError: none.
+        """
+        found = [
+            image
+            for image in self.folder.ids
+            if any(self.folder.has(image, label.domain) for label in self._labels().values())
+        ]
+        if not found:
+            raise InputError(f"images: none has a label for {', '.join(task.name for task in self.tasks)}")
+        return found
+
+    def sample(self, image: str, request: Request) -> Sample:
+        """The examples of an image; None for tasks whose label it lacks."""
+        labels = {
+            name: label for name, label in self._labels().items() if self.folder.has(image, label.domain)
+        }
+        kinds = {label.domain: label.kind for label in labels.values()}
+        stored = self.folder.read(image, list(kinds))
+        random = np.random.default_rng([self.seed, *request])
+        made = (
+            self.pipeline.for_training(stored, kinds, random)
+            if self.training
+            else self.pipeline.for_evaluation(stored, kinds)
+        )
+        view = {"key": image, **made}
+        examples = {
+            task.name: task.read([view], self.pipeline.size, random) if task.name in labels else None
+            for task in self.tasks
+        }
+        return image, examples
+
+    def _labels(self) -> dict[str, DenseLabel]:
+        found = {}
+        for task in self.tasks:
+            assert isinstance(task.read, DenseLabel)
+            found[task.name] = task.read
+        return found
+
+
+class PictureLoader:
+    """Batches of one rank, epoch after epoch; see `PlannedLoader`.
+
+    Args:
+        pictures: what a batch is made of.
+        batch_size: images per batch and rank.
+        shuffled: for training.
+        rank: of this process.
+        world_size: how many ranks there are.
+        workers: processes that read; 0 for none.
+    """
+
+    def __init__(
+        self,
+        pictures: TaskPictures,
+        batch_size: int,
+        shuffled: bool,
+        rank: int = 0,
+        world_size: int = 1,
+        workers: int = 0,
+    ) -> None:
+        self.pictures, self.rank, self.workers = pictures, rank, workers
+        self.images = pictures.images()
+        self.plan = EpochPlan((len(self.images),), batch_size, world_size, pictures.seed, shuffled)
+        self._place = PlaceInEpochs()
+
+    def __len__(self) -> int:
+        """Batches of a whole epoch, resumed or not."""
+        return self.plan.steps(self.rank)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches of the next epoch; after `load_state_dict`, the rest of the interrupted one."""
+        epoch, start = self._place.begin()
+        requests = [
+            [(epoch if self.pictures.training else 0, place) for place in batch.tolist()]
+            for batch in self.plan.batches(epoch, self.rank, start)
+        ]
+        loader = DataLoader(
+            _Numbered(self.pictures, self.images),
+            batch_sampler=requests,
+            num_workers=self.workers,
+            collate_fn=stacked,
+            worker_init_fn=leave_signals_to_parent,
+        )
+        for batch in started(loader):
+            self._place.advance()
+            yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position: what has been handed out in the running epoch."""
+        epoch, batches = self._place.now(len(self))
+        return {"epoch": epoch, "batches": batches, "plan": self.plan.fingerprint}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a position.
+
+        Raises:
+            InputError: it is one of another plan.
+        """
+        if state["plan"] != self.plan.fingerprint:
+            raise InputError(
+                "checkpoint: its place in the data belongs to other images, batch size, ranks or seed"
+            )
+        self._place.resume(int(state["epoch"]), int(state["batches"]))
+
+
+@dataclass(frozen=True)
+class _Numbered(Dataset[Sample]):
+    """The pictures by their place, for worker processes."""
+
+    pictures: TaskPictures
+    images: Sequence[str]
+
+    def __getitem__(self, request: Request) -> Sample:
+        return self.pictures.sample(self.images[request[1]], request)
+
+
+def stacked(samples: Sequence[Sample]) -> Batch:
+    """A batch; where a task's label is missing on some images, `present` says which have it, (B,).
+
+    Tasks whose label no image has are left out.
+    """
+    batch: Batch = {"key": [key for key, _ in samples]}
+    inputs: Tensor | None = None
+    for task in samples[0][1]:
+        made = [examples[task] for _, examples in samples]
+        known = [example for example in made if example is not None]
+        if not known:
+            continue
+        if inputs is None:
+            inputs = torch.stack([_input(examples) for _, examples in samples]).unsqueeze(1)
+        # Numbers of another image's shape stand in; they do not count.
+        filled = [example or known[0] for example in made]
+        parts = {"input": inputs, "target": torch.stack([_target(example) for example in filled])}
+        if all(example.mask is not None for example in filled):
+            parts["mask"] = torch.stack([torch.from_numpy(np.asarray(example.mask)) for example in filled])
+        if len(known) < len(made):
+            parts["present"] = torch.tensor([example is not None for example in made])
+        batch[task] = parts
+    return batch
+
+
+def _input(examples: dict[str, Example | None]) -> Tensor:
+    """Of an image; the same for all its tasks."""
+    stored = next(example for example in examples.values() if example is not None).inputs[0]
+    assert isinstance(stored, Stored)
+    return stored.scale(torch.from_numpy(np.array(stored.values)))
+
+
+def _target(example: Example) -> Tensor:
+    values = torch.from_numpy(np.asarray(example.target))
+    return values if values.is_floating_point() else values.long()

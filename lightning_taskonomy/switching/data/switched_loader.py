@@ -1,0 +1,150 @@
+"""Which task a training step is for: loaders of single tasks, taken in turns."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
+from lightning_taskonomy.data.stream.place_in_epochs import PlaceInEpochs, ResumableLoader
+from lightning_taskonomy.tasks.scales import Scale
+
+Switching = Literal["epoch", "batch", "mixed", "all"]
+"""How tasks take turns: a task's whole training set before the next task's, as published; a task per batch;
+every task's own pictures in each batch; or every task of the same pictures."""
+
+
+class TaskLoader(ResumableLoader, Protocol):
+    """A loader of one task's batches, epoch after epoch, with a place that a checkpoint can hold."""
+
+    def __len__(self) -> int:
+        """Batches of an epoch."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """The batches of the next epoch, or the rest of an interrupted one."""
+
+
+class SwitchedLoader:
+    """Batches of several tasks.
+
+    The turns are a function of seed and epoch alone: all ranks take the same.
+
+    Args:
+        loaders: of each task, by name.
+        switching: `epoch`, `batch` or `mixed`.
+        seed: of the turns.
+    """
+
+    def __init__(self, loaders: Mapping[str, TaskLoader], switching: Switching, seed: int) -> None:
+        self.loaders, self.switching, self.seed = dict(loaders), switching, seed
+        self._place = PlaceInEpochs()
+
+    def __len__(self) -> int:
+        """Steps of an epoch: in a mixed one, those of the task with the most; others begin again."""
+        lengths = [len(loader) for loader in self.loaders.values()]
+        return max(lengths) if self.switching == "mixed" else sum(lengths)
+
+    def turns(self, epoch: int) -> list[tuple[str, ...]]:
+        """The tasks of each step of an epoch."""
+        if self.switching == "mixed":
+            return [tuple(self.loaders)] * len(self)
+        random = np.random.default_rng([self.seed, epoch])
+        names = list(self.loaders)
+        blocks = [names[place] for place in random.permutation(len(names))]
+        turns: list[tuple[str, ...]] = [(name,) for name in blocks for _ in range(len(self.loaders[name]))]
+        if self.switching == "epoch":
+            return turns
+        return [turns[place] for place in random.permutation(len(turns))]
+
+    def __iter__(self) -> Iterator[Batch | PackedBatch]:
+        """The batches of the next epoch, or the rest of an interrupted one."""
+        epoch, start = self._place.begin()
+        running: dict[str, Iterator[Any]] = {}
+        for names in self.turns(epoch)[start:]:
+            parts = [self._next(running, name) for name in names]
+            self._place.advance()
+            yield parts[0] if len(parts) == 1 else joined(parts)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The place in the turns, and in the data of every task."""
+        epoch, steps = self._place.now(len(self))
+        return {
+            "epoch": epoch,
+            "steps": steps,
+            "tasks": {name: loader.state_dict() for name, loader in self.loaders.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a place.
+
+        Raises:
+            InputError: it is one of other tasks.
+        """
+        if list(state["tasks"]) != list(self.loaders):
+            raise InputError(
+                f"checkpoint: expected one of tasks {', '.join(self.loaders)}, "
+                f"found {', '.join(state['tasks'])}"
+            )
+        self._place.resume(int(state["epoch"]), int(state["steps"]))
+        for name, loader in self.loaders.items():
+            loader.load_state_dict(state["tasks"][name])
+
+    def _next(self, running: dict[str, Iterator[Any]], name: str) -> Batch | PackedBatch:
+        if name in running:
+            for batch in running[name]:
+                return batch  # type: ignore[no-any-return]
+        running[name] = iter(self.loaders[name])
+        return next(running[name])  # type: ignore[no-any-return]
+
+
+def tasks_to_learn(tasks: Sequence[str], learned: Sequence[str] | None) -> list[str]:
+    """The tasks that training batches are for.
+
+    Args:
+        tasks: all there are.
+        learned: some of them; None for all.
+
+    Raises:
+        InputError: another task is named, or none is.
+    """
+    wanted = list(tasks if learned is None else learned)
+    for name in wanted:
+        if name not in tasks:
+            raise InputError(f"train_tasks: expected some of {', '.join(tasks)}, found {name!r}")
+    if not wanted:
+        raise InputError("train_tasks: expected at least one task")
+    return wanted
+
+
+def joined(batches: Sequence[Any]) -> Batch | PackedBatch:
+    """Batches of different tasks as one; `key` has the keys of all, task after task."""
+    if isinstance(batches[0], PackedBatch):
+        tensors: list[torch.Tensor] = []
+        keys: list[str] = []
+        parts: dict[str, Mapping[str, tuple[int, Scale | None]]] = {}
+        for batch in batches:
+            for task, its in batch.parts.items():
+                parts[task] = {part: (place + len(tensors), scale) for part, (place, scale) in its.items()}
+            tensors += list(batch.tensors)
+            keys += list(batch.keys)
+        return PackedBatch(keys, tensors, parts)
+    whole: Batch = {"key": [key for batch in batches for key in batch["key"]]}
+    for batch in batches:
+        whole.update((name, its) for name, its in batch.items() if name != "key")
+    return whole
+
+
+def shares(batch_size: int, tasks: Sequence[str]) -> dict[str, int]:
+    """How many examples of a mixed batch are each task's: as equal as can be, the first ones have more.
+
+    Raises:
+        InputError: fewer examples than tasks.
+    """
+    if batch_size < len(tasks):
+        raise InputError(
+            f"batch_size: expected at least {len(tasks)}, one example for each task, found {batch_size}"
+        )
+    each, more = divmod(batch_size, len(tasks))
+    return {name: each + (place < more) for place, name in enumerate(tasks)}

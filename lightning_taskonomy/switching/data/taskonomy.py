@@ -1,0 +1,113 @@
+"""Tasks of the dictionary taking turns: packed shards for networks that learn several of them."""
+
+from collections.abc import Sequence
+
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
+from lightning_taskonomy.data.stream.data_module import TaskonomyDataModule
+from lightning_taskonomy.data.stream.place_in_epochs import ResumableDataModule
+from lightning_taskonomy.switching.data.switched_loader import (
+    SwitchedLoader,
+    Switching,
+    TaskLoader,
+    shares,
+    tasks_to_learn,
+)
+
+
+class SwitchingTaskonomy(ResumableDataModule):
+    """Streams packed shards for several tasks of one view.
+
+    In training, a batch is for one task, or has each task's own pictures, or has every label of its pictures,
+    as `switching` says; a picture without the label of a task is left out of that task's turns alone.
+    Evaluation visits every picture that has all labels once, and has all labels in a batch.
+
+    Args:
+        shards: the packed folder, as of `TaskonomyDataModule`.
+        tasks: names of the dictionary.
+        size: pixels per side of inputs and labels.
+        batch_size: pictures per batch and rank.
+        workers: processes per rank and task that read and decode.
+        seed: of order and turns.
+        switching: `epoch` (a task's whole set before the next task's, as published), `batch` (a task per
+            batch), `mixed` (each task's own pictures in every batch) or `all` (every label of each picture).
+        train_samples: how many of the training samples, the first ones; by default all.
+        val_samples: how many to validate on.
+        test_samples: how many to test on.
+        train_tasks: tasks that training is for, where others are only evaluated; by default all.
+    """
+
+    def __init__(
+        self,
+        shards: str,
+        tasks: list[str],
+        size: int = 256,
+        batch_size: int = 16,
+        workers: int = 1,
+        seed: int = 0,
+        switching: Switching = "epoch",
+        train_samples: int | None = None,
+        val_samples: int | None = None,
+        test_samples: int | None = None,
+        train_tasks: list[str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.batch_size, self.switching, self.seed = batch_size, switching, seed
+
+        def of(names: Sequence[str], examples: int) -> TaskonomyDataModule:
+            return TaskonomyDataModule(
+                shards,
+                list(names),
+                size=size,
+                batch_size=examples,
+                workers=workers,
+                seed=seed,
+                train_samples=train_samples,
+                val_samples=val_samples,
+                test_samples=test_samples,
+            )
+
+        self._together = of(tasks, batch_size)
+        self.tasks = self._together.tasks
+        several = [task.name for task in self.tasks if task.views > 1]
+        if several:
+            raise InputError(f"tasks: expected tasks of one view, found {several[0]}")
+        names = tasks_to_learn([task.name for task in self.tasks], train_tasks)
+        self._learned = of(names, batch_size)
+        examples = shares(batch_size, names) if switching == "mixed" else dict.fromkeys(names, batch_size)
+        self._alone = {name: of([name], examples[name]) for name in names}
+
+    def setup(self, stage: str) -> None:
+        """Tell the parts which ranks there are."""
+        for part in (self._together, self._learned, *self._alone.values()):
+            part.trainer = self.trainer
+
+    def train_dataloader(self) -> TaskLoader:
+        """Tasks in turns, or all together; equal steps on all ranks."""
+        loader: TaskLoader = (
+            self._learned.train_dataloader()
+            if self.switching == "all"
+            else SwitchedLoader(
+                {name: part.train_dataloader() for name, part in self._alone.items()},
+                self.switching,
+                self.seed,
+            )
+        )
+        self.learn_from(loader)
+        return loader
+
+    def val_dataloader(self) -> TaskLoader:
+        """Every sample of the validation split once, with all labels."""
+        return self._together.val_dataloader()
+
+    def test_dataloader(self) -> TaskLoader:
+        """Every sample of the test split once, with all labels."""
+        return self._together.test_dataloader()
+
+    def predict_dataloader(self) -> TaskLoader:
+        """The test split."""
+        return self.test_dataloader()
+
+    def on_after_batch_transfer(self, batch: Batch | PackedBatch, dataloader_idx: int) -> Batch:
+        """Scale the numbers of a batch that has arrived on a GPU as they are stored."""
+        return batch.finished() if isinstance(batch, PackedBatch) else batch

@@ -1,0 +1,133 @@
+"""The networks for several tasks by name: the switching network and what it is compared with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.nn.switching import SwitchingNet, TaskCodes
+from lightning_taskonomy.nn.switching.blocks import Statistics
+from lightning_taskonomy.nn.switching.codes import CodeKind
+from lightning_taskonomy.switching.networks import (
+    MultiDecoderNet,
+    MultiTaskNet,
+    ReparameterisedNet,
+    SingleTaskNets,
+    SwitchedTasks,
+    TaskNormsNet,
+)
+from lightning_taskonomy.tasks.task import Pixels, Task
+
+Method = Literal["switching", "single", "multi_decoder", "task_instance_norms", "task_batch_norms", "rcm"]
+TITLES: dict[str, str] = {
+    "single": "Single-task",
+    "multi_decoder": "Multi-decoder",
+    "rcm": "RCM",
+    "task_batch_norms": "Task-specific BNs",
+    "task_instance_norms": "Task-specific INs",
+    "switching": "Task switching",
+}
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """The shape of a network for several tasks.
+
+    Attributes:
+        backbone: resnet18, resnet34 or resnet50.
+        code: length of a task's code; for the switching network.
+        code_kind: `blocks` of ones, fixed `gaussian` vectors, or `learned` ones.
+        outputs: numbers per pixel that tasks share, where they do; by default those of the largest task.
+        statistics: what the switching decoder normalises by: `instance`, `batch` or `task_batch`.
+        width: channels after the encoder's first convolution; ImageNet's weights need 64.
+        decoder_width: channels of the decoder's first merging block; the others keep their share of it.
+    """
+
+    backbone: str = "resnet18"
+    code: int = 100
+    code_kind: CodeKind = "blocks"
+    outputs: int | None = None
+    statistics: Statistics = "instance"
+    width: int = 64
+    decoder_width: int = 512
+
+    def build(self, method: Method, channels: Sequence[int], added: int = 0) -> MultiTaskNet:
+        """The network with fresh weights.
+
+        Args:
+            method: which one.
+            channels: numbers per pixel of each task.
+            added: how many of the tasks, the last ones, have been added to a trained switching network.
+
+        Raises:
+            InputError: a task has more numbers per pixel than are shared; or no such method or backbone.
+        """
+        # Added tasks read what is there.
+        outputs = self.outputs or max(channels[: len(channels) - added])
+        if method in ("switching", "task_instance_norms", "task_batch_norms") and outputs < max(channels):
+            raise InputError(f"outputs: expected at least {max(channels)} for these tasks, found {outputs}")
+        shape = (self.backbone, self.width, self.decoder_width)
+        if method == "switching":
+            network = SwitchingNet(
+                self.backbone,
+                self.code,
+                outputs,
+                self.statistics,
+                len(channels),
+                self.width,
+                self.decoder_width,
+            )
+            codes = TaskCodes(len(channels) - added, self.code, self.code_kind, added)
+            return SwitchedTasks(channels, network, codes)
+        if method == "task_instance_norms":
+            return TaskNormsNet(channels, "instance", outputs, *shape)
+        if method == "task_batch_norms":
+            return TaskNormsNet(channels, "batch", outputs, *shape)
+        if method == "single":
+            return SingleTaskNets(channels, *shape)
+        if method == "multi_decoder":
+            return MultiDecoderNet(channels, *shape)
+        if method == "rcm":
+            return ReparameterisedNet(channels, *shape)
+        raise InputError(f"method: expected one of {', '.join(TITLES)}, found {method!r}")
+
+
+def channels_of(task: Task) -> int:
+    """Numbers per pixel of a task.
+
+    Raises:
+        InputError: the task does not have one picture in and, of the same size, one out.
+    """
+    output = task.output
+    if not isinstance(output, Pixels) or output.size_divisor != 1:
+        raise InputError(f"tasks: expected tasks with an output per pixel of the input, found {task.name}")
+    if task.views != 1 or task.pictures is not None or task.input_channels != 3:
+        raise InputError(f"tasks: expected tasks of one picture in colour, found {task.name}")
+    return output.channels
+
+
+def backbone_weights(path: str) -> dict[str, Tensor]:
+    """The weights in a file of a backbone: `.safetensors`, or a state dict as torch saves it.
+
+    Raises:
+        InputError: no such file, or not one of weights.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise InputError(f"{path}: expected a file of weights, found none")
+    try:
+        if file.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(file)
+        found = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # each format has errors of its own
+        raise InputError(f"{path}: cannot be read as weights ({error})") from error
+    found = found.get("state_dict", found) if isinstance(found, dict) else found
+    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise InputError(f"{path}: expected a state dict of tensors")
+    return found

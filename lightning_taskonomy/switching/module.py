@@ -1,0 +1,387 @@
+"""Training of one network for several tasks: the switching network (Sun et al., 2021) and its baselines."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypedDict
+
+import pytorch_lightning
+import torch
+from pytorch_lightning import Callback
+from torch import Tensor
+from torch.optim import Adam
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.switching.growth import Trained, freeze, take_over
+from lightning_taskonomy.switching.methods import (
+    Method,
+    NetworkOptions,
+    backbone_weights,
+    channels_of,
+)
+from lightning_taskonomy.switching.metrics import TaskMetrics, through_eight_bits
+from lightning_taskonomy.switching.predictions import WriteTaskPredictions
+from lightning_taskonomy.switching.report import WriteSwitchingFigures
+from lightning_taskonomy.switching.results import WriteResults
+from lightning_taskonomy.switching.weights import LossWeights, Weighting
+from lightning_taskonomy.tasks.batch_losses import BatchLoss
+from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
+from lightning_taskonomy.tasks.dense_sets import WEIGHTS, dense_task_named
+from lightning_taskonomy.tasks.losses import PixelPairs
+from lightning_taskonomy.tasks.own import CheckpointsImportNothing
+from lightning_taskonomy.tasks.task import Task
+from lightning_taskonomy.training.means_over_images import MeansOverImages
+
+_FACTOR, _SMALLEST_CHANGE = 0.5, 1e-12
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's pictures, from 0 to 1."""
+_PIXELS_SEED = 0
+
+
+class SeveralOutputs(TypedDict):
+    """What evaluating a batch gives callbacks.
+
+    Attributes:
+        key: of each picture.
+        outputs: of each task, (B, …).
+    """
+
+    key: list[str]
+    outputs: dict[str, Tensor]
+
+
+class SwitchingNetwork(CheckpointsImportNothing, pytorch_lightning.LightningModule):
+    """One network for several tasks of one picture.
+
+    Which task a batch is for, the data decide: it trains on whatever tasks a batch has labels of, in one pass
+    of the encoder where they share their pictures. With its defaults it is trained as published.
+
+    Args:
+        tasks: names of the dictionary, of PASCAL-Context (`pascal_…`) or NYUD (`nyud_…`), or tasks of one's
+            own; codes are given in this order.
+        size: pixels per side of pictures.
+        method: `switching`, or what it is compared with: `single`, `multi_decoder`, `task_instance_norms`,
+            `task_batch_norms` or `rcm`.
+        network: its shape.
+        encoder_weights: file of ImageNet's weights for the backbone; by default it starts from random ones.
+        encoder_rate: learning rate of encoders that start from ImageNet's weights.
+        rate: of all else; without `encoder_weights`, of encoders too.
+        patience: validations without a lower loss after which the rates are halved.
+        weights: of the losses; those that are not named are as published, or 1.
+        weighting: `fixed`, `uncertainty` or `gradnorm`.
+        start_from: checkpoint whose weights to begin with, of the same tasks or of the first ones.
+        added: how many tasks, the last ones, have learned codes: those that are or have been added.
+        trained: what then learns: `code` (of the added tasks; the others cannot change), `embedding` (the
+            embedding network and the codes) or `all`.
+        eight_bit: whether normals, edges and saliency are judged as 8-bit pictures of them would be, which
+            the published numbers are.
+        predicted: tasks that `predict` writes; by default all.
+        transfers: table of measured transfers between the same tasks, of `taxonomy run` for example: `test`
+            draws how the tasks' embeddings relate to it.
+    """
+
+    def __init__(
+        self,
+        tasks: list[str],
+        size: int = 512,
+        method: Method = "switching",
+        network: NetworkOptions = NetworkOptions(),  # noqa: B008 - frozen
+        encoder_weights: str | None = None,
+        encoder_rate: float = 1e-6,
+        rate: float = 1e-4,
+        patience: int = 10,
+        weights: dict[str, float] | None = None,
+        weighting: Weighting = "fixed",
+        start_from: str | None = None,
+        added: int = 0,
+        trained: Trained = "code",
+        eight_bit: bool = False,
+        predicted: list[str] | None = None,
+        transfers: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.tasks = [dense_task_named(name) for name in tasks]
+        names = [task.name for task in self.tasks]
+        if len(set(names)) < len(names):
+            raise InputError(f"tasks: expected each task once, found {', '.join(names)}")
+        for kind, given in (("weights", weights or ()), ("predicted", predicted or ())):
+            for name in given:
+                if name not in names:
+                    raise InputError(f"{kind}: expected some of {', '.join(names)}, found {name!r}")
+        if not 0 <= added < len(tasks) or (added and (start_from is None or method != "switching")):
+            raise InputError(
+                "added: expected fewer than all tasks, a switching network and a checkpoint to start_from"
+            )
+        self.size, self.method, self.options = size, method, network
+        self.encoder_rate, self.rate, self.patience = encoder_rate, rate, patience
+        self.added, self.trained = added, trained
+        self.eight_bit, self.predicted, self.transfers = eight_bit, predicted or names, transfers
+        self.network = network.build(method, [channels_of(task) for task in self.tasks], added)
+        self.pretrained = encoder_weights is not None
+        if encoder_weights is not None:
+            self.network.load_encoders(backbone_weights(encoder_weights))
+        fixed = [(weights or {}).get(name, WEIGHTS.get(name, 1.0)) for name in names]
+        self.weighting = LossWeights(fixed, weighting)
+        self._gain: Tensor
+        self._shift: Tensor
+        mean, deviation = (torch.tensor(values).view(3, 1, 1) for values in (_MEAN, _DEVIATION))
+        self.register_buffer("_gain", 0.5 / deviation, persistent=False)
+        self.register_buffer("_shift", (0.5 - mean) / deviation, persistent=False)
+        self.metrics = TaskMetrics(self.tasks)
+        self._mean_losses = [MeansOverImages() for _ in self.tasks]
+        if start_from is not None:
+            known = take_over(self.network, start_from, self.description())
+            if added:
+                freeze(self.network, known, trained)
+                self.train()  # what is frozen is not in training
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers the network consists of, frozen ones too."""
+        return sum(weight.numel() for weight in self.network.parameters())
+
+    def forward(self, pictures: Tensor, tasks: Sequence[str] | None = None) -> dict[str, Tensor]:
+        """The outputs of several tasks, (B, C, H, W) each; shared encoders run once.
+
+        Args:
+            pictures: (B, 3, H, W), from −1 to 1.
+            tasks: names; by default all.
+        """
+        names = [task.name for task in self.tasks]
+        wanted = list(tasks or names)
+        outputs = self.network.tasks_of(self._standardised(pictures), [names.index(name) for name in wanted])
+        return dict(zip(wanted, outputs, strict=True))
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        """One step on the losses of the tasks that the batch has labels of."""
+        losses = self._losses(batch)
+        if self.weighting.weighting == "gradnorm":
+            self._balance(losses)
+        loss: Tensor = self.weighting(losses)
+        examples = len(batch["key"])
+        self.log("train/loss", loss.detach(), batch_size=examples, prog_bar=True)
+        for task, its in losses.items():
+            self.log(f"train/{self.tasks[task].name}", its.detach(), batch_size=examples)
+        return loss
+
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
+        """Judge a batch."""
+        self._judge(batch, "val")
+
+    def test_step(self, batch: dict[str, Any], batch_idx: int) -> None:
+        """Judge a batch."""
+        self._judge(batch, "test")
+
+    def predict_step(self, batch: dict[str, Any], batch_idx: int) -> SeveralOutputs:
+        """The outputs of the wanted tasks, in one pass of a shared encoder."""
+        groups = {task: parts for task, parts in self._groups(batch).items() if task in self._wanted()}
+        outputs = self._outputs(groups)
+        return {
+            "key": batch["key"],
+            "outputs": {self.tasks[task].name: its.float() for task, its in outputs.items()},
+        }
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget earlier ones."""
+        self._forget("val")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the losses over the whole split, and what the metrics say of it."""
+        self._log_losses("val")
+        self._log_metrics("val")
+
+    def on_test_epoch_start(self) -> None:
+        """Forget earlier ones."""
+        self._forget("test")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the losses over the whole split, and what the metrics say of it."""
+        self._log_losses("test")
+        self._log_metrics("test")
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401 - one of the many forms that Lightning takes
+        """Adam with two rates, both halved when the validation loss stays."""
+        encoder = [weight for part in self.network.encoders() for weight in part.parameters()]
+        known = {id(weight) for weight in encoder}
+        rest = [weight for weight in self.parameters() if id(weight) not in known]
+        groups = [(encoder, self.encoder_rate if self.pretrained else self.rate), (rest, self.rate)]
+        learning = [
+            {"params": [weight for weight in weights if weight.requires_grad], "lr": rate}
+            for weights, rate in groups
+        ]
+        optimizer = Adam([group for group in learning if group["params"]])
+        if not self.trainer.enable_validation:  # there is no loss to go by
+            return optimizer
+        schedule = ReduceLROnPlateau(
+            optimizer, "min", _FACTOR, self.patience, eps=_SMALLEST_CHANGE, threshold=1e-4
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {
+                "scheduler": schedule,
+                "monitor": "val/loss",
+                "frequency": self.trainer.check_val_every_n_epoch or 1,
+                "name": "learning_rate",
+            },
+        }
+
+    def configure_callbacks(self) -> Sequence[Callback]:
+        """What writes the results of `test` and the pictures of `predict`, below the trainer's folder."""
+        root = Path(self.trainer.default_root_dir)
+        own: list[Callback] = [
+            WriteResults(root),
+            WriteSwitchingFigures(root, self.transfers),
+            WriteTaskPredictions(root / "predictions"),
+        ]
+        there = {type(callback) for callback in self.trainer.callbacks}  # type: ignore[attr-defined]
+        return [callback for callback in own if type(callback) not in there]
+
+    def setup(self, stage: str) -> None:
+        """Make the metrics of the tasks that the data have."""
+        there = getattr(getattr(self.trainer, "datamodule", None), "tasks", self.tasks)
+        names = {task.name for task in there}
+        self.metrics = TaskMetrics([task for task in self.tasks if task.name in names]).to(self.device)
+
+    def train(self, mode: bool = True) -> "SwitchingNetwork":
+        """As ever; but what is frozen stays in evaluation, so that statistics do not move either."""
+        super().train(mode)
+        if self.added and self.trained != "all":
+            self.network.eval()
+        return self
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Note what the weights are for."""
+        checkpoint["switching"] = {**self.description(), "conventions": LABEL_CONVENTIONS}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of other tasks or of another network, or of labels of other conventions.
+
+        Raises:
+            InputError: names what differs.
+        """
+        found = checkpoint.get("switching") or {}
+        require_conventions(found.get("conventions"), "checkpoint", "train again")
+        for name, expected in self.description().items():
+            if found.get(name) != expected:
+                raise InputError(
+                    f"checkpoint: expected one with {name} {expected}, found {found.get(name, 'none')}"
+                )
+
+    def description(self) -> dict[str, Any]:
+        """What must be equal for a checkpoint to fit, as plain values."""
+        return {
+            "method": self.method,
+            "tasks": [task.name for task in self.tasks],
+            "added": self.added,
+            **asdict(self.options),
+        }
+
+    def _wanted(self) -> set[int]:
+        return {number for number, task in enumerate(self.tasks) if task.name in self.predicted}
+
+    def _groups(self, batch: dict[str, Any]) -> dict[int, dict[str, Tensor]]:
+        """The labels of a batch by the tasks' numbers."""
+        return {number: batch[task.name] for number, task in enumerate(self.tasks) if task.name in batch}
+
+    def _outputs(self, groups: Mapping[int, dict[str, Tensor]]) -> dict[int, Tensor]:
+        """Of each task for its pictures, in one pass of the encoder where these are the same."""
+        given = [parts["input"] for parts in groups.values()]
+        if all(pictures is given[0] for pictures in given):
+            outputs = self.network.tasks_of(self._standardised(given[0].flatten(1, 2)), list(groups))
+        else:
+            runs = [(task, len(parts["input"])) for task, parts in groups.items()]
+            outputs = self.network(self._standardised(torch.cat(given).flatten(1, 2)), runs)
+        return dict(zip(groups, outputs, strict=True))
+
+    def _losses(self, batch: dict[str, Any]) -> dict[int, Tensor]:
+        groups = self._groups(batch)
+        outputs = self._outputs(groups)
+        return {
+            task: _mean_loss(self.tasks[task], *_with_labels(outputs[task], parts))
+            for task, parts in groups.items()
+        }
+
+    def _judge(self, batch: dict[str, Any], stage: str) -> None:
+        groups = self._groups(batch)
+        outputs = self._outputs(groups)
+        for number, parts in groups.items():
+            task = self.tasks[number]
+            output, target, mask = _with_labels(outputs[number], parts)
+            if not len(output):
+                continue
+            loss = _mean_loss(task, output, target, mask, same_pixels=True)
+            self._mean_losses[number].add(loss.expand(len(output)))
+            judged = through_eight_bits(task, output.float()) if self.eight_bit else output.float()
+            self.metrics.update(stage, task.name, judged, target, mask)
+
+    def _balance(self, losses: dict[int, Tensor]) -> None:
+        if len(losses) < 2:
+            raise InputError(
+                "weighting: gradnorm compares the tasks of a batch; expected data.switching mixed or all"
+            )
+        weight = self.network.last_shared_weight()
+        if not weight.requires_grad:
+            raise InputError(
+                f"weighting: gradnorm needs a layer that all tasks train; {self.method} has none"
+            )
+        sizes = {}
+        for task, loss in losses.items():
+            (gradient,) = torch.autograd.grad(
+                self.weighting.fixed[task] * loss, weight, retain_graph=True, allow_unused=True
+            )
+            sizes[task] = torch.zeros_like(loss) if gradient is None else gradient.norm()
+        means = self.trainer.strategy.reduce(
+            torch.stack([*(loss.detach() for loss in losses.values()), *sizes.values()]), reduce_op="mean"
+        )
+        assert isinstance(means, Tensor)
+        self.weighting.balance(
+            dict(zip(losses, means[: len(losses)], strict=True)),
+            dict(zip(losses, means[len(losses) :], strict=True)),
+        )
+
+    def _forget(self, stage: str) -> None:
+        self.metrics.forget(stage)
+        self._mean_losses = [MeansOverImages() for _ in self.tasks]
+
+    def _log_losses(self, stage: str) -> None:
+        """Of each task the mean over its examples, and the mean of these, weighted as in training."""
+        weighted = []
+        for number, task in enumerate(self.tasks):
+            means = self._mean_losses[number].of_all_ranks(self.trainer.strategy)
+            if means is not None:
+                weighted.append(float(self.weighting.fixed[number]) * means[0])
+                self.log(f"{stage}/{task.name}/loss", means[0], sync_dist=True)  # equal on all ranks already
+        if weighted:
+            self.log(f"{stage}/loss", sum(weighted) / len(weighted), prog_bar=True, sync_dist=True)
+
+    def _log_metrics(self, stage: str) -> None:
+        for task, numbers in self.metrics.numbers(stage).items():
+            # Equal on all ranks already; Lightning cannot know.
+            self.log_dict(
+                {f"{stage}/{task}/{name}": value for name, value in numbers.items()}, sync_dist=True
+            )
+
+    def _standardised(self, pictures: Tensor) -> Tensor:
+        """From −1 to 1 as ImageNet's pictures are standardised."""
+        return torch.addcmul(self._shift, self._gain, pictures)
+
+
+def _with_labels(output: Tensor, parts: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Output, target and mask of the examples that have the label."""
+    target, mask = parts["target"], parts.get("mask")
+    if "present" not in parts:
+        return output, target, mask
+    rows = parts["present"]
+    return output[rows], target[rows], None if mask is None else mask[rows]
+
+
+def _mean_loss(
+    task: Task, output: Tensor, target: Tensor, mask: Tensor | None, same_pixels: bool = False
+) -> Tensor:
+    loss = task.loss
+    if isinstance(loss, BatchLoss):
+        return loss.of_batch(output, target, mask)
+    if same_pixels and isinstance(loss, PixelPairs):
+        loss = loss.pixels_at(_PIXELS_SEED)
+    return loss(output, target, mask).mean()

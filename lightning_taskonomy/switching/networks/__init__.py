@@ -1,0 +1,18 @@
+"""The switching network for tasks by name, and what it is compared with."""
+
+from lightning_taskonomy.switching.networks.baselines import (
+    MultiDecoderNet,
+    ReparameterisedNet,
+    SingleTaskNets,
+    TaskNormsNet,
+)
+from lightning_taskonomy.switching.networks.multi_task import MultiTaskNet, SwitchedTasks
+
+__all__ = [
+    "MultiDecoderNet",
+    "MultiTaskNet",
+    "ReparameterisedNet",
+    "SingleTaskNets",
+    "SwitchedTasks",
+    "TaskNormsNet",
+]

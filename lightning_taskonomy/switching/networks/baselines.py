@@ -1,0 +1,211 @@
+"""What the switching network is compared with: networks with parts of their own for each task."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from lightning_taskonomy.nn.switching.blocks import Condition, Runs, TaskNormalisedConvolution
+from lightning_taskonomy.nn.switching.decoder import WIDTH, Features, UNetDecoder
+from lightning_taskonomy.nn.switching.encoder import StageEncoder
+from lightning_taskonomy.switching.networks.multi_task import MultiTaskNet, own_channels
+from lightning_taskonomy.switching.networks.reparameterised import ReparameterisedEncoder
+
+Norm = Literal["instance", "batch"]
+
+
+class SingleTaskNets(MultiTaskNet):
+    """A whole network for each task: encoder, decoder with instance normalisation, output layer."""
+
+    shares_encoder = False
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        backbone: str = "resnet18",
+        width: int = 64,
+        decoder_width: int = WIDTH,
+    ) -> None:
+        """Builds the networks with fresh weights.
+
+        Args:
+            channels: Numbers per pixel of each task.
+            backbone: resnet18, resnet34 or resnet50.
+            width: Channels after the encoders' first convolution.
+            decoder_width: Channels of the decoders' first merging block.
+        """
+        super().__init__(channels)
+        self.own_encoders = nn.ModuleList(StageEncoder(backbone, width) for _ in channels)
+        self.decoders = _decoders(self._first_encoder().stages, channels, "instance", decoder_width)
+
+    def encode(self, pictures: Tensor, runs: Runs) -> Features:
+        """See `MultiTaskNet`."""
+        return _joined(self.own_encoders, pictures, runs)
+
+    def decode(self, features: Features, runs: Runs) -> list[Tensor]:
+        """See `MultiTaskNet`."""
+        return _decoded(self.decoders, features, runs)
+
+    def encoders(self) -> list[StageEncoder]:
+        """See `MultiTaskNet`."""
+        return [_stage_encoder(encoder) for encoder in self.own_encoders]
+
+    def last_shared_weight(self) -> Tensor:
+        """Of one network: with several, no weight is shared."""
+        return self._first_encoder().conv1.weight
+
+    def _first_encoder(self) -> StageEncoder:
+        return _stage_encoder(self.own_encoders[0])
+
+
+class MultiDecoderNet(MultiTaskNet):
+    """One encoder, and for each task a decoder with batch normalisation and an output layer."""
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        backbone: str = "resnet18",
+        width: int = 64,
+        decoder_width: int = WIDTH,
+    ) -> None:
+        """Builds the network with fresh weights; arguments as of `SingleTaskNets`."""
+        super().__init__(channels)
+        self.encoder = StageEncoder(backbone, width)
+        self.decoders = _decoders(self.encoder.stages, channels, "batch", decoder_width)
+
+    def encode(self, pictures: Tensor, runs: Runs) -> Features:
+        """See `MultiTaskNet`; runs do not matter."""
+        return self.encoder.read(pictures)
+
+    def decode(self, features: Features, runs: Runs) -> list[Tensor]:
+        """See `MultiTaskNet`."""
+        return _decoded(self.decoders, features, runs)
+
+    def encoders(self) -> list[StageEncoder]:
+        """See `MultiTaskNet`."""
+        return [self.encoder]
+
+    def last_shared_weight(self) -> Tensor:
+        """See `MultiTaskNet`."""
+        return _last_convolution(self.encoder).weight
+
+
+class TaskNormsNet(MultiTaskNet):
+    """One encoder and one decoder, in which only the normalisations' weights are each task's own."""
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        norm: Norm,
+        outputs: int,
+        backbone: str = "resnet18",
+        width: int = 64,
+        decoder_width: int = WIDTH,
+    ) -> None:
+        """Builds the network with fresh weights.
+
+        Args:
+            channels: Numbers per pixel of each task.
+            norm: Which normalisation; with `batch`, a task has statistics of its own as well.
+            outputs: Numbers per pixel that all tasks share; tasks read them by averaged groups.
+            backbone: resnet18, resnet34 or resnet50.
+            width: Channels after the encoder's first convolution.
+            decoder_width: Channels of the decoder's first merging block.
+        """
+        super().__init__(channels)
+        self.encoder = StageEncoder(backbone, width)
+        self.decoder = _decoder(self.encoder.stages, outputs, norm, decoder_width, len(self.channels))
+
+    def encode(self, pictures: Tensor, runs: Runs) -> Features:
+        """See `MultiTaskNet`; runs do not matter."""
+        return self.encoder.read(pictures)
+
+    def decode(self, features: Features, runs: Runs) -> list[Tensor]:
+        """See `MultiTaskNet`."""
+        return own_channels(self.decoder(features, Condition(runs)), runs, self.channels)
+
+    def encoders(self) -> list[StageEncoder]:
+        """See `MultiTaskNet`."""
+        return [self.encoder]
+
+    def last_shared_weight(self) -> Tensor:
+        """See `MultiTaskNet`."""
+        return self.decoder.head.weight
+
+
+class ReparameterisedNet(MultiTaskNet):
+    """RCM (Kanakis et al., ECCV 2020): frozen filters that each task recombines, and a decoder for each."""
+
+    shares_encoder = False
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        backbone: str = "resnet18",
+        width: int = 64,
+        decoder_width: int = WIDTH,
+    ) -> None:
+        """Builds the network with fresh weights; arguments as of `SingleTaskNets`."""
+        super().__init__(channels)
+        self._backbone, self._width = backbone, width
+        self.encoder = ReparameterisedEncoder(StageEncoder(backbone, width), len(self.channels))
+        self.decoders = _decoders(self.encoder.stages, channels, "batch", decoder_width)
+
+    def encode(self, pictures: Tensor, runs: Runs) -> Features:
+        """See `MultiTaskNet`."""
+        return _joined(self.encoder.of_task, pictures, runs)
+
+    def decode(self, features: Features, runs: Runs) -> list[Tensor]:
+        """See `MultiTaskNet`."""
+        return _decoded(self.decoders, features, runs)
+
+    def encoders(self) -> list[StageEncoder]:
+        """None: what each task has of its own is new, and the rest is frozen."""
+        return []
+
+    def load_encoders(self, state: Mapping[str, Tensor]) -> None:
+        """See `MultiTaskNet`; the filters are the bank's."""
+        bank = StageEncoder(self._backbone, self._width)
+        bank.load_backbone(state)
+        self.encoder.take_over(bank)
+
+    def last_shared_weight(self) -> Tensor:
+        """Of the filter bank, which is frozen: tasks share nothing that is trained."""
+        return self.encoder.shared_filters()[-1].weight
+
+
+def _decoder(stages: Sequence[int], outputs: int, norm: Norm, width: int, tasks: int) -> UNetDecoder:
+    def block(given: int, made: int, kernel: int) -> TaskNormalisedConvolution:
+        return TaskNormalisedConvolution(given, made, kernel, norm, tasks)
+
+    return UNetDecoder(stages, outputs, block, width)
+
+
+def _decoders(stages: Sequence[int], channels: Sequence[int], norm: Norm, width: int) -> nn.ModuleList:
+    return nn.ModuleList(_decoder(stages, outputs, norm, width, tasks=1) for outputs in channels)
+
+
+def _decoded(decoders: nn.ModuleList, features: Features, runs: Runs) -> list[Tensor]:
+    """Each run by the decoder of its task, which knows of one task only."""
+    return [
+        decoders[task](part, Condition([(0, count)]))
+        for (task, count), part in zip(runs, features.split(runs), strict=True)
+    ]
+
+
+def _joined(encoders: nn.ModuleList, pictures: Tensor, runs: Runs) -> Features:
+    """Each run by the encoder of its task, joined to a batch again."""
+    parts = torch.split(pictures, [count for _, count in runs])
+    read = [_stage_encoder(encoders[task]).read(part) for (task, _), part in zip(runs, parts, strict=True)]
+    stages = [torch.cat(stage) for stage in zip(*(features.stages for features in read), strict=True)]
+    return Features(stages, read[0].size)
+
+
+def _stage_encoder(module: nn.Module) -> StageEncoder:
+    assert isinstance(module, StageEncoder)
+    return module
+
+
+def _last_convolution(encoder: StageEncoder) -> nn.Conv2d:
+    return [layer for layer in encoder.layer4.modules() if isinstance(layer, nn.Conv2d)][-1]

@@ -1,0 +1,73 @@
+"""Soft labels of a whole view: which of ImageNet's objects are seen, and what kind of scene it is.
+
+Taskonomy distils both from networks; here they follow from what is visible, which is exact.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from lightning_taskonomy.synthetic.render.scene import Scene
+from lightning_taskonomy.synthetic.render.surfaces import Surfaces
+from lightning_taskonomy.tasks.class_tables import SCENE_CLASSES, SCENE_PLACES, SCENES_IN_FILES
+
+Floats = npt.NDArray[np.float32]
+
+OBJECT_CLASSES = 1000
+_LEAST_SHARE = 0.02
+"""Probability that is spread over all object classes, as a network would leave."""
+
+_RELATED: dict[str, dict[str, float]] = {
+    "living_room": {"television_room": 0.12, "home_theater": 0.05, "recreation_room": 0.03},
+    "bedroom": {"bedchamber": 0.12, "hotel_room": 0.06, "dorm_room": 0.02},
+    "childs_room": {"nursery": 0.1, "playroom": 0.08, "bedroom": 0.06},
+    "kitchen": {"restaurant_kitchen": 0.06, "wet_bar": 0.04, "pantry": 0.03},
+    "dining_room": {"living_room": 0.08, "kitchen": 0.04},
+    "bathroom": {"shower": 0.1, "dressing_room": 0.02},
+    "home_office": {"office": 0.14, "computer_room": 0.06, "office_cubicles": 0.03},
+    "utility_room": {"laundromat": 0.12, "storage_room": 0.1},
+    "corridor": {"lobby": 0.06, "elevator/door": 0.04, "staircase": 0.04},
+}
+"""What else a kind of room looks like; the rest of the probability is the kind itself."""
+
+_SPREAD = 0.05
+_EVERY = 13
+"""Of the visible surfaces, this many-th is asked for its room."""
+
+
+def class_object(scene: Scene, surfaces: Surfaces) -> Floats:
+    """Logits (1000): logarithms of the shares of the visible objects' areas."""
+    instances = scene.triangles.instance[surfaces.face[surfaces.seen]]
+    classes = scene.object_classes[instances]
+    areas = np.bincount(classes[classes >= 0], minlength=OBJECT_CLASSES).astype(np.float64)
+    total = areas.sum()
+    known = areas / total if total else np.full(OBJECT_CLASSES, 1 / OBJECT_CLASSES)
+    return np.log((1 - _LEAST_SHARE) * known + _LEAST_SHARE / OBJECT_CLASSES).astype(np.float32)
+
+
+def class_scene(scene: Scene, surfaces: Surfaces, room: int) -> Floats:
+    """Probabilities (365): half the camera's own room, half the rooms seen, softened by what is alike.
+
+    All are of the 63 scenes that Taskonomy keeps of Places-365; the other places hold 0.
+
+    Raises:
+        ValueError: a room has no scene class.
+    """
+    shares = np.zeros(len(scene.rooms))
+    shares[room] = 0.5
+    visible = surfaces.position[surfaces.seen][::_EVERY]
+    for index, other in enumerate(scene.rooms):
+        inside = ((visible > np.array(other.low) - 0.1) & (visible < np.array(other.high) + 0.1)).all(1)
+        shares[index] += 0.5 * float(inside.mean()) if len(visible) else 0.0
+    shares /= shares.sum()
+    label = np.full(len(SCENE_CLASSES), _SPREAD / len(SCENE_CLASSES))
+    for index, other in enumerate(scene.rooms):
+        if other.scene_class is None:
+            raise ValueError(f"{other.name}: this room has no scene class")
+        related = _RELATED.get(other.scene_class, {})
+        weight = (1 - _SPREAD) * shares[index]
+        label[SCENE_CLASSES.index(other.scene_class)] += weight * (1 - sum(related.values()))
+        for name, share in related.items():
+            label[SCENE_CLASSES.index(name)] += weight * share
+    stored = np.zeros(SCENES_IN_FILES, np.float32)
+    stored[list(SCENE_PLACES)] = label
+    return stored

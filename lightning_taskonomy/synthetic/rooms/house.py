@@ -1,0 +1,37 @@
+"""A building of rendered rooms as a job: its name, its seed, and how to make it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightning_taskonomy.synthetic.render.scene import Scene
+from lightning_taskonomy.synthetic.rooms.building import build
+
+
+@dataclass(frozen=True)
+class House:
+    """Building `number` of the buildings that a seed makes.
+
+    Attributes:
+        family: the seed of all buildings of a data set.
+        number: which of them, from 0.
+        furniture: folder with catalogues of models to furnish it with, or None for procedural furniture.
+    """
+
+    family: int
+    number: int
+    furniture: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The building's name in file names."""
+        kind = "house" if self.furniture is None else "furnished"
+        return f"{kind}{self.family}x{self.number:04d}"
+
+    @property
+    def seed(self) -> int:
+        """Decides where pictures of it are taken."""
+        return self.family * 100_003 + self.number
+
+    def load(self) -> Scene:
+        """Make the scene."""
+        return build(self.family, self.number, self.furniture)

@@ -1,0 +1,144 @@
+"""The tasks of PASCAL-Context and NYUD as multi-task data sets (ASTMT's releases)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from torchmetrics import Metric
+
+from lightning_taskonomy.tasks import task_named
+from lightning_taskonomy.tasks.batch_losses import (
+    BalancedEdges,
+    BatchLoss,
+    class_cross_entropy,
+    depths_and_steps_apart,
+    directions_apart,
+)
+from lightning_taskonomy.tasks.metrics.boundaries import BoundaryF
+from lightning_taskonomy.tasks.metrics.of_images import DepthOfImages, PartsIoU
+from lightning_taskonomy.tasks.metrics.of_task import classes, directions
+from lightning_taskonomy.tasks.metrics.saliency import SaliencyF
+from lightning_taskonomy.tasks.pictures import colour_input
+from lightning_taskonomy.tasks.task import Example, Pixels, Task, ViewLabels
+
+LabelKind = Literal["classes", "flags", "normals", "depth"]
+"""Class numbers (H, W), 255 where unknown; shares from 0 to 1 (H, W), 255 where unknown; unit normals
+(H, W, 3), of length 0 where unknown; metres (H, W), 0 where unknown."""
+UNKNOWN = 255
+_PASCAL_DISTANCE, _NYUD_DISTANCE = 0.0075, 0.011
+
+
+@dataclass(frozen=True)
+class DenseLabel:
+    """How a label is read that a reader of one of the data sets gives at the size of the network.
+
+    Attributes:
+        domain: its name among the labels of an image.
+        kind: what its numbers mean.
+        without_background: whether class 0 does not count, and the others are numbered from 0.
+    """
+
+    domain: str
+    kind: LabelKind
+    without_background: bool = False
+
+    def __call__(self, views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
+        """The example of an image."""
+        view = views[0]
+        label = view[self.domain]
+        if self.kind == "classes":
+            first = int(self.without_background)
+            known = (label != UNKNOWN) & (label >= first)
+            target = np.where(known, label, first) - first
+        elif self.kind == "flags":
+            known = label != UNKNOWN
+            target = np.where(known, label, 0).astype(np.float32)[None]
+        elif self.kind == "normals":
+            known = np.square(label).sum(axis=-1) > 0
+            target = label.transpose(2, 0, 1).astype(np.float32)
+        else:
+            known, target = label > 0, label.astype(np.float32)[None]
+        return Example((colour_input(view["rgb"], size),), target, known)
+
+
+def parts_of_people(task: Task) -> Metric:
+    """Overlap of parts, on images with people."""
+    assert isinstance(task.output, Pixels)
+    return PartsIoU(task.output.channels)
+
+
+def pascal_edges(task: Task) -> Metric:
+    """Boundaries, matched as on PASCAL-Context."""
+    return BoundaryF(_PASCAL_DISTANCE)
+
+
+def nyud_edges(task: Task) -> Metric:
+    """Boundaries, matched as on NYUD."""
+    return BoundaryF(_NYUD_DISTANCE)
+
+
+def saliency(task: Task) -> Metric:
+    """Overlap and F of salient objects."""
+    return SaliencyF()
+
+
+def depths_of_images(task: Task) -> Metric:
+    """Errors of depths, image by image."""
+    return DepthOfImages()
+
+
+_classes = BatchLoss(class_cross_entropy)
+_directions = BatchLoss(directions_apart)
+
+# fmt: off
+PASCAL = (
+    Task("pascal_semseg", "Semantic segm.", ("semseg",), Pixels(21),
+         _classes, DenseLabel("semseg", "classes"), metric=classes, drawing="classes"),
+    Task("pascal_parts", "Human parts", ("parts",), Pixels(7),
+         _classes, DenseLabel("parts", "classes"), metric=parts_of_people, drawing="classes"),
+    Task("pascal_edge", "Edges", ("edge",), Pixels(1),
+         BatchLoss(BalancedEdges(0.95)), DenseLabel("edge", "flags"), metric=pascal_edges, drawing="picture"),
+    Task("pascal_normals", "Normals", ("normals",), Pixels(3),
+         _directions, DenseLabel("normals", "normals"), metric=directions, drawing="normals"),
+    Task("pascal_saliency", "Saliency", ("saliency",), Pixels(1),
+         BatchLoss(BalancedEdges()), DenseLabel("saliency", "flags"), metric=saliency, drawing="picture"),
+)
+"""In the order of the published codes' slots."""
+NYUD = (
+    Task("nyud_semseg", "Semantic segm.", ("semseg",), Pixels(41),
+         _classes, DenseLabel("semseg", "classes"), metric=classes, drawing="classes"),
+    Task("nyud_semseg40", "Semantic segm. (40)", ("semseg",), Pixels(40),
+         _classes, DenseLabel("semseg", "classes", True), metric=classes, drawing="classes"),
+    Task("nyud_edge", "Edges", ("edge",), Pixels(1),
+         BatchLoss(BalancedEdges(0.8)), DenseLabel("edge", "flags"), metric=nyud_edges, drawing="picture"),
+    Task("nyud_normals", "Normals", ("normals",), Pixels(3),
+         _directions, DenseLabel("normals", "normals"), metric=directions, drawing="normals"),
+    Task("nyud_depth", "Depth", ("depth",), Pixels(1),
+         BatchLoss(depths_and_steps_apart), DenseLabel("depth", "depth"), metric=depths_of_images,
+         drawing="depth"),
+)
+# fmt: on
+WEIGHTS = {
+    "pascal_semseg": 1.0,
+    "pascal_parts": 2.0,
+    "pascal_edge": 50.0,
+    "pascal_normals": 10.0,
+    "pascal_saliency": 5.0,
+    "nyud_semseg": 1.0,
+    "nyud_semseg40": 1.0,
+    "nyud_edge": 50.0,
+    "nyud_normals": 10.0,
+    "nyud_depth": 1.0,
+}
+"""What the published training multiplies the losses by."""
+_BY_NAME = {task.name: task for task in (*PASCAL, *NYUD)}
+
+
+def dense_task_named(name: str) -> Task:
+    """A task of these data sets, of the dictionary, or of one's own.
+
+    Raises:
+        InputError: no such task.
+    """
+    return _BY_NAME.get(name) or task_named(name)

@@ -1,0 +1,1 @@
+"""Step II: representations, readouts trained together, racing, the live tournament."""

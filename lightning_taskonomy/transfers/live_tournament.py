@@ -1,0 +1,85 @@
+"""A callback that holds the tournament among readouts at every validation, while they are trained."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from lightning_taskonomy.taxonomy.figures.win_rates import draw_win_rates
+from lightning_taskonomy.taxonomy.tournament import Tournament, count_half_wins
+from lightning_taskonomy.transfers.readouts import EvaluatedTogether, Readouts
+
+
+class LiveTournament(Callback):
+    """Compares all readouts on every validation image: the win-rate matrix and the affinities as they grow.
+
+    TensorBoard gets the matrix as a picture and each contender's affinity as a curve. Ranks only tell one
+    another how often each won, so that nothing is counted twice and no losses travel.
+
+    Attributes:
+        latest: the tournament of the last validation; the same on all ranks.
+    """
+
+    def __init__(self) -> None:
+        self.latest: Tournament | None = None
+        self._contenders: tuple[str, ...] = ()
+        self._halves: NDArray[np.int64] = np.zeros((0, 0), np.int64)
+        self._sums: NDArray[np.float64] = np.zeros(0)
+        self._images = 0
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin anew, with those that have not diverged."""
+        assert isinstance(pl_module, Readouts)
+        self._contenders = tuple(pl_module.sound)
+        several = len(self._contenders)
+        self._halves = np.zeros((several, several), np.int64)
+        self._sums, self._images = np.zeros(several), 0
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,  # noqa: ANN401 - Lightning's signature
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Count the wins of a batch."""
+        evaluated: EvaluatedTogether = outputs
+        losses = evaluated["losses"].cpu().double().numpy()
+        self._sums += losses.sum(axis=0)
+        self._images += len(losses)
+        count_half_wins(np.where(np.isfinite(losses), losses, 0.0), self._halves)
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add up what the ranks have counted; log the matrix and the affinities."""
+        assert isinstance(pl_module, Readouts)
+        counted = torch.from_numpy(np.concatenate([self._halves.ravel(), [self._images]]))
+        sums = torch.from_numpy(self._sums)
+        device = trainer.strategy.root_device
+        counted, sums = (
+            trainer.strategy.reduce(one.to(device), reduce_op="sum").cpu() for one in (counted, sums)
+        )
+        several, images = len(self._contenders), int(counted[-1])
+        if images == 0 or several == 0 or trainer.sanity_checking:
+            return
+        # One without a number for some image is about to be left out; it has no place among the others.
+        sound = np.isfinite(sums.numpy())
+        halves = counted[:-1].numpy().reshape(several, several)[np.ix_(sound, sound)]
+        self.latest = Tournament.from_counts(
+            pl_module.task.name,
+            [name for name, fine in zip(self._contenders, sound, strict=True) if fine],
+            halves,
+            sums.numpy()[sound],
+            images,
+        )
+        names = [f"val/affinity/{name}" for name in self.latest.contenders]
+        affinities = dict(zip(names, self.latest.affinities().tolist(), strict=True))
+        pl_module.log_dict(affinities, rank_zero_only=True)
+        for logger in trainer.loggers:
+            if trainer.is_global_zero and isinstance(logger, TensorBoardLogger):
+                figure = draw_win_rates(self.latest)
+                logger.experiment.add_figure("val/win_rates", figure, trainer.global_step)

@@ -1,0 +1,119 @@
+"""What one transfer is made of: its name, its readout with the target's decoder, its random numbers."""
+
+import math
+import zlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.optim import Adam
+
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.nn import Encoder, Readout, VectorDecoder
+from lightning_taskonomy.nn.readout import VARIANTS, StepDropout, Variant
+from lightning_taskonomy.tasks.losses import PerImageLoss, PixelPairs
+from lightning_taskonomy.tasks.task import Task, Vector
+from lightning_taskonomy.training.decoders import decoder_of
+from lightning_taskonomy.training.optimisation import decayed_groups
+from lightning_taskonomy.training.seeded_steps import seed_of
+
+REPRESENTATION_CHANNELS = 8
+_EPOCHS = {
+    100: 1000, 500: 400, 1_000: 200, 2_000: 100, 4_000: 50, 8_000: 50, 16_000: 30, 32_000: 15
+}  # fmt: skip
+
+
+class ReadoutSize(NamedTuple):
+    """What the readouts of a target have in common.
+
+    Attributes:
+        size: pixels per side of the target's pictures.
+        variant: of readout and decoder.
+        decoder_width: of the pixel decoder's first layer, for the standard variant.
+        hidden: width of the vector decoder's layers; None for the task's own.
+        representation_channels: of each representation: an encoder's 8, or a readout's 16.
+    """
+
+    size: int = 256
+    variant: Variant = "standard"
+    decoder_width: int = 1024
+    hidden: int | None = None
+    representation_channels: int = REPRESENTATION_CHANNELS
+
+
+def sources_of(transfer: str) -> tuple[str, ...]:
+    """The sources that the name of a transfer joins by +.
+
+    Raises:
+        InputError: one is empty, or stands twice.
+    """
+    sources = tuple(transfer.split("+"))
+    if "" in sources or len(set(sources)) < len(sources):
+        raise InputError(f"transfer {transfer!r}: expected different sources joined by +")
+    return sources
+
+
+def readout_network(task: Task, order: int, of: ReadoutSize, seed: int) -> Readout:
+    """The readout of a transfer with fresh weights.
+
+    Readouts of one target and seed begin with the same weights wherever their shapes agree: what differs
+    between contenders is what their sources know, not luck.
+
+    Args:
+        task: the target.
+        order: how many sources.
+        of: its size.
+        seed: of the weights.
+    """
+    shape = VARIANTS[of.variant]
+    channels = Readout.outputs(shape)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(seed, zlib.crc32(task.name.encode())))
+        own_hidden = task.output.hidden if isinstance(task.output, Vector) else 0
+        decoder = decoder_of(
+            task,
+            channels,
+            Encoder.representation_side(of.size),
+            task.views,
+            round(of.decoder_width * shape.width),
+            round((of.hidden or own_hidden) * shape.width),
+            shape.depth - 1,
+        )
+        if isinstance(decoder, VectorDecoder):
+            decoder.dropout = StepDropout(decoder.dropout.p)  # type: ignore[assignment]
+        return Readout(order, decoder, shape, of.representation_channels, task.views)
+
+
+def epochs_for(samples: int) -> int:
+    """How often transfers pass over their samples, as published for 100 to 16,000 samples and for more.
+
+    Args:
+        samples: how many; in between, the published number that is nearest in ratio counts.
+
+    Raises:
+        InputError: fewer than one.
+    """
+    if samples < 1:
+        raise InputError(f"samples: expected at least 1, found {samples}")
+    return _EPOCHS[min(_EPOCHS, key=lambda published: abs(math.log(samples / published)))]
+
+
+def adam_of_readouts(module: nn.Module, learning_rate: float, weight_decay: float) -> Adam:
+    """The optimizer of one readout or many: it treats each number by itself, all in one pass."""
+    devices = {parameter.device.type for parameter in module.parameters()}
+    fused = devices <= {"cpu", "cuda"}
+    return Adam(decayed_groups(module.parameters(), weight_decay), learning_rate, fused=fused)
+
+
+def loss_of_step(task: Task, seed: int) -> PerImageLoss:
+    """The task's loss for a step of training: whatever it draws follows from the seed."""
+    return task.loss.pixels_at(seed) if isinstance(task.loss, PixelPairs) else task.loss
+
+
+def seed_dropout(networks: Sequence[nn.Module], seed: int) -> None:
+    """Give all of them the same choice for a step of training."""
+    for network in networks:
+        for module in network.modules():
+            if isinstance(module, StepDropout):
+                module.seed = seed

@@ -1,0 +1,322 @@
+"""Many readouts of one target trained together: one pass over the labels serves them all.
+
+Each keeps its own weights, normalisation, optimizer state and random numbers, so that it becomes what it
+would have become alone, whatever happens to the others.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict
+
+import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler, MultiStepLR
+
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.data.stream.one_thread import one_thread
+from lightning_taskonomy.nn import Readout
+from lightning_taskonomy.nn.readout import Variant
+from lightning_taskonomy.training.means_over_images import MeansOverImages
+from lightning_taskonomy.training.task_module import Evaluated
+from lightning_taskonomy.transfers.readout_network import (
+    ReadoutSize,
+    adam_of_readouts,
+    loss_of_step,
+    readout_network,
+    seed_dropout,
+    sources_of,
+)
+from lightning_taskonomy.transfers.side_by_side import SideBySide
+from lightning_taskonomy.transfers.transfer_network import TransferModule
+
+log = logging.getLogger(__name__)
+
+
+class EvaluatedTogether(TypedDict):
+    """What evaluating a batch gives callbacks.
+
+    Attributes:
+        key: of each image.
+        contenders: their names.
+        losses: of each image and contender, (B, contenders).
+    """
+
+    key: list[str]
+    contenders: list[str]
+    losses: Tensor
+
+
+class Readouts(TransferModule):
+    """The readouts of any transfers to one target, of any orders and sources; arguments as of one.
+
+    On a CPU each readout is computed by one thread, several at a time. One whose loss is no number any more
+    is left out from then on and noted in `diverged`; the others go on.
+
+    Args:
+        task: the target; name in the dictionary, or `FILE.py:NAME`.
+        transfers: names of their sources, joined by +.
+        representations: folder of the stores, `<source>/<split>/`.
+        size: pixels per side of pictures.
+        variant: of readouts and decoders, for sensitivity studies.
+        decoder_width: channels of the pixel decoder's first layer.
+        hidden: width of the vector decoder's layers; by default the task's own.
+        learning_rate: of Adam.
+        drop_after: steps of a readout after which its learning rate is a tenth.
+        weight_decay: of Adam, for the weights of layers, not for biases and normalisations.
+        seed: of weights and dropout.
+        representation_channels: of each source: an encoder's 8, or 16 where sources are readouts themselves.
+
+    Raises:
+        InputError: no transfer, one that stands twice, or one that is not sources joined by +.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        transfers: list[str],
+        representations: str,
+        size: int = 256,
+        variant: Variant = "standard",
+        decoder_width: int = 1024,
+        hidden: int | None = None,
+        learning_rate: float = 1e-4,
+        drop_after: int = 5_000,
+        weight_decay: float = 1e-5,
+        seed: int = 0,
+        representation_channels: int = 8,
+    ) -> None:
+        self.transfers = {name: list(sources_of(name)) for name in transfers}
+        if not transfers or len(self.transfers) < len(transfers):
+            raise InputError("transfers: expected at least one, and none twice")
+        of = ReadoutSize(size, variant, decoder_width, hidden, representation_channels)
+        every = [source for sources in self.transfers.values() for source in sources]
+        super().__init__(task, every, representations, of, seed)
+        self.learning_rate, self.drop_after, self.weight_decay = learning_rate, drop_after, weight_decay
+        self.readouts = nn.ModuleList(
+            readout_network(self.task, len(sources), of, seed) for sources in self.transfers.values()
+        )
+        torch.nn.utils.convert_conv2d_weight_memory_format(self, torch.channels_last)
+        self.automatic_optimization = False
+        self.contenders = tuple(self.transfers)
+        self.diverged: dict[str, int] = {}
+        self.stopped: dict[str, int] = {}
+        self._side_by_side = SideBySide()
+
+    @property
+    def networks(self) -> dict[str, Readout]:
+        """The readouts by transfer."""
+        return dict(zip(self.transfers, self.readouts, strict=True))  # type: ignore[arg-type]
+
+    @property
+    def sound(self) -> list[str]:
+        """The transfers that have not diverged."""
+        return [name for name in self.transfers if name not in self.diverged]
+
+    @property
+    def learning(self) -> list[str]:
+        """Those of them that still learn."""
+        return [name for name in self.sound if name not in self.stopped]
+
+    def stop(self, transfer: str) -> None:
+        """Let a readout learn no further; it is still judged.
+
+        Raises:
+            InputError: there is none of that name.
+        """
+        if transfer not in self.transfers:
+            raise InputError(f"transfer {transfer!r}: expected one of {', '.join(self.transfers)}")
+        self.stopped[transfer] = self.steps
+
+    def setup(self, stage: str) -> None:
+        """Open the stores before long work begins.
+
+        Raises:
+            InputError: a store is missing, damaged or of another shape; or the precision is one in which a
+                readout that diverges would keep the others from learning.
+        """
+        super().setup(stage)
+        if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
+            raise InputError("precision: expected 32-true or bf16-mixed for readouts, found 16-mixed")
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        """One step of every readout that learns; gives their mean loss.
+
+        Training ends when none is left: the mean is no number then.
+        """
+        seed, learning, parts, networks = self.step_seed(), self.learning, self.parts(batch), self.networks
+        seed_dropout([networks[name] for name in learning], seed)
+        loss_of = loss_of_step(self.task, seed)
+        inputs = self._sources(batch, learning)
+
+        def descended(name: str) -> Tensor:
+            output = networks[name](self._given(name, inputs))
+            loss = loss_of(output, parts["target"], parts.get("mask")).mean()
+            # Not by the trainer, which would wait for gradients of all networks and is not for threads.
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss.detach()
+
+        optimizer, schedule = self.optimizers(), self.lr_schedulers()
+        assert isinstance(optimizer, LightningOptimizer)
+        assert isinstance(schedule, LRScheduler)
+        optimizer.zero_grad()
+        losses = torch.stack(self._each(descended, learning))
+        losses = self._joined(losses, learning)
+        finite = self._left_out_if_diverged(losses, learning)
+        with one_thread():
+            optimizer.step()
+        schedule.step()
+        self.steps += 1
+        if not self.learning:
+            self.trainer.should_stop = True
+        if self.steps % max(1, self.trainer.log_every_n_steps) == 0:  # type: ignore[attr-defined]
+            numbers = dict(zip((f"train/loss/{name}" for name in learning), losses, strict=True))
+            self.log_dict(numbers, batch_size=len(batch["key"]))
+        mean = losses[finite].mean()
+        self.log("train/loss", mean, batch_size=len(batch["key"]), prog_bar=True)
+        return mean
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401 - one of the many forms that Lightning takes
+        """Adam over all of them, with the rate dropped once."""
+        optimizer = adam_of_readouts(self, self.learning_rate, self.weight_decay)
+        schedule = MultiStepLR(optimizer, [self.drop_after], 0.1)
+        return [optimizer], [{"scheduler": schedule, "name": "learning_rate"}]
+
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> EvaluatedTogether:  # type: ignore[override]
+        """Judge a batch."""
+        return self._evaluated_together(batch)
+
+    def test_step(self, batch: dict[str, Any], batch_idx: int) -> EvaluatedTogether:  # type: ignore[override]
+        """Judge a batch."""
+        return self._evaluated_together(batch)
+
+    def predict_step(self, batch: dict[str, Any], batch_idx: int) -> Evaluated:
+        """Refuse.
+
+        Raises:
+            InputError: predictions are of one network.
+        """
+        raise InputError("predict: expected one transfer, a TransferNetwork, found readouts")
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin anew."""
+        self._mean_losses = MeansOverImages(len(self.sound))
+
+    def on_test_epoch_start(self) -> None:
+        """Begin anew."""
+        self._mean_losses = MeansOverImages(len(self.sound))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the loss of each; leave out those that have none."""
+        self._log_losses("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the loss of each; leave out those that have none."""
+        self._log_losses("test")
+
+    def description(self) -> dict[str, Any]:
+        """What must be equal for a checkpoint to fit."""
+        return {**super().description(), "transfers": list(self.transfers)}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Note which readouts learn no more."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["diverged"], checkpoint["stopped"] = dict(self.diverged), dict(self.stopped)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of other readouts; leave out again what was left out."""
+        super().on_load_checkpoint(checkpoint)
+        self.diverged, self.stopped = dict(checkpoint["diverged"]), dict(checkpoint["stopped"])
+
+    def teardown(self, stage: str) -> None:
+        """Let the threads end."""
+        self._side_by_side.close()
+
+    def _evaluated_together(self, batch: dict[str, Any]) -> EvaluatedTogether:
+        parts, sound, networks = self.parts(batch), self.sound, self.networks
+        inputs = self._sources(batch, sound)
+
+        def judged(name: str) -> Tensor:
+            with torch.inference_mode():
+                output = networks[name](self._given(name, inputs))
+                return self.evaluation_loss(output, parts["target"], parts.get("mask"))
+
+        each = self._each(judged, sound)
+        losses = torch.stack(each, dim=1) if each else torch.zeros(len(batch["key"]), 0, device=self.device)
+        self._mean_losses.add(losses)
+        return {"key": batch["key"], "contenders": sound, "losses": losses}
+
+    def _log_losses(self, stage: str) -> None:
+        """Means over all images of all ranks: one exchange for all readouts."""
+        values = self._mean_losses.of_all_ranks(self.trainer.strategy)
+        if values is None:
+            return
+        means = dict(zip(self.sound, values, strict=True))
+        finite = {name: mean for name, mean in means.items() if math.isfinite(mean)}
+        if not self.trainer.sanity_checking:
+            self._leave_out([name for name in means if name not in finite])
+        self.log_dict({f"{stage}/loss/{name}": mean for name, mean in finite.items()}, rank_zero_only=True)
+        if finite:
+            mean = sum(finite.values()) / len(finite)
+            self.log(f"{stage}/loss", mean, prog_bar=True, sync_dist=True)  # equal on all ranks already
+
+    def _sources(self, batch: dict[str, Any], transfers: Sequence[str]) -> dict[str, Tensor]:
+        """Representations by source, in single precision: made once for all transfers."""
+        sources = [source for name in transfers for source in self.transfers[name]]
+        return {source: given.float() for source, given in self.inputs(batch, sources).items()}
+
+    def _given(self, transfer: str, inputs: Mapping[str, Tensor]) -> Tensor:
+        """What a transfer's readout is given: (B, order · V · C, s, s)."""
+        return torch.cat([inputs[source] for source in self.transfers[transfer]], dim=1)
+
+    def _each(self, compute: Callable[[str], Tensor], names: Sequence[str]) -> list[Tensor]:
+        precision = self.trainer.precision_plugin.forward_context
+        return self._side_by_side.each(compute, names, self.device, precision)
+
+    def _joined(self, losses: Tensor, names: Sequence[str]) -> Tensor:
+        """Losses of all ranks, (n,); the gradients become the means over them, statistics those of the first.
+
+        So it is with one readout under the trainer's own distributed training: renormalisation corrects
+        batches by averages that all ranks share.
+        """
+        ranks = self.trainer.world_size
+        if ranks == 1:
+            return losses
+        networks = self.networks
+        for name in names:
+            gradients = [weight.grad for weight in networks[name].parameters() if weight.grad is not None]
+            joined = torch.cat([gradient.flatten() for gradient in gradients])
+            torch.distributed.all_reduce(joined)
+            parts = torch.split(joined.div_(ranks), [gradient.numel() for gradient in gradients])
+            for gradient, part in zip(gradients, parts, strict=True):
+                gradient.copy_(part.view_as(gradient))
+        statistics = [
+            values for name in names for values in networks[name].buffers() if values.is_floating_point()
+        ]
+        shared = torch.cat([values.flatten() for values in statistics])
+        torch.distributed.broadcast(shared, 0)
+        for values, part in zip(
+            statistics, torch.split(shared, [values.numel() for values in statistics]), strict=True
+        ):
+            values.copy_(part.view_as(values))
+        torch.distributed.all_reduce(losses)
+        return losses / ranks
+
+    def _left_out_if_diverged(self, losses: Tensor, names: Sequence[str]) -> Tensor:
+        """Which losses are numbers, (n,); the readouts of the others are not to take this step or another."""
+        finite = torch.isfinite(losses)
+        diverged = [name for name, fine in zip(names, finite.tolist(), strict=True) if not fine]
+        self._leave_out(diverged)
+        return finite
+
+    def _leave_out(self, diverged: Sequence[str]) -> None:
+        for name in diverged:
+            self.diverged[name] = self.steps
+            self.networks[name].zero_grad()
+            log.warning(
+                "target %s: the transfer from %s has diverged at step %d: left out",
+                self.task.name,
+                name,
+                self.steps,
+            )

@@ -1,0 +1,77 @@
+"""The input of readouts: representations of each batch's views, from the stores of their sources."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.data import RepresentationStore
+
+
+class StoredInputs:
+    """The stores of some sources, opened when a split is first asked for.
+
+    Args:
+        folder: holds `<source>/<split>/`.
+        sources: their names.
+        shape: (C, s, s), that representations must have.
+    """
+
+    def __init__(self, folder: Path, sources: Sequence[str], shape: tuple[int, int, int]) -> None:
+        self.folder, self.sources, self.shape = folder, tuple(dict.fromkeys(sources)), shape
+        self._stores: dict[str, dict[str, RepresentationStore]] = {}
+        self._same_samples: set[str] = set()
+
+    def open(self, split: str) -> dict[str, RepresentationStore]:
+        """The stores of a split by source.
+
+        Raises:
+            InputError: one is missing or damaged, or of another shape.
+        """
+        if split not in self._stores:
+            stores = {source: RepresentationStore(self.folder / source / split) for source in self.sources}
+            for source, store in stores.items():
+                if tuple(store.shape) != self.shape:
+                    raise InputError(
+                        f"{self.folder / source / split}: expected representations of shape {self.shape}, "
+                        f"found {tuple(store.shape)}; is `size` that of the encoders' pictures?"
+                    )
+            self._stores[split] = stores
+        return self._stores[split]
+
+    def require(self, split: str, place: int, key: str) -> None:
+        """Refuse stores of other samples than those of the batches; looks at the first batch of a split.
+
+        Args:
+            split: of the samples.
+            place: of one of them.
+            key: of the same one.
+
+        Raises:
+            InputError: a store has another sample at its place.
+        """
+        if split in self._same_samples:
+            return
+        for store in self.open(split).values():
+            number = place - store.span.first
+            if 0 <= number < len(store) and store.keys[number] != key:
+                raise InputError(
+                    f"{store.path}: expected representations of the samples in the shards: at place {place} "
+                    f"{key}, found {store.keys[number]}"
+                )
+        self._same_samples.add(split)
+
+    def of(self, split: str, views: Tensor, sources: Sequence[str]) -> dict[str, Tensor]:
+        """Representations by source, (B, V · C, s, s) in half precision where the places are.
+
+        Args:
+            split: of the samples.
+            views: places of each example's views, (B, V).
+            sources: those that are wanted.
+        """
+        stores, places = self.open(split), views.cpu()
+        return {
+            source: stores[source].rows(places).flatten(1, 2).to(views.device, non_blocking=True)
+            for source in dict.fromkeys(sources)
+        }

@@ -1,0 +1,214 @@
+import itertools
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.pictures.drawn import contact_sheet, drawn_input, drawn_output, drawn_target
+from lightning_taskonomy.tasks import dictionary
+from lightning_taskonomy.tasks.colours import read_colorization
+from lightning_taskonomy.tasks.task import Pixels, Stored, Task
+from lightning_taskonomy.tasks.tiles import permutations
+from tests.training.one_convolution import SIZE, OneConvolution, data, pack_every_label
+
+TASKS = tuple(dictionary())
+each_task = pytest.mark.parametrize("name", TASKS)
+Picture = npt.NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    packed = pack_every_label(tmp_path_factory.mktemp("drawn"))
+    (first,) = [next(iter(data(packed, TASKS).loader("train", shuffled=True)))]
+    return dict(first)
+
+
+@cache
+def module(name: str) -> OneConvolution:
+    torch.manual_seed(0)
+    return OneConvolution(name).eval()
+
+
+def example(batch: dict[str, Any], name: str, number: int = 1) -> dict[str, Tensor]:
+    return {part: values[number] for part, values in batch[name].items()}
+
+
+@each_task
+def test_every_task_is_drawn(batch: dict[str, Any], name: str) -> None:
+    task, its = module(name).task, example(batch, name)
+    output = module(name)(its["input"][None])[0].detach()
+    mask = its.get("mask")
+    given = drawn_input(task, its["input"])
+    target = drawn_target(task, its["input"], its["target"], mask)
+    answer = drawn_output(task, its["input"], output, mask)
+    for picture in (given, target, answer):
+        assert picture.dtype == np.uint8
+    assert target.shape == answer.shape
+    # Labels of noise may all lie beyond the end of a scale, and 1,000 classes be equally likely.
+    if name not in ("edge3d", "keypoint2d", "class_1000", "class_selected"):
+        assert not np.array_equal(target, answer)
+    if isinstance(task.output, Pixels):
+        assert target.shape == given.shape == (SIZE, SIZE, 3)
+
+
+@each_task
+@pytest.mark.parametrize("wrong", [torch.nan, torch.inf, -torch.inf])
+def test_what_is_not_finite_is_drawn_too(batch: dict[str, Any], name: str, wrong: float) -> None:
+    task, its = module(name).task, example(batch, name)
+    output = module(name)(its["input"][None])[0].detach().clone()
+    output[..., :1] = wrong
+    assert drawn_output(task, its["input"], output, its.get("mask")).dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    "name", ["autoencoder", "reshade", "rgb2depth", "edge2d", "room_layout", "ego_motion"]
+)
+def test_a_perfect_output_looks_like_its_target(batch: dict[str, Any], name: str) -> None:
+    task, its = module(name).task, example(batch, name)
+    mask = its.get("mask")
+    target = drawn_target(task, its["input"], its["target"], mask)
+    assert np.array_equal(drawn_output(task, its["input"], its["target"].clone(), mask), target)
+
+
+@pytest.mark.parametrize(("name", "views"), [("autoencoder", 1), ("fix_pose", 2), ("ego_motion", 3)])
+def test_views_stand_side_by_side(batch: dict[str, Any], name: str, views: int) -> None:
+    given = example(batch, name)["input"]
+    drawn = drawn_input(module(name).task, given)
+    gap = (drawn.shape[1] - views * SIZE) // max(views - 1, 1)
+    for view in range(views):
+        left = view * (SIZE + gap)
+        expected = np.rint((given[view].double().permute(1, 2, 0).numpy() + 1) * 127.5)
+        assert np.abs(drawn[:, left : left + SIZE] - expected).max() <= 1
+        assert (drawn[:, left + SIZE : left + SIZE + gap] == 255).all()
+
+
+LEVELS = list(range(10, 100, 10))
+
+
+def shuffled_greys(number: int) -> Tensor:
+    """Nine grey tiles, darker the earlier they belong, in the order of a permutation."""
+    levels = torch.tensor(LEVELS)[torch.from_numpy(permutations()[number])]
+    return (levels / 127.5 - 1)[:, None, None, None].expand(9, 3, 4, 4)
+
+
+def cells(picture: Picture) -> list[int]:
+    side = (picture.shape[0] + 2) // 3
+    return [int(picture[row * side + 1, column * side + 1, 0]) for row in range(3) for column in range(3)]
+
+
+@given(st.integers(0, 99), st.integers(0, 99))
+def test_jigsaw_lies_as_given_as_it_should_and_as_the_network_says(number: int, other: int) -> None:
+    task, tiles = module("jigsaw").task, shuffled_greys(number)
+    assert cells(drawn_input(task, tiles)) == [LEVELS[place] for place in permutations()[number]]
+    assert cells(drawn_target(task, tiles, torch.tensor(number))) == LEVELS
+    said = cells(drawn_output(task, tiles, torch.arange(100.0).roll(other + 1)))
+    assert [said[place] for place in permutations()[other]] == [LEVELS[x] for x in permutations()[number]]
+
+
+@pytest.mark.parametrize("colour", [(200, 90, 60), (60, 140, 80), (70, 90, 180)])
+def test_colorization_gives_the_grey_input_its_colours_back(colour: tuple[int, int, int]) -> None:
+    task = module("colorization").task
+    rgb = np.tile(np.array(colour, np.uint8), (16, 16, 1))
+    read = read_colorization([{"rgb": rgb}], 16, np.random.default_rng(0))
+    assert isinstance(read.target, Stored)
+    lightness = torch.from_numpy(np.asarray(read.inputs[0]))[None]
+    target = read.target.scale(torch.from_numpy(read.target.values)[None])[0]
+    drawn = drawn_target(task, lightness, target)
+    assert drawn.shape == (16, 16, 3)
+    assert np.abs(drawn.astype(int) - colour).max() < 25
+    grey = drawn_input(task, lightness)
+    assert (grey[..., 0] == grey[..., 2]).all()
+    as_logits = drawn_output(task, lightness, (target + 1e-9).log())
+    assert np.abs(as_logits.astype(int) - drawn).max() <= 2
+
+
+@pytest.mark.parametrize("name", ["rgb2depth", "rgb2sfnorm", "segment25d", "segmentsemantic_rb"])
+def test_only_what_does_not_count_is_greyed_out(batch: dict[str, Any], name: str) -> None:
+    task, its = module(name).task, example(batch, name)
+    mask = torch.ones(SIZE, SIZE, dtype=torch.bool)
+    mask[3:9, 5:20] = False
+    counted = mask.numpy()
+    plain = drawn_target(task, its["input"], its["target"])
+    veiled = drawn_target(task, its["input"], its["target"], mask)
+    assert np.array_equal(veiled[counted], plain[counted])
+    before, after = plain[~counted].astype(int), veiled[~counted].astype(int)
+    assert np.ptp(after) < 0.5 * np.ptp(before) + 2
+    assert (abs(after - 200) <= abs(before - 200)).all()
+    output = module(name)(its["input"][None])[0].detach()
+    changed = (
+        drawn_output(task, its["input"], output, mask) != drawn_output(task, its["input"], output)
+    ).any(-1)
+    assert changed[~counted].any()
+    assert not changed[counted].any()
+
+
+def test_masks_of_smaller_outputs_cover_the_larger_drawing(batch: dict[str, Any]) -> None:
+    task, its = module("colorization").task, example(batch, "colorization")
+    mask = torch.ones(SIZE // 4, SIZE // 4, dtype=torch.bool)
+    mask[0, 1] = False
+    plain = drawn_target(task, its["input"], its["target"])
+    veiled = drawn_target(task, its["input"], its["target"], mask)
+    changed = np.asarray(np.not_equal(plain, veiled).any(axis=-1))
+    assert changed[:4, 4:8].mean() > 0.9
+    changed[:4, 4:8] = False
+    assert not changed.any()
+
+
+def test_choices_between_classes_are_columns_of_shares() -> None:
+    task, given = module("point_match").task, torch.zeros(2, 3, 8, 8)
+    target = drawn_target(task, given, torch.tensor(1))
+    height, width = target.shape[:2]
+    dark = target.max(axis=-1)[1:-1, 1:-1] < 100
+    assert dark[:, width // 2 :].all()
+    assert not dark[:, : width // 2 - 2].any()
+    even = drawn_output(task, given, torch.zeros(2)).max(axis=-1) < 100
+    assert abs(even[:, 5].sum() - height / 2) <= 2
+    assert abs(even[:, -5].sum() - height / 2) <= 2
+
+
+def test_a_drawing_that_does_not_fit_names_the_task() -> None:
+    task = replace(module("rgb2depth").task, name="mine", drawing="normals")
+    with pytest.raises(InputError, match=r"task mine: cannot be drawn as normals: expected 3 channels"):
+        drawn_target(task, torch.zeros(1, 3, 4, 4), torch.zeros(1, 4, 4))
+
+
+def test_many_numbers_and_many_channels_of_ones_own() -> None:
+    many: Task = replace(module("room_layout").task, name="mine")
+    assert drawn_output(many, torch.zeros(1, 3, 4, 4), torch.randn(500)).ndim == 3
+    given = torch.linspace(-1, 1, 5)[None, :, None, None].expand(1, 5, 4, 4)
+    assert drawn_input(many, given)[0, 0].tolist() == [0, 64, 128]
+
+
+sizes = st.tuples(st.integers(1, 9), st.integers(1, 9))
+
+
+@given(st.lists(st.lists(sizes, min_size=1, max_size=4), min_size=1, max_size=4), st.integers(0, 3))
+def test_contact_sheets_hold_every_picture_once_in_rows_on_white(
+    rows: list[list[tuple[int, int]]], gap: int
+) -> None:
+    numbers = iter(range(1, 17))
+    pictures = [[np.full((*size, 3), next(numbers), np.uint8) for size in row] for row in rows]
+    sheet = contact_sheet(pictures, gap)
+    places: list[list[tuple[int, int, int, int]]] = []
+    for row in pictures:
+        places.append([])
+        for picture in row:
+            found = np.argwhere((sheet == picture[0, 0]).all(axis=-1))
+            (top, left), (bottom, right) = found.min(axis=0), found.max(axis=0) + 1
+            assert (bottom - top, right - left) == picture.shape[:2]
+            assert len(found) == picture.shape[0] * picture.shape[1]
+            places[-1].append((int(top), int(bottom), int(left), int(right)))
+    covered = sum(height * width for row in rows for height, width in row)
+    assert (sheet == 255).all(axis=-1).sum() == sheet.shape[0] * sheet.shape[1] - covered
+    for line in places:
+        assert all(second[2] - first[3] >= gap for first, second in itertools.pairwise(line))
+    for above, below in itertools.pairwise(places):
+        assert min(place[0] for place in below) - max(place[1] for place in above) >= gap
