@@ -183,7 +183,7 @@ def test_the_name_of_the_target_is_no_source_unless_it_is_meant(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], column: str
 ) -> None:
     write_losses(tmp_path / "losses", "depth", ["self", "a", column])
-    words = ["--losses", tmp_path / "losses", "--out", tmp_path / "t.csv"]
+    words = ["--losses", str(tmp_path / "losses"), "--out", str(tmp_path / "t.csv")]
     assert run("tournament", *words) == 2
     error = capsys.readouterr().err
     assert f"depth.parquet, column '{column}': the target is no source of its own" in error

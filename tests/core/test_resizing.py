@@ -67,7 +67,7 @@ def test_other_ratios_are_means_over_areas(a: int, b: int, seed: int, channels: 
 def test_larger_pictures_are_interpolated(side: int, more: int, seed: int) -> None:
     values = picture(side, seed)
     shape = (side + more, side + more)
-    expected = resize(values.astype(float), shape, order=1, mode="edge")  # type: ignore[no-untyped-call]
+    expected = resize(values.astype(float), shape, order=1, mode="edge")
     np.testing.assert_allclose(resized(values, side + more), expected, rtol=1e-4, atol=0.1)
 
 

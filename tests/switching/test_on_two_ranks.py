@@ -59,7 +59,7 @@ def in_one_loop(packed: Path, method: str, switching: Switching) -> SwitchingNet
         for batches in zip(*streams, strict=True):
             losses: list[Tensor] = [module.weighting(module._losses(batch)) for batch in batches]
             optimizer.zero_grad()
-            torch.stack(losses).mean().backward()  # type: ignore[no-untyped-call]
+            torch.stack(losses).mean().backward()
             optimizer.step()
     return module
 

@@ -180,7 +180,7 @@ def test_one_that_fails_in_validation_alone_is_left_out(packed: Path, stores: Pa
 
     class Spoil(pytorch_lightning.Callback):
         def on_validation_start(self, *_: Any) -> None:  # noqa: ANN401
-            module.networks["random"].whiten.running_mean.fill_(torch.nan)  # type: ignore[union-attr]
+            module.networks["random"].whiten.running_mean.fill_(torch.nan)
 
     run = trainer(tmp_path, callbacks=[Spoil(), tournament])
     run.fit(module, data(packed, "reshade"))
