@@ -1,5 +1,6 @@
 """The same plan here, in parallel processes and on the cluster: one result, to the last bit."""
 
+import json
 import os
 import re
 import shutil
@@ -49,7 +50,7 @@ def settings(shards: Path, out: Path) -> dict[str, Any]:
             "keep_weights": False,
         },
         "program": {"draws": 10},
-        "machine": {"accelerator": "cpu", "workers": 0},
+        "machine": {"accelerator": "cpu", "workers": 2},
     }
 
 
@@ -63,6 +64,12 @@ class Runs:
         path = self.root / f"{name}.yaml"
         path.write_text(yaml.safe_dump(settings(self.shards, self.root / name)))
         return ["taxonomy", command, "--config", str(path), *more]
+
+    def numbers(self, name: str, array: str) -> dict[str, str]:
+        """The jobs of a submitted array, and their numbers in it."""
+        submitted = json.loads((self.root / name / "slurm" / "submitted.json").read_text())
+        (names,) = (one["names"] for one in submitted if one["job_id"] == array)
+        return {job: number for number, job in names.items()}
 
     def results(self, name: str) -> dict[str, bytes]:
         root = self.root / name
@@ -125,7 +132,11 @@ def test_the_cluster_leaves_the_same_files_after_a_job_was_requeued(
 
 
 def test_kinds_in_turn_wait_for_each_other(
-    cluster: Cluster, runs: Runs, capsys: pytest.CaptureFixture[str]
+    cluster: Cluster,
+    runs: Runs,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     words = runs.words("turn", "--launcher", "slurm", "--jobs", "1", "--slurm.in_turn", "true")
     assert main([*words, "--slurm.options", "{all: [--hold]}"]) == 0
@@ -133,3 +144,27 @@ def test_kinds_in_turn_wait_for_each_other(
     for before, after in pairwise(arrays):
         assert f"afterany:{before}_" in cluster.about(after, "Dependency")
         assert cluster.about(after, "ArrayTaskThrottle") == "1"
+    # A controller that is too busy to answer has not emptied its queue.
+    squeue = tmp_path / "squeue"
+    squeue.write_text(
+        "#!/bin/sh\necho 'slurm_load_jobs error: Socket timed out on send/recv operation' >&2\nexit 1\n"
+    )
+    squeue.chmod(0o755)
+    monkeypatch.setattr("lightning_taskonomy.core.slurm._PAUSES", (0.0,))
+    queued = cluster.asked("squeue", "--noheader", "--format=%i")
+    with monkeypatch.context() as shadowed:
+        shadowed.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+        assert main([*words, "--slurm.options", "{all: [--hold]}"]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "the queue cannot be asked (slurm_load_jobs error: Socket timed out" in line
+        assert main(runs.words("turn", command="status")) == 0
+        assert "the queue cannot be asked" in capsys.readouterr().out
+    assert cluster.asked("squeue", "--noheader", "--format=%i") == queued
+    # What a person takes out of the queue is not waited for.
+    (name, number), *_ = runs.numbers("turn", arrays[0]).items()
+    cluster.asked("scancel", f"{arrays[0]}_{number}")
+    cluster.wait_for(lambda: "CANCELLED" in cluster.asked("scontrol", "show", "job", f"{arrays[0]}_{number}"))
+    assert main(runs.words("turn", command="status")) == 0
+    printed = capsys.readouterr().out
+    assert ", 1 cancelled" in printed or " 1 cancelled," in printed
+    assert f"cancelled  {name}" in printed
