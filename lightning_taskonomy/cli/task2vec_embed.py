@@ -12,6 +12,7 @@ from lightning_taskonomy.task2vec import LabelledTask, Probe, Running, embed_tas
 from lightning_taskonomy.task2vec.comparison import compare
 from lightning_taskonomy.task2vec.probe_training import (
     probe_from_file,
+    readable_picture,
     save_probe,
     self_supervised_probe,
     untrained_probe,
@@ -114,8 +115,9 @@ def embed(
         embeddings = embed_tasks(network, found, chosen, running)
         for embedding in embeddings:
             path = embedding.save(out)
-            samples = embedding.meta["samples"]
-            print(f"{embedding.name}: norm {norm(embedding):.4g}, {samples} pictures, written: {path}")
+            samples, left_out = embedding.meta["samples"], embedding.meta["left_out"]
+            pictures = f"{samples} pictures" + (f" ({left_out} left out)" if left_out else "")
+            print(f"{embedding.name}: norm {norm(embedding):.4g}, {pictures}, written: {path}")
         if len(embeddings) > 1:
             for number, group in enumerate(compare(embeddings, out / "compare"), start=1):
                 print(f"cluster {number}: {', '.join(group)}")
@@ -141,7 +143,7 @@ def _probe(
         f"probe: no --weights given; training a {name} without labels on the tasks' pictures, {steps} steps"
     )
     sets = list({id(task.images): task.images for task in tasks}.values())
-    sets = [images for images in sets if images[0].ndim == 3]
+    sets = [images for images in sets if readable_picture(images).ndim == 3]
     if not sets:
         raise InputError(
             "weights: pictures of several views train no probe; expected --weights or --untrained"

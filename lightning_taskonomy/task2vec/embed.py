@@ -15,7 +15,7 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec.batch_gradient import batch_gradient
 from lightning_taskonomy.task2vec.classifier import Fitting, fit_heads
 from lightning_taskonomy.task2vec.embedding import Embedding
-from lightning_taskonomy.task2vec.features import Features, Kept, Numbered, View, cache
+from lightning_taskonomy.task2vec.features import Features, Kept, Numbered, View, cache, say_left_out
 from lightning_taskonomy.task2vec.fisher import Expectation, Share, fisher
 from lightning_taskonomy.task2vec.heads import Head, own_head
 from lightning_taskonomy.task2vec.labelled_task import LabelledTask, Rows, as_task
@@ -126,19 +126,32 @@ class _Group:
         probe.train(settings.batch_statistics)
         self.features = Features(probe, view)
         self.settings, self.running = settings, running
-        self.targets = [task.targets.at_side(view.side) for task in tasks]
-        if settings.head_epochs == 0:  # the probe's own classifier has its own numbers of classes
+        self.tasks, self.images, self.left_out = tasks, tasks[0].images, [0] * len(tasks)
+        self._keep(np.unique(np.concatenate([task.rows for task in tasks])))
+
+    def _keep(self, pictures: Rows) -> None:
+        """Look at these pictures alone."""
+        self.pictures = pictures
+        for number, task in enumerate(self.tasks):
+            kept = np.flatnonzero(np.isin(task.rows, pictures))
+            self.left_out[number] += len(task.rows) - len(kept)
+            if not len(kept):
+                raise InputError(f"task {task.name}: none of its {len(task.rows)} pictures can be read")
+            self.tasks[number] = task.part(kept)
+        self.targets = [task.targets.at_side(self.features.view.side) for task in self.tasks]
+        if self.settings.head_epochs == 0:  # the probe's own classifier has its own numbers of classes
             self.targets = [targets.as_numbered() for targets in self.targets]
-        self.tasks, self.images = tasks, tasks[0].images
-        self.pictures: Rows = np.unique(np.concatenate([task.rows for task in tasks]))
         # Of each task, where among those its pictures are.
-        self.places = [np.searchsorted(self.pictures, task.rows) for task in tasks]
+        self.places = [np.searchsorted(pictures, task.rows) for task in self.tasks]
 
     def embeddings(self) -> list[Embedding]:
         """Of the tasks, in their order."""
         # With statistics of batches, features are what their batch makes of them.
         batch = self.settings.fit_batch if self.settings.batch_statistics else self.settings.batch
         cached = cache(self.features, self.images, self.pictures.tolist(), self.running, batch)
+        if cached.damaged:
+            say_left_out(cached.damaged, len(self.pictures))
+            self._keep(self.pictures[cached.places.numpy()])
         heads = self._heads(cached.features)
         values: Dataset[tuple[int, Tensor]] = Numbered(self.images, self.pictures.tolist())
         if cached.activations is not None:
@@ -249,6 +262,7 @@ class _Group:
             "kind": task.targets.kind,
             "outputs": task.targets.outputs,
             "samples": len(task.rows),
+            "left_out": self.left_out[number],
             "probe": self.features.probe.about,
             "has_prior": settings.method == "variational" or settings.prior > 0,
             "layers": {name: len(each) for name, each in filters.items()},

@@ -3,24 +3,23 @@
 Everything is deterministic: an embedding is of the pictures, not of random crops of them.
 """
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.pictures import read_picture
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's pictures, by colour, in shares of full brightness."""
 _MARGIN = 256 / 224
 """Files are resized to so many times the size, and their middle is taken."""
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})
 
 
 class ImageArrays:
@@ -67,37 +66,20 @@ class ImageFiles:
         """The picture of this number, (3, size, size).
 
         Raises:
-            InputError: the file is missing or no picture.
+            PictureError: the file is missing or no picture.
         """
-        path = self.paths[place]
-        try:
-            return _normalised(middle(path.read_bytes(), self.size), self.size)
-        except OSError as error:  # what PIL raises for broken pictures is one as well
-            raise InputError(f"{path}: expected a picture ({error.strerror or error})") from error
+        return _normalised(middle(read_picture(self.paths[place]), self.size), self.size)
 
 
-def middle(data: bytes, size: int) -> npt.NDArray[np.uint8]:
-    """The middle of an encoded picture, (size, size, 3).
-
-    Raises:
-        OSError: it is no picture.
-    """
-    try:
-        with Image.open(io.BytesIO(data)) as opened:
-            picture = opened.convert("RGB")
-    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
-        raise OSError("no picture of a known format") from error
+def middle(picture: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    """The middle of a picture, (H, W, 3) -> (size, size, 3)."""
+    image = Image.fromarray(picture)
     side = round(size * _MARGIN)
-    scale = side / min(picture.size)
-    width, height = (max(side, round(length * scale)) for length in picture.size)
-    resized = picture.resize((width, height), Image.Resampling.BILINEAR)
+    scale = side / min(image.size)
+    width, height = (max(side, round(length * scale)) for length in image.size)
+    resized = image.resize((width, height), Image.Resampling.BILINEAR)
     left, top = (width - size) // 2, (height - size) // 2
     return np.asarray(resized.crop((left, top, left + size, top + size)))
-
-
-def find_pictures(folder: Path) -> list[Path]:
-    """The picture files directly in a folder, by name."""
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
 
 
 def _normalised(picture: npt.NDArray[np.uint8], size: int) -> Tensor:

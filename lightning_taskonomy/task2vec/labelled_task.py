@@ -83,7 +83,7 @@ class LabelledTask:
 
     def first(self, count: int) -> "LabelledTask":
         """The first pictures alone; where they are sorted by class, the first classes alone."""
-        return self._with(np.arange(min(count, len(self.rows))))
+        return self.part(np.arange(min(count, len(self.rows))))
 
     def sample(self, count: int, seed: int = 0) -> "LabelledTask":
         """So many of its pictures at random, with every class in its share."""
@@ -94,9 +94,10 @@ class LabelledTask:
         if self.targets.kind == "classes" and self.targets.values.ndim == 1:
             order = order[np.argsort(self.targets.values[order], kind="stable")]
         picked = np.floor((np.arange(count) + generator.random()) * len(order) / count).astype(np.intp)
-        return self._with(np.sort(order[picked]))
+        return self.part(np.sort(order[picked]))
 
-    def _with(self, chosen: Rows) -> "LabelledTask":
+    def part(self, chosen: Rows) -> "LabelledTask":
+        """Some of its pictures, by their places among them."""
         rows, targets = self.rows[chosen], self.targets.rows(chosen)
         return LabelledTask(self.name, self.images, targets, rows, self.group, self.pairs, self.about)
 

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import whole_file
+from lightning_taskonomy.core.pictures import PictureError
 from lightning_taskonomy.core.processes import leave_signals_to_parent
 from lightning_taskonomy.nn.resnet import ResNet
 from lightning_taskonomy.task2vec.features import Images
@@ -113,8 +114,22 @@ class _Drawn(Dataset[Tensor]):
 
     def __getitem__(self, place: int) -> Tensor:
         images = self._sets[self._of[place]]
-        picture: Tensor = images[int(self._place[place] * len(images))]
-        return picture
+        return readable_picture(images, int(self._place[place] * len(images)))
+
+
+def readable_picture(images: Images, start: int = 0) -> Tensor:
+    """The first picture from one on, and round, that can be read.
+
+    Raises:
+        InputError: none can.
+    """
+    damage = ""
+    for step in range(len(images)):
+        try:
+            return images[(start + step) % len(images)]
+        except PictureError as error:
+            damage = str(error)
+    raise InputError(f"none of the {len(images)} pictures can be read: {damage}")
 
 
 class _RotationNetwork(LightningModule):

@@ -47,12 +47,14 @@ class Running:
 
     def gathered(self, trainer: Trainer, parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
         """Batches joined, of all ranks."""
-        own = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        names = {name: None for part in parts for name in part}  # batches may be empty
+        own = {name: torch.cat([part[name] for part in parts if name in part]) for name in names}
         if trainer.world_size == 1 or not distributed.is_initialized():
             return own
         all_ranks: list[dict[str, Tensor]] = [{} for _ in range(trainer.world_size)]
         distributed.all_gather_object(all_ranks, own)
-        return {name: torch.cat([rank[name] for rank in all_ranks]) for name in own}
+        names = {name: None for rank in all_ranks for name in rank}
+        return {name: torch.cat([rank[name] for rank in all_ranks if name in rank]) for name in names}
 
 
 _NOT_NEWS = (

@@ -80,7 +80,7 @@ class Targets:
         return replace(self, values=self.values[chosen])
 
     def as_numbered(self) -> "Targets":
-        """With the data set's own numbers of classes, as a classifier has them that has been trained on it."""
+        """With the data set's own numbers of classes, as a classifier trained on it has them."""
         if self.numbers is None or self.numbers.min() < 0:
             return self
         values = np.where(self.values < 0, -1, self.numbers[self.values])

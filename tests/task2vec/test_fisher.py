@@ -208,7 +208,7 @@ def test_a_filter_that_nothing_depends_on_has_no_information() -> None:
         ({"preset": "old"}, "preset: expected one of improved, reference, found 'old'"),
         ({"head_epoch": 1}, "no 'head_epoch'; expected some of balanced"),
         ({"batch_statistics": True}, "pictures would see each other; exact has no such mode"),
-        ({"kind": "labels"}, "labels are an array of 2 dimensions"),
+        ({"kind": "labels"}, "task unnamed: labels are 0 or 1; found 2"),
     ],
 )
 def test_what_does_not_fit_is_refused(options: dict[str, Any], message: str) -> None:

@@ -22,6 +22,7 @@ Source = Literal[
     "taskonomy",
 ]
 SOURCES: tuple[str, ...] = get_args(Source)
+_OF_FIELDS = ("taskonomy", "arrays", "webdataset")
 _MODULES = {"cub_inaturalist": "inaturalist"}
 
 
@@ -45,7 +46,7 @@ def read_tasks(source: str, root: Path | None, size: int, names: tuple[str, ...]
         raise InputError(f"{root}: no such folder or file")
     module = importlib.import_module(f"{__name__}.{_MODULES.get(source, source)}")
     options: dict[str, Any] = {"size": size} if source == "bundled" else {"root": root, "size": size}
-    if source == "taskonomy":  # of so many tasks only the wanted ones are read
+    if source in _OF_FIELDS:  # only the wanted ones are read: others may be no tasks
         options["names"] = names
     tasks: list[LabelledTask] = getattr(module, f"{source}_tasks")(**options)
     known = {task.name: task for task in tasks}

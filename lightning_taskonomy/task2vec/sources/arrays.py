@@ -1,61 +1,74 @@
 """Arrays in `.npz` files: pictures once, and any number of labels of them."""
 
 import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec.images import ImageArrays
-from lightning_taskonomy.task2vec.labelled_task import LabelledTask, guessed_kind
-from lightning_taskonomy.task2vec.targets import KINDS, Targets
+from lightning_taskonomy.task2vec.labelled_task import LabelledTask
+from lightning_taskonomy.task2vec.sources.fields import buildable, require_known
 
 
-def arrays_tasks(root: Path, size: int) -> list[LabelledTask]:
+def arrays_tasks(root: Path, size: int, names: Sequence[str] = ()) -> list[LabelledTask]:
     """Tasks of `.npz` files.
 
     A file holds `images`, (N, H, W) or (N, H, W, 3), and one or more arrays of N labels, each a task of its
-    own by its name in the file: class numbers (N,), zeros and ones (N, K), numbers (N, K), class numbers per
-    pixel (N, h, w), or numbers per pixel (N, K, h, w). A name `rain:values` says the kind where it is not
-    plain.
+    own by its name in the file: class numbers or names (N,) or (N, 1), zeros and ones (N, K), numbers (N, K),
+    class numbers per pixel (N, h, w), or numbers per pixel (N, K, h, w). A name `rain:values` says the kind
+    where it is not plain.
 
     Args:
         root: A file, or a folder of them.
         size: Of the pictures, for the probe.
+        names: Of the tasks that are wanted; by default all arrays that can be tasks.
 
     Raises:
-        InputError: a file is not of this form; two tasks have one name.
+        InputError: a file is not of this form; a wanted array can be no task; two tasks have one name.
     """
-    files = sorted(root.glob("*.npz")) if root.is_dir() else [root]
+    files = sorted(path for path in root.glob("[!.]*.npz")) if root.is_dir() else [root]
     if not files:
         raise InputError(f"{root}: no arrays (*.npz) in this folder")
     tasks: dict[str, LabelledTask] = {}
+    known: list[str] = []
     for file in files:
-        arrays = _read(file)
-        if "images" not in arrays or len(arrays) < 2:
-            raise InputError(
-                f"{file}: expected arrays `images` and labels; found {', '.join(arrays) or 'none'}"
-            )
-        try:
-            images = ImageArrays(arrays.pop("images"), size)
-            for key, values in arrays.items():
-                name, _, kind = key.partition(":")
-                if kind and kind not in KINDS:
-                    raise InputError(f"{key}: expected a kind of {', '.join(KINDS)}, found {kind}")
-                targets = Targets.of(kind or guessed_kind(values), values)  # type: ignore[arg-type]
-                if name in tasks:
-                    raise InputError(f"there is another task {name}")
-                tasks[name] = LabelledTask(name, images, targets, np.arange(len(images)))
-        except InputError as error:
-            raise InputError(f"{file}: {error}") from error
+        for task in _of_file(file, size, names, known):
+            if task.name in tasks:
+                raise InputError(f"{file}: there is another task {task.name}")
+            tasks[task.name] = task
+    require_known(names, known, root)
     return list(tasks.values())
 
 
-def _read(file: Path) -> dict[str, npt.NDArray[Any]]:
+def _of_file(file: Path, size: int, names: Sequence[str], known: list[str]) -> list[LabelledTask]:
     try:
         with np.load(file, allow_pickle=False) as opened:
-            return {name: opened[name] for name in opened.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            keys = [key for key in opened.files if key != "images"]
+            if "images" not in opened.files or not keys:
+                found = ", ".join(opened.files) or "none"
+                raise InputError(f"expected arrays `images` and labels; found {found}")
+            images = ImageArrays(opened["images"], size)
+            fields: dict[str, Callable[[], LabelledTask]] = {}
+            for key in keys:
+                name, _, kind = key.partition(":")
+                fields[name] = partial(_task, opened, key, name, kind or None, images)
+            known += fields
+            return buildable(fields, names)
+    except (InputError, OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        if isinstance(error, InputError):
+            raise InputError(f"{file}: {error}") from error
         raise InputError(f"{file}: expected an .npz file of numbers ({error})") from error
+
+
+def _task(
+    opened: Mapping[str, Any], key: str, name: str, kind: str | None, images: ImageArrays
+) -> LabelledTask:
+    try:
+        labels = opened[key]
+    except ValueError as error:
+        raise InputError(f"task {name}: expected numbers or names, found Python's objects") from error
+    return LabelledTask.of(name, images, labels, kind)  # type: ignore[arg-type]

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from lightning_taskonomy.core.errors import InputError
-from lightning_taskonomy.task2vec.images import ImageFiles, find_pictures
+from lightning_taskonomy.core.pictures import list_pictures
+from lightning_taskonomy.task2vec.images import ImageFiles
 from lightning_taskonomy.task2vec.labelled_task import LabelledTask
 from lightning_taskonomy.task2vec.targets import Targets
 
@@ -21,7 +22,7 @@ def folder_tasks(root: Path, size: int) -> list[LabelledTask]:
         InputError: there are no pictures, or a task has one class only.
     """
     folders = _folders(root)
-    if any(find_pictures(folder) for folder in folders):
+    if any(list_pictures(folder) for folder in folders):
         return [_task(root, size)]
     tasks = [_task(folder, size) for folder in folders if _folders(folder)]
     if not tasks:
@@ -30,13 +31,16 @@ def folder_tasks(root: Path, size: int) -> list[LabelledTask]:
 
 
 def _task(folder: Path, size: int) -> LabelledTask:
-    classes = {found.name: find_pictures(found) for found in _folders(folder)}
+    classes = {found.name: list_pictures(found) for found in _folders(folder)}
     classes = {name: paths for name, paths in classes.items() if paths}
     if len(classes) < 2:
         raise InputError(f"{folder}: expected at least 2 folders with pictures, found {len(classes)}")
     labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in classes.values()])
     images = ImageFiles([path for paths in classes.values() for path in paths], size)
-    return LabelledTask(folder.name, images, Targets.of("classes", labels), np.arange(len(labels)))
+    targets = Targets.of("classes", labels)
+    return LabelledTask(
+        folder.name, images, targets, np.arange(len(labels)), about={"classes": list(classes)}
+    )
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -1,0 +1,263 @@
+"""Labels as people keep them, of any usual shape and type, to targets.
+
+Class numbers (N,) or (N, 1), whole numbers of floating point, names, bytes, truth values, one-hot rows; 0 or
+1 per label; numbers; maps of classes or of numbers. Classes are numbered over those that occur, whatever
+their numbers are: ids of WordNet or of a database leave gaps of millions.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.task2vec.targets import KINDS, Kind, Targets
+
+Array = npt.NDArray[Any]
+_FEW_CLASSES = 64
+"""Beside so many classes, 255 is no class but what annotators write where they do not know."""
+_FULL = (255, 65_535)
+_MOST_NAMES = 10
+_UNKNOWN_CLASSES = (-1, -100)
+"""Class numbers of what is not known: scikit-learn's and torch's `ignore_index`."""
+_MOST_CHANNELS = 4
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What an array of labels says.
+
+    Attributes:
+        targets: Of the pictures whose label is known.
+        rows: Which pictures those are.
+        classes: The numbers or names that classes have in the array, by their number in `targets`; None where
+            they are the same, or there are no classes.
+        notes: What has been taken for what, in words.
+        count: Of all pictures, with a label or without.
+    """
+
+    targets: Targets
+    rows: npt.NDArray[np.intp]
+    classes: list[Any] | None = None
+    notes: tuple[str, ...] = ()
+    count: int = 0
+
+
+def read_labels(values: npt.ArrayLike, name: str, kind: Kind | None = None) -> Labels:
+    """What labels are, by their type and shape, or as `kind` says.
+
+    Args:
+        values: One label per picture, along the first axis.
+        name: Of the array, for messages.
+        kind: What it holds; by default as type and shape suggest.
+
+    Raises:
+        InputError: it cannot be told, or does not fit the kind; in one line that names the array.
+    """
+    try:
+        if kind is not None and kind not in KINDS:
+            raise InputError(f"expected a kind of {', '.join(KINDS)}, found {kind!r}")
+        array = _plain(values)
+        if array.ndim == 0 or array.size == 0:
+            raise InputError(f"expected a label per picture, found shape {array.shape}")
+        return replace(_READERS[kind or _guessed(array)](array), count=len(array))
+    except InputError as error:
+        raise InputError(f"{name}: {str(error).removeprefix('targets: ')}") from error
+
+
+def _plain(values: npt.ArrayLike) -> Array:
+    """Numbers, or names as strings."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InputError("expected labels of one shape; found several") from error
+    if array.dtype.kind == "O":
+        array = _of_objects(array)
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8", "replace")
+    if array.dtype.kind not in "iufbU":
+        raise InputError(f"expected numbers or names, found {array.dtype}")
+    return array
+
+
+def _of_objects(array: Array) -> Array:
+    """Of Python's objects: names, or numbers where None is what is not known."""
+    kinds = {type(value) for value in array.flat} - {type(None)}
+    if kinds and all(issubclass(each, str | bytes) for each in kinds):
+        texts = [
+            value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in array.flat
+        ]
+        return np.array(["" if text is None else text for text in texts]).reshape(array.shape)
+    if kinds and all(issubclass(each, int | float | np.number | np.bool_) for each in kinds):
+        return np.array([np.nan if value is None else value for value in array.flat]).reshape(array.shape)
+    found = ", ".join(sorted(each.__name__ for each in kinds)) or "nothing but null"
+    raise InputError(f"expected numbers or names, one per picture or as many for each; found {found}")
+
+
+def _guessed(array: Array) -> Kind:
+    if array.dtype.kind == "U":
+        if array.size != len(array):
+            raise InputError(f"expected one name per picture, found shape {array.shape}")
+        return "classes"
+    whole = _is_whole(array)
+    if array.size == len(array):
+        return "classes" if whole else "values"
+    if array.ndim == 2:
+        return _kind_of_rows(array)
+    if array.ndim == 3 or (array.ndim == 4 and 1 in (array.shape[1], array.shape[3]) and whole):
+        return "pixel_classes" if whole else "pixel_values"
+    if array.ndim == 4:
+        return "pixel_values"
+    raise InputError(f"expected labels of 1 to 4 dimensions, found shape {array.shape}")
+
+
+def _kind_of_rows(array: Array) -> Kind:
+    if not np.isin(array, (0, 1)).all():
+        return "values"
+    return "classes" if (array.sum(axis=1) == 1).all() else "labels"
+
+
+def _is_whole(array: Array) -> bool:
+    """Whether all numbers that are there are whole."""
+    if array.dtype.kind in "iub":
+        return True
+    known = array[~np.isnan(array)]
+    return bool(known.size and np.isfinite(known).all() and (known == np.round(known)).all())
+
+
+def _classes(array: Array) -> Labels:
+    notes = []
+    if array.ndim == 2 and array.shape[1] > 1:
+        if array.dtype.kind == "U" or not (np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all()):
+            return Labels(Targets.of("classes", array), np.arange(len(array)))  # shares of classes
+        notes.append(f"one-hot rows taken for {array.shape[1]} classes")
+        array = array.argmax(axis=1)
+    flat = array.reshape(len(array), -1)
+    if flat.shape[1] != 1:
+        raise InputError(f"expected one class per picture, found shape {array.shape}")
+    column = flat[:, 0]
+    if column.dtype.kind == "U":
+        known = column != ""
+    else:
+        column, known, of_unknown = _whole_numbers(column)
+        notes += of_unknown
+    rows = np.flatnonzero(known)
+    occurring, numbers = np.unique(column[rows], return_inverse=True)
+    if array.dtype.kind in "fU" and len(occurring) > max(_MOST_NAMES, len(rows) / 2):
+        what = "names" if array.dtype.kind == "U" else "numbers"
+        raise InputError(f"{len(occurring)} different {what} for {len(rows)} pictures are no classes")
+    _require_two(len(occurring), "classes")
+    if len(rows) < len(column):
+        notes.append(f"{len(column) - len(rows)} pictures without a label left out")
+    classes, renumbered = _renumbered(occurring)
+    targets = _of_occurring("classes", numbers, occurring)
+    return Labels(targets, rows, classes, (*notes, *renumbered))
+
+
+def _pixel_classes(array: Array) -> Labels:
+    if array.ndim == 4:
+        array = array[:, 0] if array.shape[1] == 1 else array[..., 0] if array.shape[3] == 1 else array
+    if array.ndim != 3:
+        raise InputError(f"expected maps of classes, (N, h, w), found shape {array.shape}")
+    if array.dtype.kind == "U":
+        raise InputError("expected class numbers per pixel, found names")
+    whole, known, notes = _whole_numbers(array)
+    known &= whole != -1
+    occurring, numbers = np.unique(whole[known], return_inverse=True)
+    _require_two(len(occurring), "classes")
+    maps = np.full(array.shape, -1, np.int64)
+    maps[known] = numbers
+    classes, renumbered = _renumbered(occurring)
+    targets = _of_occurring("pixel_classes", maps, occurring)
+    return Labels(targets, np.arange(len(array)), classes, (*notes, *renumbered))
+
+
+def _whole_numbers(array: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], list[str]]:
+    """Class numbers, where they are known, and what has been taken for unknown."""
+    if not _is_whole(array):
+        odd = array[~(array == np.round(array)) & ~np.isnan(array)]
+        raise InputError(f"classes are whole numbers; found {odd[0] if odd.size else 'none'}")
+    known = ~np.isnan(array) if array.dtype.kind == "f" else np.ones(array.shape, dtype=bool)
+    whole = np.where(known, array, 0).astype(np.int64)
+    occurring, notes = np.unique(whole[known]), []
+    for number in (*_UNKNOWN_CLASSES, *_FULL):
+        others = occurring[occurring != number]
+        if len(others) == len(occurring) or len(others) < 2:
+            continue
+        if number > 0 and not (others.max() < _FEW_CLASSES or 2 * len(others) > others.max()):
+            continue
+        known &= whole != number
+        occurring = others
+        notes.append(f"{number} taken for unknown, beside {len(others)} classes")
+    return whole, known, notes
+
+
+def _renumbered(occurring: Array) -> tuple[list[Any] | None, list[str]]:
+    if occurring.dtype.kind == "U":
+        return occurring.tolist(), []
+    if np.array_equal(occurring, np.arange(len(occurring))):
+        return None, []
+    first, last = int(occurring[0]), int(occurring[-1])
+    return occurring.tolist(), [f"{len(occurring)} classes occur, of numbers {first} to {last}; renumbered"]
+
+
+def _of_occurring(kind: Kind, numbers: Array, occurring: Array) -> Targets:
+    targets = Targets.of(kind, numbers, len(occurring))
+    own = occurring.dtype.kind != "U" and not np.array_equal(occurring, np.arange(len(occurring)))
+    return replace(targets, numbers=occurring.astype(np.int64)) if own else targets
+
+
+def _require_two(found: int, kind: str) -> None:
+    if found < 2:
+        raise InputError(f"a task needs at least 2 {kind}; found {found}")
+
+
+def _numbers(array: Array) -> Labels:
+    column = array[:, None] if array.ndim == 1 else array
+    if column.dtype.kind == "U" or column.ndim != 2:
+        raise InputError(f"expected numbers, (N,) or (N, K), found {column.dtype} of shape {column.shape}")
+    rows = np.flatnonzero(~np.isnan(column.astype(float)).any(axis=1))
+    if not len(rows):
+        raise InputError("expected numbers; found none")
+    left_out = len(column) - len(rows)
+    notes = (f"{left_out} pictures without a label left out",) if left_out else ()
+    _require_difference(column[rows])
+    return Labels(Targets.of("values", column[rows]), rows, None, notes)
+
+
+def _require_difference(rows: Array) -> None:
+    if len(rows) > 1 and (rows == rows[:1]).all():
+        raise InputError("every picture has the same; expected labels that differ")
+
+
+def _labels(array: Array) -> Labels:
+    column = array[:, None] if array.ndim == 1 else array
+    _require_difference(column)
+    return Labels(Targets.of("labels", _require_numbers(column)), np.arange(len(array)))
+
+
+def _pixel_numbers(array: Array) -> Labels:
+    maps, notes = _require_numbers(array), ()
+    if maps.ndim == 3:
+        maps = maps[:, None]
+    elif maps.ndim == 4 and maps.shape[3] <= _MOST_CHANNELS < maps.shape[1]:
+        maps = maps.transpose(0, 3, 1, 2)
+        notes = (f"the last of the dimensions {array.shape} taken for channels",)  # type: ignore[assignment]
+    return Labels(Targets.of("pixel_values", maps), np.arange(len(array)), None, notes)
+
+
+def _require_numbers(array: Array) -> Array:
+    if array.dtype.kind == "U":
+        raise InputError("expected numbers, found names")
+    return array
+
+
+_READERS: dict[Kind, Callable[[Array], Labels]] = {
+    "classes": _classes,
+    "labels": _labels,
+    "values": _numbers,
+    "pixel_classes": _pixel_classes,
+    "pixel_values": _pixel_numbers,
+}
