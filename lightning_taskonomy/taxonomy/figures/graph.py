@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
@@ -25,15 +25,56 @@ from lightning_taskonomy.taxonomy.figures.style import (
 )
 from lightning_taskonomy.taxonomy.transfers import Transfer
 
-if TYPE_CHECKING:  # a taxonomy draws itself when it is saved
-    from lightning_taskonomy.taxonomy.taxonomy import Taxonomy
-
 # Inches.
 _LEFT_CELLS = 0.2
 _CELL_WIDTH, _CELL_HEIGHT = 0.58, 0.22
 _ROW = 0.3
 _HEAD, _FOOT = 1.15, 0.3
 _DIMMED_PER_LINE = 6
+
+
+class SolvedTaxonomy(Protocol):
+    """What is drawn of a taxonomy; `Taxonomy` says what each of them is."""
+
+    @property
+    def objective(self) -> float:
+        """Importance times affinity, summed over the transfers."""
+
+    @property
+    def status(self) -> str:
+        """`optimal`, or the gap."""
+
+    @property
+    def budget(self) -> float:
+        """In label units."""
+
+    @property
+    def max_order(self) -> int | None:
+        """The largest order allowed; None for any."""
+
+    @property
+    def spent(self) -> float:
+        """In label units."""
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """The tasks trained fully, by name."""
+
+    @property
+    def transfers(self) -> Sequence[Transfer]:
+        """The chosen one of each target."""
+
+    @property
+    def tasks(self) -> Sequence[str]:
+        """Every task of the program, by name."""
+
+    @property
+    def mean_gain(self) -> float | None:
+        """None where it was not measured."""
+
+    @property
+    def mean_quality(self) -> float | None:
+        """None where it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +116,7 @@ class _Columns:
 
 
 @styled
-def draw_taxonomy(taxonomy: "Taxonomy") -> Figure:
+def draw_taxonomy(taxonomy: SolvedTaxonomy) -> Figure:
     """The hyperedges of a taxonomy, with gain and quality of every target (as the paper's Fig. 8, unrolled).
 
     A transfer of higher order joins the lines of its sources in a dot. Tasks that are neither trained nor
@@ -221,7 +262,7 @@ def _draw_results(axes: Axes, transfer: Transfer, start: float, height: float) -
 def _draw_head(
     axes: Axes,
     columns: _Columns,
-    taxonomy: "Taxonomy",
+    taxonomy: SolvedTaxonomy,
     trained: str,
     height: float,
     own: bool,

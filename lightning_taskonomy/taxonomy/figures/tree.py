@@ -1,9 +1,10 @@
 """The similarity tree as a picture (Fig. 13)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
@@ -17,14 +18,27 @@ from lightning_taskonomy.taxonomy.figures.style import (
     width_of,
 )
 
-if TYPE_CHECKING:  # a tree draws itself when it is saved
-    from lightning_taskonomy.taxonomy.tree import SimilarityTree
-
 _WIDTH, _NAMES, _ROW = 8.2, 2.4, 0.27
 
 
+class ClusteredTasks(Protocol):
+    """What is drawn of a tree; `SimilarityTree` says what each of them is."""
+
+    @property
+    def tasks(self) -> Sequence[str]:
+        """The N clustered tasks, by name."""
+
+    @property
+    def linkage(self) -> npt.NDArray[np.float64]:
+        """Scipy's, of N − 1 merges, (N − 1, 4)."""
+
+    @property
+    def order(self) -> Sequence[str]:
+        """The tasks from top to bottom."""
+
+
 @styled
-def draw_tree(tree: "SimilarityTree", clusters: Sequence[Sequence[str]] = ()) -> Figure:
+def draw_tree(tree: ClusteredTasks, clusters: Sequence[Sequence[str]] = ()) -> Figure:
     """Tasks from top to bottom; branches meet at the distance at which their groups were merged.
 
     Args:
