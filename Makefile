@@ -23,7 +23,7 @@ quickstart: environment
 	$(BIN)/python -m lightning_taskonomy taxonomy report --run quickstart/run --out quickstart/report.html
 	@echo "Look at quickstart/report.html (all on one page), quickstart/run/taxonomy/taxonomy.png,"
 	@echo "quickstart/run/evaluation/affinity.png, quickstart/run/summary.md, quickstart/rooms.png and"
-	@echo "quickstart/runs/rgb2sfnorm/self/predictions/sheet.png"
+	@echo "quickstart/runs/normal/self/predictions/sheet.png"
 
 test: environment
 	$(BIN)/ruff format --check .

@@ -29,7 +29,7 @@ from lightning_taskonomy.data.stream.loader import PlannedLoader
 from lightning_taskonomy.data.stream.reading import ShardSet
 
 DOMAINS = ("rgb", "normal", "depth_zbuffer")
-TASKS = ["rgb2sfnorm", "rgb2depth"]
+TASKS = ["normal", "depth_zbuffer"]
 BATCH, WORKERS, EPOCHS, RUNS = 24, 2, 12, 5
 
 

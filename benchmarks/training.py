@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from lightning_taskonomy.tasks.losses import l1
 from lightning_taskonomy.training.task_network import TaskNetwork
 
-TASK = "rgb2sfnorm"
+TASK = "normal"
 SMALL: dict[str, Any] = {"size": 64, "width": 16, "blocks": (1, 1, 1, 1), "decoder_width": 128}
 RUNS = 3
 Precision = Literal["32-true", "bf16-mixed"]

@@ -41,7 +41,7 @@ from lightning_taskonomy.transfers.transfer_network import TransferNetwork
 
 SIZE, BATCH, RUNS, STEPS, WARM_UP = 64, 16, 3, 24, 4
 SMALL: dict[str, Any] = {"size": SIZE, "decoder_width": 128, "hidden": 256, "learning_rate": 1e-3}
-TARGETS = ("rgb2sfnorm", "class_places")
+TARGETS = ("normal", "class_scene")
 SOURCES = [f"random{number:02d}" for number in range(25)]
 CORES = torch.get_num_threads()
 PAPER_STEPS = 15_000
@@ -210,8 +210,8 @@ def gpu() -> None:
         return
     hours: dict[bool, float] = {}
     for name, target in (
-        ("rgb2sfnorm", torch.rand(32, 3, 256, 256)),
-        ("class_places", torch.rand(32, 63).softmax(1)),
+        ("normal", torch.rand(32, 3, 256, 256)),
+        ("class_scene", torch.rand(32, 63).softmax(1)),
     ):
         task = dictionary()[name]
         group = readouts_that_fit(task, SOURCES, ReadoutSize(), 32, None)[0]

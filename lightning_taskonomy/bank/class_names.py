@@ -14,9 +14,9 @@ SEMANTIC = (
     "microwave", "oven", "toaster", "sink", "refrigerator", "book", "clock", "vase",
 )  # fmt: skip
 _KNOWN: Mapping[str, Sequence[str]] = {
-    "segmentsemantic_rb": SEMANTIC,
-    "class_places": SCENE_CLASSES,
-    "point_match": ("another point", "the same point"),
+    "segment_semantic": SEMANTIC,
+    "class_scene": SCENE_CLASSES,
+    "point_matching": ("another point", "the same point"),
 }
 
 
@@ -32,7 +32,7 @@ def class_names(task: Task, path: Path | None = None) -> tuple[str, ...]:
     """
     classes = task.output.channels if isinstance(task.output, Pixels) else task.output.outputs
     if path is None:
-        if task.name == "class_1000":
+        if task.name == "class_object":
             return imagenet_classes()
         if task.name == "class_selected":
             return tuple(imagenet_classes()[number] for number in SELECTED_OBJECTS)

@@ -5,10 +5,11 @@ from functools import partial
 from pathlib import Path
 
 from lightning_taskonomy.bank.folder import OWN_SUFFIX, BankFolder
-from lightning_taskonomy.bank.network import BankNetwork, bank_task, load, load_file, tasks_in
+from lightning_taskonomy.bank.network import BankNetwork, load, load_file, tasks_in
 from lightning_taskonomy.bank.published import Part
 from lightning_taskonomy.bank.weights import write_network, write_published
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.tasks import task_named
 
 FORMS = ("published", "safetensors", "onnx")
 
@@ -27,7 +28,7 @@ def networks_in(place: Path | None, tasks: Iterable[str] = ()) -> dict[str, Call
     if place is not None and place.is_file():
         if len(names) > 1:
             raise InputError(f"{place}: one file holds one task's network; found tasks {', '.join(names)}")
-        network = load_file(place, bank_task(names[0]) if names else None)
+        network = load_file(place, task_named(names[0]) if names else None)
         return {network.task.name: lambda: network}
     folder = BankFolder.open(place)
     return {task.name: partial(load, task, folder.path) for task in tasks_in(folder, names)}

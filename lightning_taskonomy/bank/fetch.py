@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from lightning_taskonomy.bank.digest import verify
-from lightning_taskonomy.bank.published import BY_NAME, PUBLISHED, PUBLISHED_AT, parsed, published_name
+from lightning_taskonomy.bank.published import BY_NAME, PUBLISHED_AT, parsed
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import whole_file
+from lightning_taskonomy.core.task_names import names_among
 
 _PIECE = 1 << 20
 _PATIENCE_SECONDS = 60
@@ -21,7 +22,7 @@ def published_files(tasks: Iterable[str]) -> list[str]:
     Raises:
         InputError: nothing is published of a task.
     """
-    names = [published_name(task) for task in tasks] or [entry.name for entry in PUBLISHED]
+    names = names_among(tasks, BY_NAME, "task") or list(BY_NAME)
     for name in names:
         if name not in BY_NAME:
             raise InputError(f"task: nothing is published of {name}; expected some of {', '.join(BY_NAME)}")

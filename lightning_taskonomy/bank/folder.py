@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lightning_taskonomy.bank.published import FileName, Part, dictionary_name, parsed, published_name
+from lightning_taskonomy.bank.published import FileName, Part, parsed
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.task_names import written_name
 
 FOLDER_VARIABLE = "LIGHTNING_TASKONOMY_BANK"
 """The environment variable that names the folder where no other is given."""
@@ -47,7 +48,7 @@ class BankEntry:
         files = self.parts.get(part, [])
         if len(files) > 1:
             raise InputError(
-                f"{files[0][0].parent}: expected one {part} of {published_name(self.task)}, "
+                f"{files[0][0].parent}: expected one {part} of {self.task}, "
                 f"found {' and '.join(path.name for path, _ in files)}"
             )
         return files[0] if files else None
@@ -106,18 +107,17 @@ class BankFolder:
             InputError: there are none, or they do not make one network.
         """
         entry = self.entries.get(task)
-        name = published_name(task)
         if entry is None:
-            found = ", ".join(map(published_name, self.entries)) or "none"
-            raise InputError(f"{self.path}: no weights of {name} in this folder; found {found}")
+            found = ", ".join(self.entries) or "none"
+            raise InputError(f"{self.path}: no weights of {task} in this folder; found {found}")
         if not entry.has_encoder:
-            raise InputError(f"{self.path}: a decoder of {name} without its encoder")
+            raise InputError(f"{self.path}: a decoder of {task} without its encoder")
         if len(entry.own) + bool(entry.parts) > 1:
             files = ", ".join(str(path.relative_to(self.path)) for path in entry.paths)
-            raise InputError(f"{self.path}: expected one network of {name}, found several ({files})")
+            raise InputError(f"{self.path}: expected one network of {task}, found several ({files})")
         return entry
 
 
 def _entry(entries: dict[str, BankEntry], name: str) -> BankEntry:
-    task = dictionary_name(name)
+    task = written_name(name)
     return entries.setdefault(task, BankEntry(task))

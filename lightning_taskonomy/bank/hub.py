@@ -10,10 +10,10 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, Repository
 
 from lightning_taskonomy.bank.convert import convert
 from lightning_taskonomy.bank.folder import OWN_SUFFIX
-from lightning_taskonomy.bank.network import BankNetwork, bank_task, load_file
-from lightning_taskonomy.bank.published import BY_NAME, published_name
+from lightning_taskonomy.bank.network import BankNetwork, load_file
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import make_folder
+from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.tasks.task import Pixels
 
 CARD = "README.md"
@@ -87,7 +87,7 @@ def pull(
     Raises:
         InputError: no such repository, no networks in it, or one that is damaged.
     """
-    own = {task.name: task for task in map(bank_task, tasks)}
+    own = {task.name: task for task in map(task_named, tasks)}
     make_folder(folder)
     try:
         HfApi(endpoint=endpoint, token=token).snapshot_download(
@@ -152,9 +152,13 @@ def _row(network: BankNetwork) -> list[str]:
     else:
         put_out = f"{output.outputs} numbers"
     weights = sum(values.numel() for values in network.parameters())
-    name = published_name(task.name)
-    title = f"{task.title} ({name})" if name in BY_NAME else task.title
-    return [f"{task.name}{OWN_SUFFIX}", title, put_out, f"{network.size} x {network.size}", f"{weights:,}"]
+    return [
+        f"{task.name}{OWN_SUFFIX}",
+        task.title,
+        put_out,
+        f"{network.size} x {network.size}",
+        f"{weights:,}",
+    ]
 
 
 def _refused(repository: str, error: Exception) -> InputError:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from lightning_taskonomy.bank.digest import verify
 from lightning_taskonomy.bank.folder import BankFolder
-from lightning_taskonomy.bank.published import BY_NAME, NAME_OF_FILE, PUBLISHED, PUBLISHED_AT, FileName, Part
+from lightning_taskonomy.bank.published import BY_NAME, NAME_OF_FILE, PUBLISHED_AT, FileName, Part
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.task_names import known_title
 
 _OTHER = "present, not the published one"
 _WHOLE = ("present", _OTHER, "absent", "not published")
@@ -19,8 +20,8 @@ class ListedFile:
     """A row of the list.
 
     Attributes:
-        name: of the task, as the published files call it.
-        task: as the dictionary does.
+        name: of the task.
+        title: of the task; empty for a custom one.
         part: `encoder`, `decoder`, or `network` for both in one file.
         channels: that the part puts out, where known.
         state: whether it is there, and if so whether it is the published one; or what is wrong with it.
@@ -28,7 +29,7 @@ class ListedFile:
     """
 
     name: str
-    task: str
+    title: str
     part: str
     channels: int | None
     state: str
@@ -58,29 +59,28 @@ def listed(
 
 
 def tasks_listed(folder: BankFolder | None) -> list[str]:
-    """The tasks of the list by their names in the dictionary: the published ones, then others of a folder."""
-    published = [entry.task for entry in PUBLISHED]
-    others = [] if folder is None else [task for task in folder.entries if task not in published]
-    return [*published, *others]
+    """The tasks of the list by name: the published ones, then others of a folder."""
+    others = [] if folder is None else [task for task in folder.entries if task not in BY_NAME]
+    return [*BY_NAME, *others]
 
 
-def _rows(task: str, folder: BankFolder | None, mirror: str) -> Iterator[ListedFile]:
-    entry = None if folder is None else folder.entries.get(task)
-    known = next((known for known in PUBLISHED if known.task == task), None)
-    name = known.name if known is not None else task
+def _rows(name: str, folder: BankFolder | None, mirror: str) -> Iterator[ListedFile]:
+    entry = None if folder is None else folder.entries.get(name)
+    known = BY_NAME.get(name)
+    title = known_title(name) or ""
     for path in entry.own if entry is not None else ():
-        yield ListedFile(name, task, "network", known.channels if known else None, "present", str(path))
+        yield ListedFile(name, title, "network", known.channels if known else None, "present", str(path))
     if entry is not None and entry.own and not entry.parts:
         return
     for part in _PARTS:
         channels = None if known is None else (8 if part == "encoder" else known.channels)
         files = entry.parts.get(part, []) if entry is not None else []
         for path, file in files:
-            yield ListedFile(name, task, part, channels, _state(path, file), str(path))
+            yield ListedFile(name, title, part, channels, _state(path, file), str(path))
         if not files and known is not None:
             there = known.files.get(part)
             state = "not published" if there is None else "absent"
-            yield ListedFile(name, task, part, channels, state, f"{mirror}/{there}" if there else "")
+            yield ListedFile(name, title, part, channels, state, f"{mirror}/{there}" if there else "")
 
 
 def _state(path: Path, name: FileName) -> str:

@@ -1,6 +1,5 @@
 """A trained network as a module: its sizes follow from its weights."""
 
-import difflib
 import math
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 
 from lightning_taskonomy.bank.digest import verify
 from lightning_taskonomy.bank.folder import OWN_SUFFIX, BankEntry, BankFolder
-from lightning_taskonomy.bank.published import BY_NAME, dictionary_name, parsed
+from lightning_taskonomy.bank.published import parsed
 from lightning_taskonomy.bank.weights import (
     About,
     StoredNetwork,
@@ -21,6 +20,7 @@ from lightning_taskonomy.bank.weights import (
     read_published,
 )
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.task_names import written_name
 from lightning_taskonomy.nn import Encoder, PairDecoder, PixelDecoder, VectorDecoder
 from lightning_taskonomy.nn.decoder import INNER_LAYERS, LAST_LAYER, PIXEL_LAYERS
 from lightning_taskonomy.tasks import registered_task, task_named
@@ -74,44 +74,20 @@ class BankNetwork(nn.Module):
         return output
 
 
-def bank_task(name: str) -> Task:
-    """A task by its name in the dictionary or in the published files, or one of one's own.
-
-    For names that the user gives: `FILE.py:NAME` runs that file. `stored_task` is for names in files.
-
-    Raises:
-        InputError: no such task; names the nearest ones.
-    """
-    try:
-        return task_named(dictionary_name(name))
-    except InputError as error:
-        near = difflib.get_close_matches(name, BY_NAME, n=3)
-        if not near:
-            raise
-        raise InputError(f"task: unknown task {name!r}; did you mean {' or '.join(near)}?") from error
-
-
-def stored_task(name: str, origin: str) -> Task:
-    """A task by the name that weights or their files' names say; nothing is imported for it.
-
-    Raises:
-        InputError: no such task is registered.
-    """
-    return registered_task(dictionary_name(name), origin)
-
-
 def tasks_in(folder: BankFolder, named: Iterable[str] = ()) -> list[Task]:
     """The tasks whose networks a folder's encoders belong to.
 
     Args:
         folder: of weights.
-        named: names that the user gives, as `bank_task` takes them; by default all tasks of the folder.
+        named: names that the user gives, as `task_named` takes them; by default all tasks of the folder.
 
     Raises:
         InputError: no such task, one of a file's name that is not registered, or none at all.
     """
-    tasks = [bank_task(name) for name in named] or [
-        stored_task(name, str(entry.paths[0])) for name, entry in folder.entries.items() if entry.has_encoder
+    tasks = [task_named(name) for name in named] or [
+        registered_task(name, str(entry.paths[0]))
+        for name, entry in folder.entries.items()
+        if entry.has_encoder
     ]
     if not tasks:
         raise InputError(f"{folder.path}: expected weights, found none in this folder")
@@ -122,8 +98,7 @@ def load(task: str | Task, folder: str | Path | None = None, normalised: bool = 
     """The trained network of a task.
 
     Args:
-        task: itself, or its name in the dictionary or in the published files; or `FILE.py:NAME`, a task of
-            one's own, whose file is run.
+        task: itself, or a name of it; or `FILE.py:NAME`, a custom task, whose file is run.
         folder: of weights; by default the one that the environment variable LIGHTNING_TASKONOMY_BANK names.
         normalised: group-normalise the representations, as users of the published encoders alone do; the
             decoders are made for those that are not.
@@ -131,7 +106,7 @@ def load(task: str | Task, folder: str | Path | None = None, normalised: bool = 
     Raises:
         InputError: no such task, no weights of it, or files that are damaged or another network's.
     """
-    found = task if isinstance(task, Task) else bank_task(task)
+    found = task if isinstance(task, Task) else task_named(task)
     return network_of(found, stored_network(found, BankFolder.open(folder).entry(found.name)), normalised)
 
 
@@ -151,8 +126,8 @@ def load_file(path: str | Path, task: str | Task | None = None) -> BankNetwork:
     if task is None and named is None:
         raise InputError(f"{path}: nothing says which task these weights are for; name it")
     if task is None:
-        task = stored_task(named or "", str(path))
-    return network_of(task if isinstance(task, Task) else bank_task(task), stored, False, str(path))
+        task = registered_task(named or "", str(path))
+    return network_of(task if isinstance(task, Task) else task_named(task), stored, False, str(path))
 
 
 def load_encoder(task: str | Task, place: Path) -> Encoder:
@@ -200,7 +175,7 @@ def network_of(
         InputError: the weights are those of another task, or of no such network.
     """
     origin = origin or f"weights of {task.name}"
-    if stored.task is not None and dictionary_name(stored.task) != task.name:
+    if stored.task is not None and written_name(stored.task) != task.name:
         raise InputError(f"{origin}: expected weights of {task.name}, found those of {stored.task}")
     if stored.standard is not None and task.standard is not None:
         task = replace(task, standard=stored.standard)

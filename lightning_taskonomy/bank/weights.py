@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lightning_taskonomy.bank.published import Part, file_name, published_name
+from lightning_taskonomy.bank.published import Part, file_name
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import whole_file
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
@@ -138,7 +138,7 @@ def write_published(folder: Path, part: Part, network: StoredNetwork) -> Path:
     assert network.task is not None
     content = io.BytesIO()
     torch.save({"state_dict": _plain(weights), _ABOUT: _about(network)}, content)
-    path = folder / file_name(published_name(network.task), part, sha256(content.getbuffer()).hexdigest())
+    path = folder / file_name(network.task, part, sha256(content.getbuffer()).hexdigest())
     with whole_file(path) as temporary:
         temporary.write_bytes(content.getbuffer())
     return path

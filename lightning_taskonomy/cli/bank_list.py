@@ -12,7 +12,7 @@ from lightning_taskonomy.cli.progress import progress
 from lightning_taskonomy.core.errors import InputError
 
 _HASH = re.compile(r"-[0-9a-f]{64}\.pth$")
-_COLUMNS = ("name", "task", "part", "channels", "state", "place")
+_COLUMNS = ("name", "title", "part", "channels", "state", "place")
 
 
 def list(weights: Path | None = None, mirror: str = PUBLISHED_AT, hashes: bool = False) -> None:
@@ -41,7 +41,7 @@ def list(weights: Path | None = None, mirror: str = PUBLISHED_AT, hashes: bool =
 def _table(rows: Sequence[ListedFile], hashes: bool) -> Sequence[str]:
     cells = [
         _COLUMNS,
-        *((r.name, r.task, r.part, _number(r.channels), r.state, _place(r, hashes)) for r in rows),
+        *((r.name, r.title, r.part, _number(r.channels), r.state, _place(r, hashes)) for r in rows),
     ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [

@@ -11,13 +11,14 @@ import torch
 
 from lightning_taskonomy.bank.class_names import class_names
 from lightning_taskonomy.bank.folder import BankFolder
-from lightning_taskonomy.bank.network import BankNetwork, bank_task, load, tasks_in
+from lightning_taskonomy.bank.network import BankNetwork, load, tasks_in
 from lightning_taskonomy.bank.predictor import predict
 from lightning_taskonomy.bank.shots import found_files, is_video, pictures
 from lightning_taskonomy.bank.writing import Wanted, write_pictures, write_video
 from lightning_taskonomy.cli.progress import progress
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import output_folder
+from lightning_taskonomy.tasks import task_named
 
 Item = TypeVar("Item")
 _LEAST_SIDE = 256
@@ -116,7 +117,7 @@ def _names(pairs: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         task, equals, path = pair.partition("=")
         if not (task and equals and path):
             raise InputError(f"names: expected TASK=FILE, found {pair!r}")
-        found = bank_task(task)
+        found = task_named(task)
         names[found.name] = class_names(found, Path(path))
     return names
 

@@ -235,13 +235,13 @@ def random_encoder(settings: PipelineSettings) -> Encoder:
     torch.manual_seed(settings.seed)
     encoder = Encoder(width=of.width, blocks=of.blocks)
     data = TaskonomyDataModule(
-        settings.shards, ["autoencoder"], settings.size, of.batch_size, workers=0, seed=settings.seed
+        settings.shards, ["autoencoding"], settings.size, of.batch_size, workers=0, seed=settings.seed
     )
     loader = data.loader("train", shuffled=True)
     encoder.train()
     with torch.no_grad():
         for _, batch in zip(range(_SETTLING_BATCHES), loader, strict=False):
-            encoder(batch["autoencoder"]["input"][:, 0])
+            encoder(batch["autoencoding"]["input"][:, 0])
     return encoder.eval()
 
 

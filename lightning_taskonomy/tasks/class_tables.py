@@ -19,7 +19,7 @@ _SCENES = {
 """Place in a file of 365 probabilities and name in Places-365, where a stroke tells kinds apart."""
 
 SCENE_PLACES = tuple(_SCENES)
-"""Of the 63 outputs of `class_places`: their places in a file of 365."""
+"""Of the 63 outputs of `class_scene`: their places in a file of 365."""
 SCENE_CLASSES = tuple(_SCENES.values())
 """Their names."""
 

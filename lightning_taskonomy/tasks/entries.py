@@ -1,19 +1,29 @@
 """The dictionary of tasks, one entry a line as in the paper's table, and a user's own beside them."""
 
-import difflib
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.task_names import known_title, name_among, nearest, written_name
 from lightning_taskonomy.tasks import colours
 from lightning_taskonomy.tasks import pixel_labels as decoded
 from lightning_taskonomy.tasks.class_tables import SCENE_CLASSES, SELECTED_OBJECTS
-from lightning_taskonomy.tasks.losses import CrossEntropy, PixelPairs, PoseNorm, SoftCrossEntropy, l1, l2
+from lightning_taskonomy.tasks.losses import (
+    CrossEntropy,
+    PerImageLoss,
+    PixelPairs,
+    PoseNorm,
+    SoftCrossEntropy,
+    l1,
+    l2,
+)
 from lightning_taskonomy.tasks.metrics import of_task as of
 from lightning_taskonomy.tasks.own import own_task
 from lightning_taskonomy.tasks.pixel_labels import PixelLabel, ShareUpTo, read_semantic
 from lightning_taskonomy.tasks.self_supervised import read_autoencoding, read_denoising, read_inpainting
-from lightning_taskonomy.tasks.task import Pixels, Standard, Task, Training, Vector
+from lightning_taskonomy.tasks.task import Example, Pixels, Standard, Task, Training, Vector, ViewLabels
 from lightning_taskonomy.tasks.tiles import PERMUTATIONS, TILES, read_jigsaw
 from lightning_taskonomy.tasks.vectors import (
     read_object_classes,
@@ -77,6 +87,20 @@ _GAN = 0.996
 _DEPTH_TRAINING = Training(instance_noise=0.03)
 _TRIPLET = (1.0, 0.5, 1.0)
 """Weights of the poses between views 1 and 2, 1 and 3, 2 and 3 of ego-motion, as published."""
+
+
+def _task(
+    name: str,
+    domains: tuple[str, ...],
+    output: Pixels | Vector,
+    loss: PerImageLoss,
+    read: Callable[[Sequence[ViewLabels], int, np.random.Generator], Example],
+    **options: Any,  # noqa: ANN401 - the other fields of a Task
+) -> Task:
+    """A task with the title that the table of names has."""
+    return Task(name, known_title(name) or name, domains, output, loss, read, **options)
+
+
 # fmt: off
 _SEMANTIC_WEIGHTS = (
     0.5424, 9.1674, 7.3310, 7.1620, 8.7229, 7.6133, 8.2369, 9.1486, 8.8220,
@@ -85,83 +109,104 @@ _SEMANTIC_WEIGHTS = (
 """Of the background and the 16 objects, rarer ones more: the published ones."""
 
 _TASKS = (
-    Task("autoencoder", "Autoencoding", (), Pixels(3),
+    _task("autoencoding", (), Pixels(3),
          l1, read_autoencoding, norm_share=_GAN, metric=of.pixels, drawing="picture"),
-    Task("denoise", "Denoising", (), Pixels(3),
+    _task("denoising", (), Pixels(3),
          l1, read_denoising, norm_share=_GAN, metric=of.pixels, drawing="picture"),
-    Task("impainting_whole", "In-painting", (), Pixels(3),
+    _task("inpainting", (), Pixels(3),
          l1, read_inpainting, source_only=True, norm_share=_GAN, metric=of.pixels, drawing="picture"),
-    Task("colorization", "Colorization", (), Pixels(len(colours.BINS), colours.SIZE_DIVISOR),
+    _task("colorization", (), Pixels(len(colours.BINS), colours.SIZE_DIVISOR),
          SoftCrossEntropy(), colours.read_colorization, input_channels=1, source_only=True, norm_share=0.99,
          metric=of.colours, drawing="colours"),
-    Task("jigsaw", "Jigsaw", (), Vector(PERMUTATIONS, layers=3),
+    _task("jigsaw", (), Vector(PERMUTATIONS, layers=3),
          CrossEntropy(), read_jigsaw, pictures=TILES, source_only=True, training=Training(batch_size=4),
          metric=of.classes),
-    Task("curvature", "Curvature", ("principal_curvature", _DEPTH), Pixels(2),
+    _task("curvature", ("principal_curvature", _DEPTH), Pixels(2),
          l2, _curvature, norm_share=_GAN, training=Training(weight_decay=1e-6, drop_after=None),
          metric=of.pixels, drawing="picture"),
-    Task("edge2d", "2D edges", ("edge_texture",), Pixels(1),
+    _task("edge_texture", ("edge_texture",), Pixels(1),
          l1, _edges_2d, norm_share=_GAN, metric=of.edges, drawing="picture"),
-    Task("edge3d", "Occlusion edges", ("edge_occlusion", _DEPTH), Pixels(1),
+    _task("edge_occlusion", ("edge_occlusion", _DEPTH), Pixels(1),
          l1, _edges_3d, norm_share=_GAN, metric=of.edges, drawing="picture"),
-    Task("keypoint2d", "2D keypoints", ("keypoints2d",), Pixels(1),
+    _task("keypoints2d", ("keypoints2d",), Pixels(1),
          l1, _keypoints_2d, norm_share=_GAN, metric=of.pixels, drawing="picture"),
-    Task("keypoint3d", "3D keypoints", ("keypoints3d", _DEPTH), Pixels(1),
+    _task("keypoints3d", ("keypoints3d", _DEPTH), Pixels(1),
          l1, _keypoints_3d, norm_share=_GAN, metric=of.pixels, drawing="picture"),
-    Task("reshade", "Reshading", ("reshading", _DEPTH), Pixels(1),
+    _task("reshading", ("reshading", _DEPTH), Pixels(1),
          l1, _reshading, norm_share=_GAN, metric=of.pixels, drawing="picture"),
-    Task("rgb2sfnorm", "Normals", ("normal", _DEPTH), Pixels(3),
+    _task("normal", ("normal", _DEPTH), Pixels(3),
          l1, _normals, norm_share=_GAN, metric=of.directions, drawing="normals"),
-    Task("rgb2depth", "Z-depth", (_DEPTH,), Pixels(1),
+    _task("depth_zbuffer", (_DEPTH,), Pixels(1),
          l1, _depth, norm_share=_GAN, training=_DEPTH_TRAINING, metric=of.depths, drawing="depth"),
-    Task("rgb2mist", "Distance", ("depth_euclidean", _DEPTH), Pixels(1),
+    _task("depth_euclidean", ("depth_euclidean", _DEPTH), Pixels(1),
          l1, _distance, norm_share=_GAN, training=_DEPTH_TRAINING, metric=of.depths, drawing="depth"),
-    Task("segment2d", "2D segmentation", ("segment_unsup2d",), Pixels(64),
+    _task("segment_unsup2d", ("segment_unsup2d",), Pixels(64),
          PixelPairs(), _segments_2d, metric=of.segments, drawing="segments", output_drawing="embeddings"),
-    Task("segment25d", "2.5D segmentation", ("segment_unsup25d",), Pixels(64),
+    _task("segment_unsup25d", ("segment_unsup25d",), Pixels(64),
          PixelPairs(), _segments_25d, metric=of.segments, drawing="segments", output_drawing="embeddings"),
-    Task("segmentsemantic_rb", "Semantic segm.", ("segment_semantic",), Pixels(17),
+    _task("segment_semantic", ("segment_semantic",), Pixels(17),
          CrossEntropy(_SEMANTIC_WEIGHTS), read_semantic, metric=of.classes, drawing="classes"),
-    Task("class_1000", "Object class. (1000)", ("class_object",), Vector(1000),
+    _task("class_object", ("class_object",), Vector(1000),
          SoftCrossEntropy(), read_object_classes, metric=of.labels, drawing="shares"),
-    Task("class_selected", "Object class. (100)", ("class_object",), Vector(len(SELECTED_OBJECTS)),
+    _task("class_selected", ("class_object",), Vector(len(SELECTED_OBJECTS)),
          SoftCrossEntropy(), read_selected_classes, source_only=True, metric=of.labels, drawing="shares"),
-    Task("class_places", "Scene class.", ("class_scene",), Vector(len(SCENE_CLASSES)),
+    _task("class_scene", ("class_scene",), Vector(len(SCENE_CLASSES)),
          SoftCrossEntropy(), read_scene_classes, training=Training(weight_decay=1e-5), metric=of.labels,
          drawing="shares"),
-    Task("room_layout", "Layout", ("point_info",), Vector(9),
+    _task("room_layout", ("point_info",), Vector(9),
          l2, read_room_layout, standard=_LAYOUT, training=Training(gradient_norm=1.0), metric=of.pixels),
-    Task("vanishing_point_well_defined", "Vanishing points", ("point_info",), Vector(9),
+    _task("vanishing_point", ("point_info",), Vector(9),
          l2, read_vanishing_points, training=Training(gradient_norm=1.0), metric=of.directions),
-    Task("fix_pose", "Cam. pose (fix)", ("point_info",), Vector(6),
+    _task("fixated_pose", ("point_info",), Vector(6),
          PoseNorm(), read_poses, views=2, standard=_FIXATED, training=Training(batch_size=16),
          metric=of.poses),
-    Task("non_fixated_pose", "Cam. pose (nonfix)", ("point_info",), Vector(6, layers=3),
+    _task("nonfixated_pose", ("point_info",), Vector(6, layers=3),
          PoseNorm(), read_poses, views=2, partners="overlapping", standard=_NOT_FIXATED,
          training=Training(batch_size=8), metric=of.poses),
-    Task("ego_motion", "Egomotion", ("point_info",),
+    _task("egomotion", ("point_info",),
          Vector(18, hidden=1024, layers=3, normalised=False, of_pairs=True),
          PoseNorm(poses=3, weights=_TRIPLET), read_poses, views=3, standard=_FIXATED.repeated(3),
          training=Training(batch_size=8), metric=of.poses),
-    Task("point_match", "Matching", (), Vector(2, hidden=256),
+    _task("point_matching", (), Vector(2, hidden=256),
          CrossEntropy(), read_matching, views=2, partners="same_or_other_point", metric=of.classes),
 )
 # fmt: on
-_ALIASES = {
-    "inpainting_whole": "impainting_whole",
-    "segmentsemantic": "segmentsemantic_rb",
-    "vanishing_point": "vanishing_point_well_defined",
-}
 _registered: dict[str, Task] = {task.name: task for task in _TASKS}
 
 
+class _Dictionary(Mapping[str, Task]):
+    """A view of what is registered: looked up by every name of a task, listed by the written ones."""
+
+    def __getitem__(self, name: str) -> Task:
+        try:
+            task = _named(name)
+        except InputError as error:
+            raise KeyError(str(error)) from error
+        if task is None:
+            raise KeyError(name)
+        return task
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_registered)
+
+    def __len__(self) -> int:
+        return len(_registered)
+
+
+_DICTIONARY = _Dictionary()
+
+
 def dictionary() -> Mapping[str, Task]:
-    """The tasks by name: those of the package, and those registered since."""
-    return MappingProxyType(_registered)
+    """The tasks by name: those of the package, and those registered since.
+
+    It lists each task once, by the name that is written (`normal`), and finds it by its other names as well
+    (`normal`, `Normals`). An ambiguous name is a KeyError that says so.
+    """
+    return _DICTIONARY
 
 
 def task_named(name: str) -> Task:
-    """A task by its name, by another spelling of it, or one of one's own by where it is defined.
+    """A task by its name, by another name of it, or a custom one by where it is defined.
 
     For names that the user gives, in an option or a configuration: it runs the file that a name points to.
     `registered_task` is for names that stand in files.
@@ -170,14 +215,14 @@ def task_named(name: str) -> Task:
         name: of the dictionary; or `FILE.py:NAME` or `MODULE.NAME`, what a Python file calls its task.
 
     Raises:
-        InputError: no such task; names the nearest ones.
+        InputError: no such task, or several; names the nearest ones.
     """
-    task = _registered_as(name)
+    task = _named(name)
     if task is not None:
         return task
     if "." in name:
         return own_task(name)
-    near = difflib.get_close_matches(name, [*_registered, *_ALIASES], n=3, cutoff=0.5)
+    near = nearest(name, _registered)
     known = f"did you mean {' or '.join(near)}?" if near else f"expected some of {', '.join(_registered)}"
     raise InputError(f"tasks: unknown task {name!r}; {known}")
 
@@ -186,13 +231,13 @@ def registered_task(name: str, origin: str) -> Task:
     """A task by a name that a file, a file's name or a download says: among those registered, never imported.
 
     Args:
-        name: of the dictionary, or of a task that has been registered since.
+        name: of the dictionary, in files of any age, or of a task that has been registered since.
         origin: what says the name, for the message.
 
     Raises:
         InputError: no such task is registered.
     """
-    task = _registered_as(name)
+    task = _registered.get(written_name(name))
     if task is None:
         raise InputError(
             f"{origin}: it names a custom task, {name[:80]!r}; name the task's file again "
@@ -202,15 +247,18 @@ def registered_task(name: str, origin: str) -> Task:
 
 
 def register(task: Task) -> None:
-    """Add a task of one's own; call it in a file that the configuration names.
+    """Add a custom task; call it in a file that the configuration names.
 
     Raises:
         InputError: the name is taken by another task.
     """
-    if _registered.get(task.name, task) != task or task.name in _ALIASES:
-        raise InputError(f"tasks: there is a task {task.name!r} already")
+    taken = _registered.get(written_name(task.name), task)
+    if taken != task:
+        also = "" if taken.name == task.name else f" (now called {taken.name})"
+        raise InputError(f"tasks: there is a task {task.name!r} already{also}")
     _registered[task.name] = task
 
 
-def _registered_as(name: str) -> Task | None:
-    return _registered.get(_ALIASES.get(name, name))
+def _named(name: str) -> Task | None:
+    known = name_among(name, _registered, "tasks")
+    return None if known is None else _registered[known]

@@ -23,7 +23,7 @@ from lightning_taskonomy.data.stream.reading import ShardSet
 from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.tasks.task import Example, Task, ViewLabels
 
-_COLOUR_PICTURES = "autoencoder"
+_COLOUR_PICTURES = "autoencoding"
 """The task whose input is the plain picture."""
 
 

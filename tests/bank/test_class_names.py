@@ -27,7 +27,7 @@ def test_objects_have_the_names_of_imagenet() -> None:
 
 
 def test_scenes_and_chosen_objects_have_their_names() -> None:
-    scenes, objects = (class_names(dictionary()[name]) for name in ("class_places", "class_selected"))
+    scenes, objects = (class_names(dictionary()[name]) for name in ("class_scene", "class_selected"))
     assert (scenes[0], scenes[2], scenes[33], scenes[62]) == (
         "alcove",
         "atrium/public",
@@ -45,8 +45,8 @@ def test_numbers_stand_for_names_that_nobody_has() -> None:
 def test_names_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "names.txt"
     path.write_text("\n".join(f"room {number}" for number in range(63)))
-    assert class_names(dictionary()["class_places"], path)[62] == "room 62"
+    assert class_names(dictionary()["class_scene"], path)[62] == "room 62"
     with pytest.raises(
-        InputError, match="expected the names of the 1000 classes of class_1000, one a line, found 63"
+        InputError, match="expected the names of the 1000 classes of class_object, one a line, found 63"
     ):
-        class_names(dictionary()["class_1000"], path)
+        class_names(dictionary()["class_object"], path)

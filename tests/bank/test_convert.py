@@ -27,7 +27,7 @@ def equal(left: nn.Module, right: nn.Module) -> bool:
     return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-@pytest.mark.parametrize("task", ["rgb2sfnorm", "class_places", "ego_motion", "class_selected", "jigsaw"])
+@pytest.mark.parametrize("task", ["normal", "class_scene", "egomotion", "class_selected", "jigsaw"])
 def test_there_and_back_gives_the_same_weights(task: str, tmp_path: Path) -> None:
     network = small_network(task)
     convert(network, "published", tmp_path / "published")
@@ -40,7 +40,7 @@ def test_there_and_back_gives_the_same_weights(task: str, tmp_path: Path) -> Non
 
 def test_published_classes_load_what_was_trained_here(tmp_path: Path, reference: ModuleType) -> None:
     torch.manual_seed(0)
-    network = BankNetwork(task_named("rgb2sfnorm"), 256, Encoder(), PixelDecoder(3))
+    network = BankNetwork(task_named("normal"), 256, Encoder(), PixelDecoder(3))
     unsettle(network)
     files = convert(network, "published", tmp_path)
     theirs = reference.TaskonomyNetwork(out_channels=3)
@@ -52,25 +52,25 @@ def test_published_classes_load_what_was_trained_here(tmp_path: Path, reference:
 
 
 def test_checkpoint_of_training_is_read(tmp_path: Path) -> None:
-    module = TaskNetwork("rgb2sfnorm", 64, 8, (1, 1, 1, 1), 64, adversarial_after=None)
+    module = TaskNetwork("normal", 64, 8, (1, 1, 1, 1), 64, adversarial_after=None)
     checkpoint = {"state_dict": module.state_dict()}
     module.on_save_checkpoint(checkpoint)
     torch.save(checkpoint, tmp_path / "last.ckpt")
     network = load_file(tmp_path / "last.ckpt")
-    assert (network.task.name, network.size) == ("rgb2sfnorm", 64)
+    assert (network.task.name, network.size) == ("normal", 64)
     assert equal(network, module.network)
 
 
 def test_own_standardisation_travels_along(tmp_path: Path) -> None:
     own = Standard(tuple(range(6)), (2.0,) * 6)
-    network = small_network("fix_pose")
+    network = small_network("fixated_pose")
     network.task = replace(network.task, standard=own)
     convert(network, "safetensors", tmp_path)
-    found: Task = load("fix_pose", tmp_path).task
+    found: Task = load("fixated_pose", tmp_path).task
     assert found.standard == own
 
 
-@pytest.mark.parametrize("task", ["rgb2sfnorm", "class_places", "fix_pose", "colorization"])
+@pytest.mark.parametrize("task", ["normal", "class_scene", "fixated_pose", "colorization"])
 def test_onnx_computes_the_same_for_any_batch_and_size(task: str, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX is absent: pip install '.[bank]'")
     network = small_network(task)
@@ -88,7 +88,7 @@ def test_onnx_computes_the_same_for_any_batch_and_size(task: str, tmp_path: Path
             np.testing.assert_allclose(output, network(pictures), atol=1e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize("task", ["rgb2sfnorm", "class_places", "fix_pose"])
+@pytest.mark.parametrize("task", ["normal", "class_scene", "fixated_pose"])
 def test_what_a_network_was_trained_for_travels_through_the_published_layout(
     task: str, tmp_path: Path
 ) -> None:
@@ -107,7 +107,7 @@ def test_what_a_network_was_trained_for_travels_through_the_published_layout(
 
 
 def test_parts_of_different_networks_are_refused(tmp_path: Path) -> None:
-    small, large = small_network("rgb2sfnorm"), small_network("rgb2sfnorm")
+    small, large = small_network("normal"), small_network("normal")
     large.size = 128
     convert(small, "published", tmp_path)
     next(tmp_path.glob("normal_decoder-*")).unlink()
@@ -119,22 +119,22 @@ def test_parts_of_different_networks_are_refused(tmp_path: Path) -> None:
         if read_published(encoder).about.size == 128:
             encoder.unlink()
     with pytest.raises(InputError, match="expected parts of one network"):
-        load("rgb2sfnorm", tmp_path)
+        load("normal", tmp_path)
 
 
 def test_onnx_of_an_encoder_alone(tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX is absent: pip install '.[bank]'")
-    full = small_network("rgb2sfnorm")
+    full = small_network("normal")
     (path,) = convert(BankNetwork(full.task, full.size, full.encoder, None), "onnx", tmp_path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     assert [output.name for output in session.get_outputs()] == ["representation"]
 
 
 def test_one_file_holds_one_task(tmp_path: Path) -> None:
-    write_small_bank(tmp_path, "rgb2sfnorm")
-    file = tmp_path / "rgb2sfnorm" / "weights.safetensors"
-    assert list(networks_in(file)) == ["rgb2sfnorm"]
+    write_small_bank(tmp_path, "normal")
+    file = tmp_path / "normal" / "weights.safetensors"
+    assert list(networks_in(file)) == ["normal"]
     with pytest.raises(InputError, match="one file holds one task's network"):
         networks_in(file, ["normal", "reshading"])
-    with pytest.raises(InputError, match="expected weights of reshade, found those of rgb2sfnorm"):
+    with pytest.raises(InputError, match="expected weights of reshading, found those of normal"):
         networks_in(file, ["reshading"])

@@ -63,7 +63,7 @@ def test_address_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 def test_published_files_of_tasks() -> None:
     assert len(published_files([])) == 42
-    assert [name.split("-")[0] for name in published_files(["rgb2sfnorm", "jigsaw"])] == [
+    assert [name.split("-")[0] for name in published_files(["normal", "jigsaw"])] == [
         "normal_encoder", "normal_decoder", "jigsaw_encoder",
     ]  # fmt: skip
     with pytest.raises(InputError, match="nothing is published of class_selected"):

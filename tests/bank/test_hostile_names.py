@@ -28,7 +28,7 @@ from pathlib import Path
 from dataclasses import replace
 from lightning_taskonomy.tasks import dictionary
 Path({ran!r}).write_text("x")
-T = replace(dictionary()["rgb2sfnorm"], name={name!r})
+T = replace(dictionary()["normal"], name={name!r})
 """
 NAMES = ("evil.py:T", "{folder}/evil.py:T", "evil.T", "os.path", "T")
 """Of a file, of a file by its whole path, of a module beside, of a module of Python's; and of no task."""
@@ -46,7 +46,7 @@ def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def safetensors(folder: Path, name: str, file: str = "net.safetensors") -> Path:
-    network = small_network("rgb2sfnorm")
+    network = small_network("normal")
     weights = {f"encoder.{key}": value.contiguous() for key, value in network.encoder.state_dict().items()}
     about = {"conventions": LABEL_CONVENTIONS, "task": name, "size": 64}
     (folder / file).parent.mkdir(exist_ok=True, parents=True)
@@ -55,7 +55,7 @@ def safetensors(folder: Path, name: str, file: str = "net.safetensors") -> Path:
 
 
 def checkpoint(folder: Path, name: str, **more: Any) -> Path:  # noqa: ANN401 - whatever a file may hold
-    module = TaskNetwork("rgb2sfnorm", 64, 8, (1, 1, 1, 1), 64, adversarial_after=None)
+    module = TaskNetwork("normal", 64, 8, (1, 1, 1, 1), 64, adversarial_after=None)
     content: dict[str, Any] = {"state_dict": module.state_dict(), "pytorch-lightning_version": "2.6.6"}
     module.on_save_checkpoint(content)
     content["contender"]["task"] = name
@@ -87,7 +87,7 @@ def test_weights_say_it(name: str, evil: Path, capsys: pytest.CaptureFixture[str
     "file", ["evil.T.safetensors", "evil.T/weights.safetensors", "evil.py:T.safetensors"]
 )
 def test_the_name_of_a_file_says_it(file: str, evil: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    safetensors(evil, "rgb2sfnorm", f"bank/{file}")
+    safetensors(evil, "normal", f"bank/{file}")
     assert main(["bank", "list", "--weights", "bank"]) == 0  # it only looks
     capsys.readouterr()
     for words in ("convert --to safetensors --out o", "predict --out o photo.png"):
@@ -97,14 +97,14 @@ def test_the_name_of_a_file_says_it(file: str, evil: Path, capsys: pytest.Captur
             Image.new("RGB", (64, 64)).save("photo.png")
         assert main(["bank", *words.split(), "--weights", "bank"]) == 2
         refused(capsys.readouterr().err)
-    settings: dict[str, Any] = {"shards": "s", "out": "run", "tasks": ["class_places"], "bank": "bank"}
+    settings: dict[str, Any] = {"shards": "s", "out": "run", "tasks": ["class_scene"], "bank": "bank"}
     with pytest.raises(InputError) as error:
         PipelineSettings(**settings)
     refused(str(error.value))
 
 
 def test_a_published_files_name_cannot_say_it(evil: Path) -> None:
-    stored = small_network("rgb2sfnorm").stored
+    stored = small_network("normal").stored
     path = write_published(evil, "encoder", stored)
     other = path.rename(evil / path.name.replace("normal_", "evil_"))
     with pytest.raises(InputError, match="custom task"):
@@ -153,19 +153,19 @@ def test_a_download_does_not_leave_its_folder(name: str, evil: Path, monkeypatch
         {"hparams": {"task": "evil.py:T"}},
         {"module_arguments": {"task": "evil.T"}},
         {"hyper_parameters": {"evil.py:T": 1}, "hparams_name": "task"},
-        {"hyper_parameters": {"task": "rgb2sfnorm", "_instantiator": "evil.T"}},
-        {"hyper_parameters": {"task": "rgb2sfnorm", "_class_path": "evil.T",
+        {"hyper_parameters": {"task": "normal", "_instantiator": "evil.T"}},
+        {"hyper_parameters": {"task": "normal", "_class_path": "evil.T",
                               "_instantiator": "pytorch_lightning.cli.instantiate_module"}},
     ],
 )  # fmt: skip
 def test_the_arguments_in_a_checkpoint_say_it(more: dict[str, Any], evil: Path) -> None:
-    path = checkpoint(evil, "rgb2sfnorm", **more)
+    path = checkpoint(evil, "normal", **more)
     with pytest.raises((InputError, ValueError, TypeError)):
         TaskNetwork.load_from_checkpoint(path)
 
 
 def test_the_arguments_of_several_tasks_say_it(evil: Path) -> None:
-    checkpoint(evil, "rgb2sfnorm", hyper_parameters={"tasks": ["evil.T"]})
+    checkpoint(evil, "normal", hyper_parameters={"tasks": ["evil.T"]})
     with pytest.raises(InputError, match="names in files import nothing"):
         SwitchingNetwork.load_from_checkpoint(evil / "net.ckpt")
 
@@ -183,7 +183,7 @@ def test_a_checkpoint_to_go_on_from_says_it(evil: Path, capsys: pytest.CaptureFi
     config = {"model": {"class_path": "evil.T"}, "fit": {"model": {"class_path": "evil.T"}}}
     path = checkpoint(evil, "evil.T", hyper_parameters={"task": "evil.T"}, config=config)
     for command in ("test", "validate"):
-        words = "--model TaskNetwork --model.task rgb2sfnorm --data.shards none --ckpt_path"
+        words = "--model TaskNetwork --model.task normal --data.shards none --ckpt_path"
         assert main([command, *words.split(), str(path)]) == 2
         assert capsys.readouterr().err.count("\n") == 1
 
@@ -200,7 +200,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_the_users_option_names_it(own: str, tmp_path: Path) -> None:
-    network = small_network("rgb2sfnorm")
+    network = small_network("normal")
     network.task = task_named(own)
     write_network(tmp_path / "bank" / "mine.safetensors", network.stored)
     for weights in ("bank", "bank/mine.safetensors"):
@@ -218,10 +218,10 @@ def test_the_users_option_names_it(own: str, tmp_path: Path) -> None:
 
 
 def test_a_run_takes_what_its_configuration_names_from_a_bank(own: str, tmp_path: Path) -> None:
-    network = small_network("rgb2sfnorm")
+    network = small_network("normal")
     network.task = task_named(own)
     convert(network, "safetensors", tmp_path / "bank")
-    settings = PipelineSettings(shards="s", out="run", tasks=[own, "edge2d"], bank="bank")
+    settings = PipelineSettings(shards="s", out="run", tasks=[own, "edge_texture"], bank="bank")
     assert settings.banked == ["mine"]
     assert settings.spelled["mine"] == own
     assert isinstance(settings.by_name["mine"], Task)
@@ -245,7 +245,7 @@ def test_a_pull_takes_tasks_that_the_user_names(
 
 
 def test_registered_names_and_their_spellings_are_found() -> None:
-    assert registered_task("inpainting_whole", "here").name == "impainting_whole"
+    assert registered_task("inpainting_whole", "here").name == "inpainting"
     with pytest.raises(
         InputError, match=r"here: it names a custom task, 'os\.path'; name the task's file again"
     ):

@@ -34,10 +34,10 @@ def test_what_is_pulled_is_what_was_pushed(hub: Hub, tmp_path: Path) -> None:
     small_bank(given)
     address = push(networks_in(given), "user/rooms", endpoint=hub.endpoint, token=TOKEN)
     assert address.startswith(hub.endpoint)
-    assert sorted(hub.repositories["user/rooms"]) == ["README.md", "rgb2sfnorm.safetensors"]
-    assert hub.large == {"rgb2sfnorm.safetensors"}
+    assert sorted(hub.repositories["user/rooms"]) == ["README.md", "normal.safetensors"]
+    assert hub.large == {"normal.safetensors"}
     files = pull("user/rooms", tmp_path / "pulled", endpoint=hub.endpoint, token=TOKEN)
-    assert [file.name for file in files] == ["rgb2sfnorm.safetensors"]
+    assert [file.name for file in files] == ["normal.safetensors"]
     before, after = load("normal", given).state_dict(), load("normal", tmp_path / "pulled").state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -49,7 +49,7 @@ def test_card_is_one_that_the_hub_understands(hub: Hub, tmp_path: Path) -> None:
     card = ModelCard(hub.repositories["user/rooms"]["README.md"].decode())
     assert card.data.get("license") == "mit"
     assert card.data.get("library_name") == "lightning_taskonomy"
-    assert "| rgb2sfnorm.safetensors | Normals (normal) | 3 per pixel | 256 x 256 |" in card.text
+    assert "| normal.safetensors | Normals | 3 per pixel | 256 x 256 |" in card.text
 
 
 def test_only_weights_and_card_are_pulled(hub: Hub, tmp_path: Path) -> None:
@@ -58,12 +58,12 @@ def test_only_weights_and_card_are_pulled(hub: Hub, tmp_path: Path) -> None:
     hub.repositories["user/rooms"] |= {"evil.py": b"import os", "weights.pkl": b"x", "a.pth": b"x"}
     pull("user/rooms", tmp_path / "pulled", endpoint=hub.endpoint, token=TOKEN)
     names = {path.name for path in (tmp_path / "pulled").iterdir() if path.is_file()}
-    assert names == {"README.md", "rgb2sfnorm.safetensors"}
+    assert names == {"README.md", "normal.safetensors"}
 
 
 def test_damaged_network_is_refused(hub: Hub, tmp_path: Path) -> None:
-    hub.repositories["user/rooms"] = {"rgb2sfnorm.safetensors": b"not weights"}
-    with pytest.raises(InputError, match=r"rgb2sfnorm\.safetensors: cannot read these weights"):
+    hub.repositories["user/rooms"] = {"normal.safetensors": b"not weights"}
+    with pytest.raises(InputError, match=r"normal\.safetensors: cannot read these weights"):
         pull("user/rooms", tmp_path, endpoint=hub.endpoint, token=TOKEN)
 
 

@@ -55,7 +55,7 @@ def test_files_are_compared_with_their_names(tmp_path: Path) -> None:
 
 
 def test_networks_of_a_run_are_listed(tmp_path: Path) -> None:
-    write_small_bank(tmp_path, "rgb2sfnorm", "class_selected")
+    write_small_bank(tmp_path, "normal", "class_selected")
     rows = {row.task: row for row in listed(BankFolder.open(tmp_path)) if row.part == "network"}
-    assert rows.keys() == {"rgb2sfnorm", "class_selected"}
+    assert rows.keys() == {"normal", "class_selected"}
     assert {row.state for row in rows.values()} == {"present"}

@@ -66,8 +66,8 @@ def test_folder_may_be_named_by_the_environment(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(InputError, match="LIGHTNING_TASKONOMY_BANK"):
         bank.load("normal")
     monkeypatch.setenv("LIGHTNING_TASKONOMY_BANK", str(tmp_path))
-    assert bank.load("normal").task.name == "rgb2sfnorm"
-    assert bank.load("rgb2sfnorm").task.name == "rgb2sfnorm"
+    assert bank.load("normal").task.name == "normal"
+    assert bank.load("normal").task.name == "normal"
 
 
 def test_sizes_follow_from_the_weights(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_sizes_follow_from_the_weights(tmp_path: Path) -> None:
 def test_a_single_encoder_file_says_its_task(tmp_path: Path) -> None:
     small_bank(tmp_path)
     network = load_file(next(tmp_path.glob("normal_encoder-*")))
-    assert network.task.name == "rgb2sfnorm"
+    assert network.task.name == "normal"
     assert network.decoder is None
 
 
@@ -118,7 +118,7 @@ def test_another_layout_is_refused(tmp_path: Path) -> None:
 def test_keys_are_strict(tmp_path: Path) -> None:
     weights = Encoder(width=8, blocks=(1, 1, 1, 1)).state_dict()
     del weights["layer2.0.bn1.weight"]
-    write_published(tmp_path, "encoder", StoredNetwork(weights, None, "rgb2sfnorm", 64))
+    write_published(tmp_path, "encoder", StoredNetwork(weights, None, "normal", 64))
     refused(tmp_path, "layer2.0.bn1.weight")
 
 
@@ -154,7 +154,7 @@ def test_two_files_of_one_part_are_refused(tmp_path: Path) -> None:
 def test_absent_task_names_those_there(tmp_path: Path) -> None:
     small_bank(tmp_path)
     with pytest.raises(InputError, match=r"no weights of reshading in this folder; found normal"):
-        bank.load("reshade", tmp_path)
+        bank.load("reshading", tmp_path)
 
 
 class _Malicious:
@@ -183,10 +183,10 @@ def refused(folder: Path, reason: str) -> None:
 
 
 def test_networks_trained_on_normals_towards_the_camera_are_refused(tmp_path: Path) -> None:
-    network = small_network("rgb2sfnorm")
+    network = small_network("normal")
     path = tmp_path / "weights.safetensors"
     write_network(path, network.stored)
-    assert load_file(path).task.name == "rgb2sfnorm"
+    assert load_file(path).task.name == "normal"
     with safe_open(path, "pt") as file:
         about = json.loads(file.metadata()["about"])
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
@@ -197,15 +197,15 @@ def test_networks_trained_on_normals_towards_the_camera_are_refused(tmp_path: Pa
         load_file(path)
     # Weights from elsewhere say nothing of themselves.
     save_file(weights, path)
-    assert load_file(path, "rgb2sfnorm").task.name == "rgb2sfnorm"
+    assert load_file(path, "normal").task.name == "normal"
 
 
 def test_checkpoints_trained_on_normals_towards_the_camera_are_refused(tmp_path: Path) -> None:
-    module = TaskNetwork("rgb2sfnorm", 64, 8, (1, 1, 1, 1), 64, 32, adversarial_after=None)
+    module = TaskNetwork("normal", 64, 8, (1, 1, 1, 1), 64, 32, adversarial_after=None)
     checkpoint: dict[str, Any] = {"state_dict": module.state_dict()}
     module.on_save_checkpoint(checkpoint)
     torch.save(checkpoint, tmp_path / "new.ckpt")
-    assert load_file(tmp_path / "new.ckpt").task.name == "rgb2sfnorm"
+    assert load_file(tmp_path / "new.ckpt").task.name == "normal"
     del checkpoint["contender"]["conventions"]
     torch.save(checkpoint, tmp_path / "old.ckpt")
     with pytest.raises(InputError, match=r"old\.ckpt: made by label conventions 1, .*; train again$"):

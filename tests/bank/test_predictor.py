@@ -33,7 +33,7 @@ def test_every_task_is_predicted_and_drawn(task: str) -> None:
 
 
 def test_predictions_do_not_depend_on_the_batches() -> None:
-    networks = [small_network(task) for task in ("rgb2sfnorm", "fix_pose", "ego_motion")]
+    networks = [small_network(task) for task in ("normal", "fixated_pose", "egomotion")]
     single = [found for _, found in predict(networks, shots(7), batch_size=1)]
     for size in (2, 3, 8):
         for (shot, found), alone in zip(predict(networks, shots(7), batch_size=size), single, strict=True):
@@ -46,8 +46,8 @@ def test_predictions_do_not_depend_on_the_batches() -> None:
 
 def test_views_are_the_shots_before() -> None:
     given = shots(4, SIZE)
-    network = small_network("ego_motion")
-    seen = [found["ego_motion"].input for _, found in predict([network], given, batch_size=3)]
+    network = small_network("egomotion")
+    seen = [found["egomotion"].input for _, found in predict([network], given, batch_size=3)]
     pictures = [torch.from_numpy(shot.pixels).permute(2, 0, 1) / 127.5 - 1 for shot in given]
     for place, order in enumerate([(0, 0, 0), (0, 0, 1), (0, 1, 2), (1, 2, 3)]):
         torch.testing.assert_close(seen[place], torch.stack([pictures[view] for view in order]))
@@ -62,7 +62,7 @@ def test_shots_are_taken_a_batch_at_a_time() -> None:
             taken += 1
             yield shot
 
-    found = predict([small_network("rgb2sfnorm")], counted(), batch_size=2)  # type: ignore[arg-type]
+    found = predict([small_network("normal")], counted(), batch_size=2)  # type: ignore[arg-type]
     next(found)
     assert taken == 2
 
@@ -70,9 +70,9 @@ def test_shots_are_taken_a_batch_at_a_time() -> None:
 def test_inputs_are_those_of_training() -> None:
     (shot,) = shots(1, SIZE)
     colours = torch.from_numpy(shot.pixels).permute(2, 0, 1) / 127.5 - 1
-    torch.testing.assert_close(network_input(small_network("rgb2sfnorm"), [shot])[0], colours)
-    torch.testing.assert_close(network_input(small_network("denoise"), [shot])[0], colours)
-    holed = network_input(small_network("impainting_whole"), [shot])[0]
+    torch.testing.assert_close(network_input(small_network("normal"), [shot])[0], colours)
+    torch.testing.assert_close(network_input(small_network("denoising"), [shot])[0], colours)
+    holed = network_input(small_network("inpainting"), [shot])[0]
     assert not holed[:, 16:48, 16:48].any()
     torch.testing.assert_close(holed[:, :16], colours[:, :16])
     lightness = network_input(small_network("colorization"), [shot])
@@ -83,7 +83,7 @@ def test_inputs_are_those_of_training() -> None:
 
 
 def test_what_is_loaded_gives_what_training_gave(tmp_path: Path) -> None:
-    for task in ("rgb2sfnorm", "jigsaw", "colorization", "fix_pose"):
+    for task in ("normal", "jigsaw", "colorization", "fixated_pose"):
         write_small_bank(tmp_path, task)
         before, after = small_network(task), load(task, tmp_path)
         assert after.size == SIZE

@@ -40,7 +40,7 @@ def test_list_and_help_start_without_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "normal            rgb2sfnorm" in done.stdout
+    assert "normal            normal" in done.stdout
 
 
 def test_hashes_are_listed_when_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,7 +66,7 @@ def test_a_cut_video_is_predicted_and_said_to_be_cut(
     pytest.importorskip("av", reason="PyAV is absent: pip install '.[bank]'")
     from tests.bank.test_video import noise
 
-    write_small_bank(tmp_path / "bank", "rgb2sfnorm")
+    write_small_bank(tmp_path / "bank", "normal")
     path = tmp_path / "walk.mkv"
     size = noise(path, "matroska", "libx264")
     with path.open("r+b") as file:
@@ -76,7 +76,7 @@ def test_a_cut_video_is_predicted_and_said_to_be_cut(
     shown = capsys.readouterr()
     assert "this video is cut short or damaged: it ends after frame" in shown.err
     assert shown.err.count("\n") == 1
-    assert (tmp_path / "out" / "walk_rgb2sfnorm.mp4").exists()
+    assert (tmp_path / "out" / "walk_normal.mp4").exists()
 
 
 def test_list_refuses_a_damaged_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,22 +91,22 @@ def test_list_refuses_a_damaged_file(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_pictures_are_predicted(tmp_path: Path, photo: Path) -> None:
-    write_small_bank(tmp_path / "bank", "rgb2sfnorm", "class_places", "room_layout")
+    write_small_bank(tmp_path / "bank", "normal", "class_scene", "room_layout")
     names = tmp_path / "names.txt"
     names.write_text("\n".join(f"scene {n}" for n in range(63)))
     out = tmp_path / "out"
     words = f"bank predict --weights {tmp_path / 'bank'} --out {out} --raw --representations"
     assert main([*words.split(), "--names", f"class_scene={names}", "--", str(photo)]) == 0
     files = {path.name for path in out.iterdir()}
-    for task in ("rgb2sfnorm", "class_places", "room_layout"):
-        ends = [".png", ".npy", "_representation.npy"] + ([".json"] if task != "rgb2sfnorm" else [])
+    for task in ("normal", "class_scene", "room_layout"):
+        ends = [".png", ".npy", "_representation.npy"] + ([".json"] if task != "normal" else [])
         assert {f"photo_{task}{end}" for end in ends} <= files
     assert "photo_sheet.png" in files
-    assert np.load(out / "photo_rgb2sfnorm.npy").shape == (3, 64, 64)
-    assert np.load(out / "photo_rgb2sfnorm_representation.npy").shape == (8, 4, 4)
-    scores = np.load(out / "photo_class_places.npy").astype(np.float64)
+    assert np.load(out / "photo_normal.npy").shape == (3, 64, 64)
+    assert np.load(out / "photo_normal_representation.npy").shape == (8, 4, 4)
+    scores = np.load(out / "photo_class_scene.npy").astype(np.float64)
     shares = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
-    likely = json.loads((out / "photo_class_places.json").read_text())["likely"]
+    likely = json.loads((out / "photo_class_scene.json").read_text())["likely"]
     assert [entry["class"] for entry in likely] == [f"scene {n}" for n in np.argsort(-shares)[:5]]
     assert likely[0]["probability"] == pytest.approx(shares.max(), rel=1e-5)
 
@@ -115,7 +115,7 @@ def test_video_is_predicted(tmp_path: Path) -> None:
     pytest.importorskip("av", reason="PyAV is absent: pip install '.[bank]'")
     from lightning_taskonomy.bank.video import Video, VideoWriter
 
-    write_small_bank(tmp_path / "bank", "rgb2sfnorm", "fix_pose")
+    write_small_bank(tmp_path / "bank", "normal", "fixated_pose")
     with VideoWriter(tmp_path / "walk.mp4", Fraction(10)) as writer:
         for number in range(7):
             writer.write(np.full((64, 64, 3), 30 * number, np.uint8))
@@ -123,17 +123,17 @@ def test_video_is_predicted(tmp_path: Path) -> None:
     words = f"bank predict --weights {tmp_path / 'bank'} --out {out} --batch-size 3 {tmp_path / 'walk.mp4'}"
     assert main(words.split()) == 0
     assert {path.name for path in out.glob("*.mp4")} == {
-        "walk_rgb2sfnorm.mp4", "walk_fix_pose.mp4", "walk_sheet.mp4",
+        "walk_normal.mp4", "walk_fixated_pose.mp4", "walk_sheet.mp4",
     }  # fmt: skip
     for file in out.glob("*.mp4"):
         video = Video(file)
         assert video.rate == 10
         assert len(list(video.shots(32))) == 7
-    assert len(list((out / "walk_fix_pose").glob("*.json"))) == 7
+    assert len(list((out / "walk_fixated_pose").glob("*.json"))) == 7
 
 
 def test_conversion_writes_what_can_be_loaded(tmp_path: Path, photo: Path) -> None:
-    write_small_bank(tmp_path / "bank", "rgb2sfnorm")
+    write_small_bank(tmp_path / "bank", "normal")
     words = f"bank convert --weights {tmp_path / 'bank'} --to published --out {tmp_path / 'published'}"
     assert main(words.split()) == 0
     assert (

@@ -68,17 +68,20 @@ def test_the_other_commands_of_the_group_start_without_torch(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"tasks": ["autoencoder", "edge2dd"]}, "tasks: unknown task 'edge2dd'; did you mean edge2d"),
-        ({"tasks": ["autoencoder"]}, "tasks: expected at least two, found 1"),
-        ({"tasks": ["edge2d", "edge2d"]}, "tasks: expected each task once, found edge2d more than once"),
-        ({"targets": ["reshade"]}, "targets: reshade is not among tasks (autoencoder, class_places"),
-        ({"sources": ["reshade"]}, "sources: reshade is not among tasks"),
-        ({"weights": {"reshade": "file"}}, "weights: reshade is not among tasks"),
-        ({"program": {"cost": {"reshade": 1}}}, "program.cost: reshade is not among tasks"),
+        ({"tasks": ["autoencoding", "edge2dd"]}, "tasks: unknown task 'edge2dd'; did you mean edge_texture"),
+        ({"tasks": ["autoencoding"]}, "tasks: expected at least two, found 1"),
+        (
+            {"tasks": ["edge_texture", "edge_texture"]},
+            "tasks: expected each task once, found edge_texture more than once",
+        ),
+        ({"targets": ["reshading"]}, "targets: reshading is not among tasks (autoencoding, class_scene"),
+        ({"sources": ["reshading"]}, "sources: reshading is not among tasks"),
+        ({"weights": {"reshading": "file"}}, "weights: reshading is not among tasks"),
+        ({"program": {"cost": {"reshading": 1}}}, "program.cost: reshading is not among tasks"),
         ({"size": 40}, "size: expected a multiple of 16 pixels, found 40"),
         ({"size": 0}, "size: expected at least 16, found 0"),
         ({"size": "big"}, "--size: Expected a whole number. Got value: big"),
-        ({"tassks": ["edge2d"]}, "'tassks' is not accepted"),
+        ({"tassks": ["edge_texture"]}, "'tassks' is not accepted"),
         ({"network": {"widht": 3}}, "'network' does not accept option 'widht'"),
         ({"network": {"epochs": 0}}, "network.epochs: expected at least 1, found 0"),
         ({"network": {"samples": 3}}, "network.samples: expected at least a batch (4), found 3"),
@@ -88,7 +91,10 @@ def test_the_other_commands_of_the_group_start_without_torch(tmp_path: Path) -> 
         ({"test_samples": 0}, "test_samples: expected at least 1, found 0"),
         ({"program": {"budget": -1}}, "program.budget: expected at least 0, found -1"),
         ({"program": {"max_orders": [1, 0]}}, "program.max_orders: expected at least 1, found 0"),
-        ({"program": {"importance": {"edge2d": -2}}}, "program.importance: expected at least 0, found -2"),
+        (
+            {"program": {"importance": {"edge_texture": -2}}},
+            "program.importance: expected at least 0, found -2",
+        ),
         (
             {"machine": {"accelerator": "abacus"}},
             "--machine.accelerator: Expected a value of 'auto', 'cpu', 'gpu'",
@@ -151,7 +157,7 @@ def test_weights_that_do_not_fit(
     elif kind == "without an encoder":
         save_file({"conv1.weight": torch.zeros(4, 3, 7, 7)}, path)
     for words in ((), ("--dry-run",)):
-        run = config(tmp_path / "run", packed, weights={"edge2d": str(path)})
+        run = config(tmp_path / "run", packed, weights={"edge_texture": str(path)})
         assert taxonomy_run(run, *words) == 2
         error = refused(capsys)
         assert str(path) in error
@@ -160,7 +166,7 @@ def test_weights_that_do_not_fit(
 
 
 def test_a_damaged_record_is_named(packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    record = tmp_path / "run" / "jobs" / "network.edge2d.json"
+    record = tmp_path / "run" / "jobs" / "network.edge_texture.json"
     record.parent.mkdir(parents=True)
     for content in ("{", "[]", '{"inputs": 1}'):
         record.write_text(content)
@@ -176,7 +182,7 @@ def test_a_split_smaller_than_a_batch(
     run = config(tmp_path / "run", packed, network={"batch_size": 13})
     assert taxonomy_run(run) == 2
     error = refused(capsys)
-    assert "network/autoencoder: batch_size: 13 on 1 ranks needs 13 samples for one step" in error
+    assert "network/autoencoding: batch_size: 13 on 1 ranks needs 13 samples for one step" in error
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -189,7 +195,7 @@ def test_a_budget_that_serves_nobody_or_everybody(
     packed: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Too small: the least that serves every target is taken, and that is said; too large is no mistake."""
-    tasks = ["autoencoder", "edge2d"]
+    tasks = ["autoencoding", "edge_texture"]
     run = tmp_path / "run"
     assert taxonomy_run(config(run, packed, tasks=tasks, program={"budget": 0})) == 0
     assert "0 cannot serve every target" in caplog.text

@@ -93,14 +93,14 @@ def test_every_configuration_of_a_task_trains(packed: Path, config: str) -> None
 
 def test_fit_test_and_predict_leave_what_they_say(packed: Path) -> None:
     assert command("fit", "task/normal.yaml", packed, "--trainer.max_epochs", "2") == 0
-    root = Path("runs/rgb2sfnorm/self")
+    root = Path("runs/normal/self")
     assert (root / "checkpoints" / "best.ckpt").exists()
     assert (root / "checkpoints" / "last.ckpt").exists()
     assert yaml.safe_load((root / "config.yaml").read_text())["model"]["init_args"]["size"] == SIZE
     assert list(root.glob("events.out.tfevents*"))
     assert command("validate", "task/normal.yaml", packed) == 0
     assert command("test", "task/normal.yaml", packed) == 0
-    table = parquet.read_table("runs/losses/rgb2sfnorm.parquet")
+    table = parquet.read_table("runs/losses/normal.parquet")
     assert table.column_names == ["image", "self"]
     keys = [f"cedar/point_{point}_view_{view}" for point in range(4) for view in range(3)]
     assert table["image"].to_pylist() == keys
@@ -111,7 +111,7 @@ def test_fit_test_and_predict_leave_what_they_say(packed: Path) -> None:
 
 def test_a_run_goes_on_from_its_last_checkpoint(packed: Path) -> None:
     assert command("fit", "task/class_scene.yaml", packed) == 0
-    last = "runs/class_places/self/checkpoints/last.ckpt"
+    last = "runs/class_scene/self/checkpoints/last.ckpt"
     assert (
         command("fit", "task/class_scene.yaml", packed, "--ckpt_path", last, "--trainer.max_epochs", "2") == 0
     )
@@ -123,7 +123,7 @@ def test_baselines_are_contenders_of_the_same_table(packed: Path, capsys: pytest
     for more in ((), average, random):
         assert command("fit", "task/depth_zbuffer.yaml", packed, *more) == 0
         assert command("test", "task/depth_zbuffer.yaml", packed, *more) == 0
-    table = parquet.read_table("runs/losses/rgb2depth.parquet")
+    table = parquet.read_table("runs/losses/depth_zbuffer.parquet")
     assert sorted(table.column_names) == ["average", "image", "random", "self"]
     capsys.readouterr()
     assert main(["taxonomy", "sanity", "--losses", "runs/losses", "--out", "runs/sanity"]) == 0
@@ -152,7 +152,7 @@ def test_the_worked_example_of_ones_own_task_trains(packed: Path, monkeypatch: p
 
 def test_one_network_for_several_tasks(packed: Path) -> None:
     Path("tiny.yaml").write_text(yaml.safe_dump(SWITCHING))
-    tasks = ("rgb2sfnorm", "rgb2depth", "edge2d")
+    tasks = ("normal", "depth_zbuffer", "edge_texture")
     pairs = enumerate((target, source) for target in tasks for source in tasks if source != target)
     rows = [f"{target},{source},1,0.{number},,\n" for number, (target, source) in pairs]
     Path("transfers.csv").write_text(HEAD + "".join(rows))
@@ -163,14 +163,14 @@ def test_one_network_for_several_tasks(packed: Path) -> None:
     found = list(csv.DictReader((root / "results.csv").read_text().splitlines()))
     assert [row["method"] for row in found] == ["single", "switching"]
     assert int(found[0]["parameters"]) > 4 * int(found[1]["parameters"])
-    measured = [float(row["rgb2sfnorm"]) for row in found]
+    measured = [float(row["normal"]) for row in found]
     assert all(0 < degrees < 180 for degrees in measured)
     drawn = {path.stem for path in (*root.glob("*.png"), *root.glob("switching/*.png"))}
     assert drawn == {"parameters", "convergence", "embeddings", "affinities"}
     assert (root / "results.md").read_text().count("|\n") == 4
-    assert command("predict", "switching/rooms.yaml", packed, "--task", "edge2d,rgb2depth") == 0
+    assert command("predict", "switching/rooms.yaml", packed, "--task", "edge_texture,depth_zbuffer") == 0
     written = {path.stem.partition("view_")[2][2:] for path in (root / "switching").rglob("cedar/*.png")}
-    assert written == {"edge2d", "rgb2depth"}
+    assert written == {"edge_texture", "depth_zbuffer"}
     grown = ("--config", str(CONFIGS / "switching" / "add_task.yaml"), "--contender", "added")
     assert command("fit", "switching/rooms.yaml", packed, *grown, "--trainer.max_epochs", "1") == 0
     before, after = (
@@ -212,8 +212,8 @@ def test_published_sets_train_from_their_configurations(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("predict", "--task", "edge2d,edgy"), "predicted: expected some of segmentsemantic_rb"),
-        (("fit", "--task", "edge2d"), "--task: expected with predict and a SwitchingNetwork only"),
+        (("predict", "--task", "edge_texture,edgy"), "predicted: expected some of segment_semantic"),
+        (("fit", "--task", "edge_texture"), "--task: expected with predict and a SwitchingNetwork only"),
         (("fit", "--model.metod", "rcm"), "unrecognized arguments: --model.metod"),
         (("fit", "--data.switching", "often"), "Expected a value of 'epoch', 'batch', 'mixed', 'all'. Got"),
         (("fit", "--model.weighting", "gradnorm"), "gradnorm compares the tasks of a batch"),
@@ -244,14 +244,17 @@ def test_two_ranks_train_with_a_discriminator_and_write_one_table(packed: Path) 
         program = [sys.executable, "-m", "lightning_taskonomy", subcommand, *words]
         run = subprocess.run(program, capture_output=True, text=True, timeout=300, check=False)
         assert run.returncode == 0, run.stderr
-    images = parquet.read_table("runs/losses/rgb2depth.parquet")["image"].to_pylist()
+    images = parquet.read_table("runs/losses/depth_zbuffer.parquet")["image"].to_pylist()
     assert images == [f"cedar/point_{point}_view_{view}" for point in range(4) for view in range(3)]
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--model.init_args.task", "rgb2depht"], "tasks: unknown task 'rgb2depht'; did you mean rgb2depth"),
+        (
+            ["--model.init_args.task", "rgb2depht"],
+            "tasks: unknown task 'rgb2depht'; did you mean depth_zbuffer",
+        ),
         (["--data.batch_size", "64"], "batch_size: 64 on 1 ranks needs 64 samples for one step"),
         (["--data.batch_sise", "3"], "unrecognized arguments: --data.batch_sise"),
         (["--model.init_args.size", "50"], "size: expected a multiple of 16 pixels, found 50"),
@@ -279,7 +282,7 @@ def test_a_gpu_where_there_is_none_is_one_line(packed: Path, capsys: pytest.Capt
 def test_what_another_run_left_for_slurm_is_never_loaded_unasked(
     packed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = Path("runs/rgb2sfnorm/self")
+    root = Path("runs/normal/self")
     root.mkdir(parents=True)
     (root / "hpc_ckpt_1.ckpt").touch()
     assert command("fit", "task/normal.yaml", packed) == 2

@@ -15,8 +15,8 @@ from lightning_taskonomy.cli import main
 from tests.transfers.small_stores import SIZE, pack, store
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "transfer"
-SOURCES = ["reshade", "rgb2depth", "edge2d", "autoencoder"]
-TRANSFERS = [*SOURCES, "reshade+rgb2depth", "reshade+rgb2depth+edge2d"]
+SOURCES = ["reshading", "depth_zbuffer", "edge_texture", "autoencoding"]
+TRANSFERS = [*SOURCES, "reshading+depth_zbuffer", "reshading+depth_zbuffer+edge_texture"]
 KEYS = [f"cedar/point_{point}_view_{view}" for point in range(4) for view in range(3)]
 
 
@@ -53,10 +53,10 @@ def words(word: str, config: str, *more: str) -> list[str]:
 def test_one_transfer(packed: Path) -> None:
     for word in ("fit", "validate", "test", "predict"):
         assert main(words(word, "normal_from_reshading.yaml")) == 0, word
-    root = Path("runs/rgb2sfnorm/reshade")
+    root = Path("runs/normal/reshading")
     assert [path.name for path in (root / "checkpoints").iterdir()] == ["last.ckpt"]
-    table = parquet.read_table("runs/losses/rgb2sfnorm.parquet")
-    assert table.column_names == ["image", "reshade"]
+    table = parquet.read_table("runs/losses/normal.parquet")
+    assert table.column_names == ["image", "reshading"]
     assert table["image"].to_pylist() == KEYS
     assert len(list((root / "predictions" / "cedar").glob("*.png"))) == 12
 
@@ -69,31 +69,33 @@ def test_one_transfer_draws_pictures_while_it_learns(packed: Path) -> None:
     }
     callbacks.write_text(yaml.safe_dump({"trainer": {"callbacks": [logging]}}))
     assert main([*words("fit", "normal_from_reshading.yaml"), "--config", str(callbacks)]) == 0
-    events = EventAccumulator("runs/rgb2sfnorm/reshade").Reload()
+    events = EventAccumulator("runs/normal/reshading").Reload()
     assert set(events.Tags()["images"]) == {"train/pictures", "val/pictures"}
 
 
 def test_many_transfers_and_one_beside_them(packed: Path) -> None:
     assert main(words("fit", "normal_from_many.yaml")) == 0
     assert main(words("test", "normal_from_many.yaml")) == 0
-    table = parquet.read_table("runs/losses/rgb2sfnorm.parquet")
+    table = parquet.read_table("runs/losses/normal.parquet")
     assert table.column_names == ["image", *TRANSFERS]
     assert table["image"].to_pylist() == KEYS
-    events = EventAccumulator("runs/rgb2sfnorm/transfers").Reload()
+    events = EventAccumulator("runs/normal/transfers").Reload()
     assert events.Tags()["images"] == ["val/win_rates"]
     scalars = set(events.Tags()["scalars"])
     assert {f"val/{what}/{name}" for what in ("loss", "affinity") for name in TRANSFERS} <= scalars
-    alone = ("--model.init_args.sources", "[reshade,rgb2depth]", "--contender", "alone")
+    alone = ("--model.init_args.sources", "[reshading,depth_zbuffer]", "--contender", "alone")
     assert main(words("fit", "normal_from_reshading.yaml", *alone)) == 0
     assert main(words("test", "normal_from_reshading.yaml", *alone)) == 0
-    table = parquet.read_table("runs/losses/rgb2sfnorm.parquet")
+    table = parquet.read_table("runs/losses/normal.parquet")
     assert table.column_names == ["image", *TRANSFERS, "alone"]
-    np.testing.assert_allclose(table["alone"].to_numpy(), table["reshade+rgb2depth"].to_numpy(), rtol=1e-4)
+    np.testing.assert_allclose(
+        table["alone"].to_numpy(), table["reshading+depth_zbuffer"].to_numpy(), rtol=1e-4
+    )
 
 
 def test_many_transfers_go_on_from_a_checkpoint(packed: Path) -> None:
     assert main(words("fit", "normal_from_many.yaml", "--trainer.max_epochs", "1")) == 0
-    last = "runs/rgb2sfnorm/transfers/checkpoints/last.ckpt"
+    last = "runs/normal/transfers/checkpoints/last.ckpt"
     assert main(words("fit", "normal_from_many.yaml", "--ckpt_path", last)) == 0
     resumed = torch.load(last, weights_only=True)
     assert main(words("fit", "normal_from_many.yaml", "--runs", "whole")) == 0
@@ -110,7 +112,7 @@ def test_two_ranks_hold_the_same_weights_and_write_one_table(packed: Path) -> No
         program = [sys.executable, "-m", "lightning_taskonomy", *words(word, "normal_from_many.yaml", *two)]
         run = subprocess.run(program, capture_output=True, text=True, timeout=300, check=False)
         assert run.returncode == 0, run.stderr
-    table = parquet.read_table("runs/losses/rgb2sfnorm.parquet")
+    table = parquet.read_table("runs/losses/normal.parquet")
     assert table.column_names == ["image", *TRANSFERS]
     assert table["image"].to_pylist() == KEYS
     assert all(np.isfinite(table[name].to_numpy()).all() for name in TRANSFERS)
@@ -121,14 +123,18 @@ def test_two_ranks_hold_the_same_weights_and_write_one_table(packed: Path) -> No
     [
         (
             "normal_from_many.yaml",
-            ["--model.init_args.transfers", "[reshade,reshade]"],
+            ["--model.init_args.transfers", "[reshading,reshading]"],
             "expected at least one",
         ),
-        ("normal_from_many.yaml", ["--model.init_args.transfers", "[edge3d]"], "edge3d/val: not a represent"),
         (
             "normal_from_many.yaml",
-            ["--model.init_args.transfers", "[edge2d+]"],
-            "transfer 'edge2d+': expected",
+            ["--model.init_args.transfers", "[edge_occlusion]"],
+            "edge_occlusion/val: not a represent",
+        ),
+        (
+            "normal_from_many.yaml",
+            ["--model.init_args.transfers", "[edge_texture+]"],
+            "transfer 'edge_texture+': expected",
         ),
         (
             "normal_from_many.yaml",
@@ -142,7 +148,7 @@ def test_two_ranks_hold_the_same_weights_and_write_one_table(packed: Path) -> No
         ),
         (
             "normal_from_reshading.yaml",
-            ["--model.init_args.sources", "[edge3d]"],
+            ["--model.init_args.sources", "[edge_occlusion]"],
             "not a representation store",
         ),
         ("normal_from_reshading.yaml", ["--model.init_args.task", "normals"], "unknown task 'normals'"),
@@ -164,6 +170,4 @@ def test_many_predict_nothing(packed: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_nothing_trained_yet_is_said(packed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words("test", "normal_from_reshading.yaml")) == 2
-    assert (
-        "runs/rgb2sfnorm/reshade/checkpoints/last.ckpt: nothing trained here yet" in capsys.readouterr().err
-    )
+    assert "runs/normal/reshading/checkpoints/last.ckpt: nothing trained here yet" in capsys.readouterr().err

@@ -53,7 +53,7 @@ def test_every_task_is_drawn(batch: dict[str, Any], name: str) -> None:
         assert picture.dtype == np.uint8
     assert target.shape == answer.shape
     # Labels of noise may all lie beyond the end of a scale, and 1,000 classes be equally likely.
-    if name not in ("edge3d", "keypoint2d", "class_1000", "class_selected"):
+    if name not in ("edge_occlusion", "keypoints2d", "class_object", "class_selected"):
         assert not np.array_equal(target, answer)
     if isinstance(task.output, Pixels):
         assert target.shape == given.shape == (SIZE, SIZE, 3)
@@ -69,7 +69,7 @@ def test_what_is_not_finite_is_drawn_too(batch: dict[str, Any], name: str, wrong
 
 
 @pytest.mark.parametrize(
-    "name", ["autoencoder", "reshade", "rgb2depth", "edge2d", "room_layout", "ego_motion"]
+    "name", ["autoencoding", "reshading", "depth_zbuffer", "edge_texture", "room_layout", "egomotion"]
 )
 def test_a_perfect_output_looks_like_its_target(batch: dict[str, Any], name: str) -> None:
     task, its = module(name).task, example(batch, name)
@@ -78,7 +78,7 @@ def test_a_perfect_output_looks_like_its_target(batch: dict[str, Any], name: str
     assert np.array_equal(drawn_output(task, its["input"], its["target"].clone(), mask), target)
 
 
-@pytest.mark.parametrize(("name", "views"), [("autoencoder", 1), ("fix_pose", 2), ("ego_motion", 3)])
+@pytest.mark.parametrize(("name", "views"), [("autoencoding", 1), ("fixated_pose", 2), ("egomotion", 3)])
 def test_views_stand_side_by_side(batch: dict[str, Any], name: str, views: int) -> None:
     given = example(batch, name)["input"]
     drawn = drawn_input(module(name).task, given)
@@ -130,7 +130,7 @@ def test_colorization_gives_the_grey_input_its_colours_back(colour: tuple[int, i
     assert np.abs(as_logits.astype(int) - drawn).max() <= 2
 
 
-@pytest.mark.parametrize("name", ["rgb2depth", "rgb2sfnorm", "segment25d", "segmentsemantic_rb"])
+@pytest.mark.parametrize("name", ["depth_zbuffer", "normal", "segment_unsup25d", "segment_semantic"])
 def test_only_what_does_not_count_is_greyed_out(batch: dict[str, Any], name: str) -> None:
     task, its = module(name).task, example(batch, name)
     mask = torch.ones(SIZE, SIZE, dtype=torch.bool)
@@ -163,7 +163,7 @@ def test_masks_of_smaller_outputs_cover_the_larger_drawing(batch: dict[str, Any]
 
 
 def test_choices_between_classes_are_columns_of_shares() -> None:
-    task, given = module("point_match").task, torch.zeros(2, 3, 8, 8)
+    task, given = module("point_matching").task, torch.zeros(2, 3, 8, 8)
     target = drawn_target(task, given, torch.tensor(1))
     height, width = target.shape[:2]
     dark = target.max(axis=-1)[1:-1, 1:-1] < 100
@@ -175,7 +175,7 @@ def test_choices_between_classes_are_columns_of_shares() -> None:
 
 
 def test_a_drawing_that_does_not_fit_names_the_task() -> None:
-    task = replace(module("rgb2depth").task, name="mine", drawing="normals")
+    task = replace(module("depth_zbuffer").task, name="mine", drawing="normals")
     with pytest.raises(InputError, match=r"task mine: cannot be drawn as normals: expected 3 channels"):
         drawn_target(task, torch.zeros(1, 3, 4, 4), torch.zeros(1, 4, 4))
 

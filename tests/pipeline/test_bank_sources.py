@@ -14,7 +14,7 @@ from lightning_taskonomy.taxonomy import LossTable, Transfers
 from tests.bank.small_networks import small_network
 from tests.pipeline.tiny_run import config, files, taxonomy_run, written
 
-BANKED = ("rgb2sfnorm", "colorization", "point_match")
+BANKED = ("normal", "colorization", "point_matching")
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +32,15 @@ def test_a_task_of_ones_own_starts_from_a_bank(
     packed: Path, bank: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = tmp_path / "run"
-    path = config(run, packed, tasks=["class_places"], sources="bank")
+    path = config(run, packed, tasks=["class_scene"], sources="bank")
     monkeypatch.setenv(FOLDER_VARIABLE, str(bank))
     assert taxonomy_run(path) == 0
-    assert [folder.name for folder in (run / "networks").iterdir()] == ["class_places"]
+    assert [folder.name for folder in (run / "networks").iterdir()] == ["class_scene"]
     assert {folder.name for folder in (run / "representations").iterdir()} == {*BANKED, "random"}
-    contenders = LossTable.read_parquet(run / "losses" / "class_places.parquet").contenders
+    contenders = LossTable.read_parquet(run / "losses" / "class_scene.parquet").contenders
     assert {"self", "pixels", "average", "random", *BANKED} <= set(contenders)
-    assert set(Transfers.read_csv(run / "transfers.csv").targets) == {"class_places"}
-    assert "- For class_places with 8 images start from " in (run / "summary.md").read_text(encoding="utf-8")
+    assert set(Transfers.read_csv(run / "transfers.csv").targets) == {"class_scene"}
+    assert "- For class_scene with 8 images start from " in (run / "summary.md").read_text(encoding="utf-8")
     before = files(run)
     assert taxonomy_run(path) == 0
     assert not any(name.endswith((".parquet", ".safetensors")) for name in written(before, files(run)))
@@ -52,7 +52,7 @@ def test_other_weights_in_the_bank_are_noticed(packed: Path, bank: Path, tmp_pat
     own.mkdir()
     for file in bank.iterdir():
         (own / file.name).write_bytes(file.read_bytes())
-    path = config(run, packed, tasks=["class_places"], bank=str(own), transfer={"max_order": 1})
+    path = config(run, packed, tasks=["class_scene"], bank=str(own), transfer={"max_order": 1})
     assert taxonomy_run(path) == 0
     before = files(run)
     network = small_network(BANKED[2])
@@ -66,7 +66,7 @@ def test_other_weights_in_the_bank_are_noticed(packed: Path, bank: Path, tmp_pat
 
 
 def test_weights_of_a_run_say_what_their_vectors_mean(tmp_path: Path) -> None:
-    network = small_network("fix_pose")
+    network = small_network("fixated_pose")
     assert network.task.standard is not None
     assert network.decoder is not None
     standard = Standard(tuple(float(n) for n in range(6)), (0.5,) * 6)
@@ -74,5 +74,5 @@ def test_weights_of_a_run_say_what_their_vectors_mean(tmp_path: Path) -> None:
     weights = {f"encoder.{name}": values for name, values in network.encoder.state_dict().items()}
     weights |= {f"decoder.{name}": values for name, values in network.decoder.state_dict().items()}
     write_weights(tmp_path / "weights.safetensors", weights, task, network.size)
-    found = load_file(tmp_path / "weights.safetensors", "fix_pose")
+    found = load_file(tmp_path / "weights.safetensors", "fixated_pose")
     assert found.task.standard == standard

@@ -20,7 +20,7 @@ from tests.pipeline.tiny_run import (
     written,
 )
 
-ADDED = "edge2d"
+ADDED = "edge_texture"
 OWN_TASK = """
 import numpy as np
 from lightning_taskonomy.tasks import Example, Task, Vector
@@ -88,7 +88,7 @@ def test_an_added_task_trains_its_row_and_column_only(
 def test_program_settings_redo_the_results_only(finished: Path, packed: Path, tmp_path: Path) -> None:
     run = copy(finished, tmp_path / "run")
     before = files(run)
-    assert taxonomy_run(config(run, packed, program={"budget": 3, "cost": {"autoencoder": 2}})) == 0
+    assert taxonomy_run(config(run, packed, program={"budget": 3, "cost": {"autoencoding": 2}})) == 0
     results = {
         "taxonomy",
         "evaluation",
@@ -157,24 +157,24 @@ def test_other_shards_make_everything_stale(finished: Path, tmp_path: Path) -> N
 
 def test_a_lost_file_is_made_again(finished: Path, packed: Path, tmp_path: Path) -> None:
     run = copy(finished, tmp_path / "run")
-    for lost in ("representations/edge2d/val/index.json", "transfers/fix_pose/random.parquet"):
+    for lost in ("representations/edge_texture/val/index.json", "transfers/fixated_pose/random.parquet"):
         (run / lost).unlink()
-    (run / "transfers" / "autoencoder" / "random.parquet").write_bytes(b"damaged")
+    (run / "transfers" / "autoencoding" / "random.parquet").write_bytes(b"damaged")
     before = files(run)
     assert taxonomy_run(config(run, packed)) == 0
     changed = written(before, files(run))
     trained = {name for name in changed if name.startswith("transfers/") and name.endswith("parquet")}
-    assert trained == {"transfers/fix_pose/random.parquet"}
+    assert trained == {"transfers/fixated_pose/random.parquet"}
     require_same_results(run, finished)
 
 
 @pytest.mark.slow
 def test_given_weights_and_others_in_their_place(finished: Path, packed: Path, tmp_path: Path) -> None:
     run, given = copy(finished, tmp_path / "run"), tmp_path / "given.safetensors"
-    weights = load_file(finished / "networks" / "impainting_whole" / "weights.safetensors")
+    weights = load_file(finished / "networks" / "inpainting" / "weights.safetensors")
     encoder = {name: values for name, values in weights.items() if name.startswith("encoder.")}
     save_file(encoder, given)
-    path = config(run, packed, weights={"impainting_whole": str(given)})
+    path = config(run, packed, weights={"inpainting": str(given)})
     assert taxonomy_run(path) == 0
     require_same_results(run, finished)
     before = files(run)
@@ -182,17 +182,17 @@ def test_given_weights_and_others_in_their_place(finished: Path, packed: Path, t
     assert taxonomy_run(path) == 0
     changed = written(before, files(run))
     trained = [name for name in changed if name.startswith("transfers/") and name.endswith("parquet")]
-    assert {f"transfers/{target}/impainting_whole.parquet" for target in TARGETS} <= set(trained)
-    assert not [name for name in trained if name in before and "impainting_whole" not in name]
+    assert {f"transfers/{target}/inpainting.parquet" for target in TARGETS} <= set(trained)
+    assert not [name for name in trained if name in before and "inpainting" not in name]
     assert not [name for name in changed if name.startswith(("networks/", "baselines/"))]
-    assert {name.split("/")[1] for name in changed if name.startswith("repr")} == {"impainting_whole"}
+    assert {name.split("/")[1] for name in changed if name.startswith("repr")} == {"inpainting"}
 
 
 @pytest.mark.slow
 def test_a_changed_definition_of_an_own_task(packed: Path, tmp_path: Path) -> None:
     """The transfers to it from other tasks, too, are trained with its loss."""
     definition = tmp_path / "own.py"
-    changes: dict[str, Any] = {"tasks": [f"{definition}:BRIGHTNESS", "autoencoder"]}
+    changes: dict[str, Any] = {"tasks": [f"{definition}:BRIGHTNESS", "autoencoding"]}
     definition.write_text(OWN_TASK.format(loss="l1"))
     run, fresh = tmp_path / "run", tmp_path / "fresh"
     assert taxonomy_run(config(run, packed, **changes)) == 0
@@ -204,16 +204,16 @@ def test_a_changed_definition_of_an_own_task(packed: Path, tmp_path: Path) -> No
     changed = written(before, files(run))
     trained = {name for name in changed if name.startswith("transfers/") and name.endswith("parquet")}
     assert {
-        f"transfers/brightness/{name}.parquet" for name in ("brightness", "autoencoder", "random")
+        f"transfers/brightness/{name}.parquet" for name in ("brightness", "autoencoding", "random")
     } <= trained
-    assert "transfers/autoencoder/random.parquet" not in trained
-    assert "transfers/autoencoder/autoencoder.parquet" not in trained
+    assert "transfers/autoencoding/random.parquet" not in trained
+    assert "transfers/autoencoding/autoencoding.parquet" not in trained
 
 
 @pytest.mark.slow
 def test_another_number_of_test_samples(packed: Path, tmp_path: Path) -> None:
     run, fresh = tmp_path / "run", tmp_path / "fresh"
-    few: dict[str, Any] = {"tasks": ["autoencoder", "edge2d"]}
+    few: dict[str, Any] = {"tasks": ["autoencoding", "edge_texture"]}
     assert taxonomy_run(config(run, packed, **few)) == 0
     assert taxonomy_run(config(run, packed, **few, test_samples=8)) == 0
     assert taxonomy_run(config(fresh, packed, **few, test_samples=8)) == 0

@@ -39,7 +39,7 @@ def test_a_network_counted_by_hand() -> None:
 def test_as_published() -> None:
     """The arithmetic of the pixel decoder: 9.0 GFLOP a picture at 256 pixels."""
     of = settings(Path("run"), Path("shards"), size=256, network={"decoder_width": 1024})
-    assert cost.readout_operations(of, "autoencoder", 1) == pytest.approx(9.0e9, rel=0.01)
+    assert cost.readout_operations(of, "autoencoding", 1) == pytest.approx(9.0e9, rel=0.01)
 
 
 def test_operations_of_a_plan(packed: Path, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_job_does_not_pay_for_counting_the_others(
     monkeypatch.setattr(cost, "operations", count)
     plan = Plan(settings(tmp_path / "run", packed))
     assert not any(plan.current(job) for job in plan.jobs.values())
-    assert plan.jobs["network/edge2d"].operations > 0
+    assert plan.jobs["network/edge_texture"].operations > 0
     assert len(counted) == 1
 
 
@@ -100,8 +100,8 @@ def test_after_a_run_estimates_are_those_of_measured_times(
     run = copy(finished, tmp_path / "run")
     records = [json.loads(path.read_text()) for path in (run / "jobs").glob("network.*.json")]
     rate = sum(record["operations"] for record in records) / sum(record["seconds"] for record in records)
-    longer = settings(run, packed, tasks=[*TASKS, "reshade"])
+    longer = settings(run, packed, tasks=[*TASKS, "reshading"])
     estimate = Estimate.of(Plan(longer))
-    job = Plan(longer).jobs["network/reshade"]
+    job = Plan(longer).jobs["network/reshading"]
     assert estimate.seconds[job.name] == pytest.approx(job.operations / rate)
     assert estimate.done == len(TASKS) + len(TARGETS) + len(TASKS) + 1

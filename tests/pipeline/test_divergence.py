@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.pipeline.tiny_run import TARGETS, TASKS, config, copy, files, table, taxonomy_run, written
 
-WILD = "impainting_whole"
+WILD = "inpainting"
 
 
 @pytest.fixture(scope="module")

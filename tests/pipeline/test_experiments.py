@@ -53,7 +53,7 @@ def test_affinities_are_compared_with_those_of_the_run(extended: tuple[Path, set
 
 def test_other_settings_give_other_losses(extended: tuple[Path, set[str]]) -> None:
     for name in ("fewer", "deep"):
-        for target in ("autoencoder", "class_places"):
+        for target in ("autoencoding", "class_scene"):
             mine = table(extended[0] / "experiments" / name / "losses" / f"{target}.parquet")
             main = table(extended[0] / "losses" / f"{target}.parquet")
             assert not mine["random"].equals(main["random"])
@@ -67,7 +67,7 @@ def test_transfers_through_the_best_source(extended: tuple[Path, set[str]]) -> N
         (row["target"], row["sources"]): float(row["affinity"])
         for row in rows_of(extended[0] / "transfers.csv")
     }
-    one_view = [target for target in TARGETS if target != "fix_pose"]
+    one_view = [target for target in TARGETS if target != "fixated_pose"]
     for target in TARGETS:
         mine = [row for row in rows if row["target"] == target]
         (via,) = {row["via"] for row in mine}

@@ -111,7 +111,7 @@ def readouts_fit(of: PipelineSettings, task: str, stores: Path) -> Fit:
             of.shards, [task], of.size, 3, workers=0, statistics="own",
             train_split="val", train_samples=8, val_samples=4,
         )  # fmt: skip
-        module = Readouts(task, ["edge2d", "reshade", "edge2d+reshade"], str(stores), **SMALL)
+        module = Readouts(task, ["edge_texture", "reshading", "edge_texture+reshading"], str(stores), **SMALL)
         tournament = LiveTournament()
         race = Racing(tournament, best=1, margin=0.5, confidence=0, after=0)
         losses = fit_and_test(
@@ -151,11 +151,13 @@ def of(packed: Path, tmp_path: Path) -> PipelineSettings:
 
 @pytest.mark.parametrize(
     "task",
-    ["class_places", pytest.param("segment25d", marks=pytest.mark.slow)],
+    ["class_scene", pytest.param("segment_unsup25d", marks=pytest.mark.slow)],
     ids=["dropout", "random pairs of pixels"],
 )
 def test_a_network(of: PipelineSettings, tmp_path: Path, task: str) -> None:
-    more = settings(tmp_path, Path(of.shards), tasks=[task, "edge2d"], machine={"checkpoint_seconds": 0})
+    more = settings(
+        tmp_path, Path(of.shards), tasks=[task, "edge_texture"], machine={"checkpoint_seconds": 0}
+    )
     require_same_after_every_kill(network_fit(more, task), tmp_path, EPOCHS * BATCHES)
 
 
@@ -165,16 +167,16 @@ def test_a_network_with_a_discriminator(packed: Path, tmp_path: Path) -> None:
     of = settings(
         tmp_path,
         packed,
-        tasks=["rgb2sfnorm", "edge2d"],
+        tasks=["normal", "edge_texture"],
         network={"adversarial_after": 4},
         machine={"checkpoint_seconds": 0},
     )
-    require_same_after_every_kill(network_fit(of, "rgb2sfnorm"), tmp_path, EPOCHS * BATCHES)
+    require_same_after_every_kill(network_fit(of, "normal"), tmp_path, EPOCHS * BATCHES)
 
 
-@pytest.mark.parametrize("task", ["class_places", pytest.param("segment25d", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("task", ["class_scene", pytest.param("segment_unsup25d", marks=pytest.mark.slow)])
 def test_readouts_in_a_race(of: PipelineSettings, packed: Path, tmp_path: Path, task: str) -> None:
-    stores = store(packed, tmp_path / "stores", ["edge2d", "reshade"])
+    stores = store(packed, tmp_path / "stores", ["edge_texture", "reshading"])
     require_same_after_every_kill(readouts_fit(of, task, stores), tmp_path, EPOCHS * 2)
 
 
@@ -182,18 +184,18 @@ def test_a_fit_under_other_settings_is_not_gone_on_with(of: PipelineSettings, tm
     """A killed run, and then another learning rate: nothing of the first may be in the second."""
     folder = tmp_path / "run"
     copying = CopyFolder(folder, tmp_path / "copies")
-    network_fit(of, "class_places")(folder, [copying])
+    network_fit(of, "class_scene")(folder, [copying])
     other = settings(
         tmp_path, Path(of.shards), network={"learning_rate": 1e-3}, machine={"checkpoint_seconds": 0}
     )
 
     def fit(folder: Path, run: str) -> Left:
-        data = TaskonomyDataModule(of.shards, ["class_places"], of.size, 4, workers=0, statistics="own")
-        module = task_network(other, "class_places")
+        data = TaskonomyDataModule(of.shards, ["class_scene"], of.size, 4, workers=0, statistics="own")
+        module = task_network(other, "class_scene")
         losses = fit_and_test(
             other, module, data, folder, run=run, epochs=EPOCHS, contender="self", best=True
         )
-        return left(module, losses, "class_places")
+        return left(module, losses, "class_scene")
 
     shutil.rmtree(folder)
     shutil.copytree(copying.copies["08-train-5"], folder)
@@ -205,7 +207,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(
     of: PipelineSettings, tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "run"
-    copying, fit = CopyFolder(folder, tmp_path / "copies"), network_fit(of, "class_places")
+    copying, fit = CopyFolder(folder, tmp_path / "copies"), network_fit(of, "class_scene")
     whole = fit(folder, [copying])
     shutil.rmtree(folder)
     shutil.copytree(next(path for name, path in copying.copies.items() if "train-5" in name), folder)
@@ -231,7 +233,7 @@ def test_without_a_whole_checkpoint_the_job_starts_again(
     of: PipelineSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "run"
-    fit = network_fit(of, "class_places")
+    fit = network_fit(of, "class_scene")
     whole = fit(folder, [])
     for path in (folder / CHECKPOINTS).iterdir():
         path.write_bytes(b"damaged")
@@ -247,15 +249,15 @@ def test_curves_have_no_step_twice(packed: Path, tmp_path: Path) -> None:
     of = settings(
         tmp_path,
         packed,
-        tasks=["rgb2sfnorm", "edge2d"],
+        tasks=["normal", "edge_texture"],
         network={"adversarial_after": 2},
         machine={"checkpoint_seconds": 0},
     )
 
     def fit(folder: Path, callbacks: Sequence[Callback]) -> None:
-        data = TaskonomyDataModule(of.shards, ["rgb2sfnorm"], of.size, 4, workers=0)
+        data = TaskonomyDataModule(of.shards, ["normal"], of.size, 4, workers=0)
         fit_and_test(
-            of, task_network(of, "rgb2sfnorm"), data, folder,
+            of, task_network(of, "normal"), data, folder,
             run="one", epochs=EPOCHS, contender="self", callbacks=callbacks, tested=False,
             log_every_n_steps=1,
         )  # fmt: skip

@@ -52,12 +52,12 @@ def test_the_main_process_alone_is_killed(packed: Path, tmp_path: Path) -> None:
     path = config(
         tmp_path / "run",
         packed,
-        tasks=["autoencoder", "edge2d"],
+        tasks=["autoencoding", "edge_texture"],
         machine={"workers": 2, "checkpoint_seconds": 0},
     )
     process = started(command(path), tmp_path / "log")
     # Training has begun: then the workers have been started, too.
-    wait_for(tmp_path / "run" / "networks" / "autoencoder" / "checkpoints" / "running.ckpt", process)
+    wait_for(tmp_path / "run" / "networks" / "autoencoding" / "checkpoints" / "running.ckpt", process)
     assert process.pid is not None
     workers = children_of(process.pid)
     os.kill(process.pid, signal.SIGKILL)
@@ -75,7 +75,7 @@ def test_a_second_run_is_refused_and_the_first_can_be_stopped(
     path = config(run, packed, network={"epochs": 2_000}, machine={"checkpoint_seconds": 0})
     process = started(command(path), tmp_path / "log")
     try:
-        running = run / "networks" / "autoencoder" / "checkpoints" / "running.ckpt"
+        running = run / "networks" / "autoencoding" / "checkpoints" / "running.ckpt"
         wait_for(running, process)
         assert taxonomy_run(path) == 2
         assert f"{run}: another run is writing here; wait for it, or stop it first" in capsys.readouterr().err

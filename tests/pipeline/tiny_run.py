@@ -20,9 +20,9 @@ from lightning_taskonomy.pipeline.settings import (
 )
 from tests.data.small_folder import make_folder
 
-TASKS = ["autoencoder", "class_places", "impainting_whole", "fix_pose", "edge2d"]
+TASKS = ["autoencoding", "class_scene", "inpainting", "fixated_pose", "edge_texture"]
 """Pixels, classes, a source that is no target, a task of two views, pixels."""
-TARGETS = ["autoencoder", "class_places", "fix_pose", "edge2d"]
+TARGETS = ["autoencoding", "class_scene", "fixated_pose", "edge_texture"]
 BEST, COMBINED_UP_TO, MAX_ORDER = 3, 2, 4
 TINY: Mapping[str, Any] = {
     "tasks": TASKS,

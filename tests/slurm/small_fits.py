@@ -11,7 +11,7 @@ from lightning_taskonomy.data.shards.pack import Packing, PackPlan
 from tests.data.small_folder import make_folder
 
 CONFIG = Path(__file__).parents[2] / "configs" / "task" / "denoising.yaml"
-FOLDER = Path("runs") / "denoise" / "self"
+FOLDER = Path("runs") / "denoising" / "self"
 SIZE = 32
 SMALL: dict[str, Any] = {
     "model": {

@@ -30,7 +30,7 @@ def settings(shards: Path, out: Path) -> dict[str, Any]:
     return {
         "shards": str(shards),
         "out": str(out),
-        "tasks": ["denoise", "edge2d"],
+        "tasks": ["denoising", "edge_texture"],
         "size": 32,
         "network": {
             "width": 4,
@@ -98,12 +98,12 @@ def test_parallel_processes_leave_the_same_files_after_one_was_killed(
     words = runs.words("local", "--launcher", "local", "--jobs", "2")
     program = [sys.executable, "-m", "lightning_taskonomy", *words]
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True, cwd=ROOT) as launcher:
-        attempt = runs.root / "local" / "jobs" / "network.denoise.attempt"
+        attempt = runs.root / "local" / "jobs" / "network.denoising.attempt"
         Cluster.wait_for(attempt.exists, 240)
         os.kill(yaml.safe_load(attempt.read_text())["process"], signal.SIGKILL)
         printed, _ = launcher.communicate()
     assert launcher.returncode == 0
-    assert "network/denoise: killed by SIGKILL (attempt 1 of 2)" in printed
+    assert "network/denoising: killed by SIGKILL (attempt 1 of 2)" in printed
     assert len(re.findall(r"^\[[ \d]+/\d+\] ", printed, re.MULTILINE)) == 7
     assert len(runs.results("local")) == FILES
     assert runs.results("local") == runs.results("here")
@@ -120,13 +120,13 @@ def test_the_cluster_leaves_the_same_files_after_a_job_was_requeued(
     assert main(words) == 0
     assert main(words) == 2
     assert "in the queue already" in capsys.readouterr().err
-    attempt = runs.root / "slurm" / "jobs" / "network.denoise.attempt"
+    attempt = runs.root / "slurm" / "jobs" / "network.denoising.attempt"
     cluster.wait_for(attempt.exists)
     told = str(yaml.safe_load(attempt.read_text())["slurm_job"])
     cluster.asked("scancel", "--signal=USR1", told)
     cluster.wait_for(lambda: not cluster.asked("squeue", "--noheader").strip(), 400)
     assert cluster.about(told, "Restarts") == "1"
-    assert "stopped by SIGUSR1" in (runs.root / "slurm" / "logs" / "network.denoise.log").read_text()
+    assert "stopped by SIGUSR1" in (runs.root / "slurm" / "logs" / "network.denoising.log").read_text()
     assert len(runs.results("slurm")) == FILES
     assert runs.results("slurm") == runs.results("here")
 

@@ -31,7 +31,7 @@ def test_two_nodes_judge_every_image_once(cluster: Cluster, on_two_nodes: Path, 
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    table = parquet.read_table(on_two_nodes / "runs" / "losses" / "denoise.parquet")
+    table = parquet.read_table(on_two_nodes / "runs" / "losses" / "denoising.parquet")
     assert table["image"].to_pylist() == sorted(
         f"cedar/point_{point}_view_{view}" for point in range(11) for view in range(3)
     )

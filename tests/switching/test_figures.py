@@ -27,7 +27,7 @@ from lightning_taskonomy.switching.networks import SwitchedTasks
 from lightning_taskonomy.taxonomy import Transfers
 from lightning_taskonomy.taxonomy.figures.titles import title_of
 
-TASKS = ["rgb2depth", "rgb2sfnorm", "edge2d", "edge3d"]
+TASKS = ["depth_zbuffer", "normal", "edge_texture", "edge_occlusion"]
 
 
 def heights(axes: Axes) -> list[float]:
@@ -121,10 +121,10 @@ def test_relation_to_affinities() -> None:
     known[2, 3] = 2 * affinities[3, 2]
     expected = spearmanr([similarities[pair] for pair in known], list(known.values())).statistic
     assert rank_correlation(similarities, affinities) == pytest.approx(expected)
-    figure = draw_affinities([*TASKS, "reshade"], similarities, affinities)
+    figure = draw_affinities([*TASKS, "reshading"], similarities, affinities)
     assert f"Spearman {expected:.2f} over 9 pairs" in texts(figure)
     best = max(known, key=lambda pair: known[pair])
-    named = [title_of([*TASKS, "reshade"][place]) for place in best]
+    named = [title_of([*TASKS, "reshading"][place]) for place in best]
     assert any(text.startswith(f"1  {named[0]}, {named[1]}\n") for text in texts(figure))
     with pytest.raises(InputError, match="three pairs or more, found 0"):
         rank_correlation(similarities, affinities[:4, :4])
@@ -137,8 +137,8 @@ def test_relation_to_affinities() -> None:
 def test_affinities_are_those_of_single_sources(tmp_path: Path) -> None:
     (tmp_path / "transfers.csv").write_text(
         "target,sources,order,affinity,win_rate_vs_scratch,win_rate_vs_full\n"
-        "edge2d,self,1,0.9,,\nedge2d,edge3d,1,0.25,,\nedge3d,edge2d,1,0.5,,\nedge2d,other,1,0.75,,\n"
-        "edge3d,edge2d+rgb2depth,2,0.8,,\nrgb2depth,pixels,1,0.1,,\n"
+        "edge_texture,self,1,0.9,,\nedge2d,edge_occlusion,1,0.25,,\nedge3d,edge_texture,1,0.5,,\nedge2d,other,1,0.75,,\n"
+        "edge_occlusion,edge_texture+depth_zbuffer,2,0.8,,\nrgb2depth,pixels,1,0.1,,\n"
     )
     found = affinities_between(TASKS, Transfers.read_csv(tmp_path / "transfers.csv"))
     expected = np.full((4, 4), np.nan)

@@ -23,7 +23,7 @@ from lightning_taskonomy.tasks import dictionary
 from tests.data.small_folder import make_folder
 
 SIZE = 48
-TASKS = ["segmentsemantic_rb", "rgb2sfnorm", "rgb2depth"]
+TASKS = ["segment_semantic", "normal", "depth_zbuffer"]
 SMALL = NetworkOptions(code=12, width=4, decoder_width=32)
 
 
@@ -79,8 +79,8 @@ def test_every_method_trains_all_of_its_network(packed: Path, tmp_path: Path, me
     assert unchanged == frozen
     assert bool(frozen) == (method == "rcm")
     assert torch.isfinite(run.callback_metrics["val/loss"])
-    assert 0 <= float(run.callback_metrics["val/segmentsemantic_rb/miou"]) <= 1
-    assert 0 < float(run.callback_metrics["val/rgb2sfnorm/mean"]) < 180
+    assert 0 <= float(run.callback_metrics["val/segment_semantic/miou"]) <= 1
+    assert 0 < float(run.callback_metrics["val/normal/mean"]) < 180
 
 
 @pytest.mark.parametrize("switching", ["epoch", "batch", "mixed", "all"])
@@ -117,7 +117,7 @@ def test_turns_are_blocks_under_the_trainer(packed: Path, tmp_path: Path) -> Non
 
 @torch.no_grad()
 def test_the_loss_is_the_weighted_sum_of_the_tasks(packed: Path) -> None:
-    module = network(weights={"rgb2depth": 20.0, "segmentsemantic_rb": 0.5}).eval()
+    module = network(weights={"depth_zbuffer": 20.0, "segment_semantic": 0.5}).eval()
     both: tuple[Switching, Switching] = ("all", "mixed")
     for switching in both:
         part = data(packed, switching)
@@ -139,9 +139,7 @@ def test_inputs_are_standardised_as_imagenets() -> None:
     mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     standard = (pictures - mean[:, None, None]) / deviation[:, None, None]
     expected = module.network(standard, [(1, 2)])[0]
-    torch.testing.assert_close(
-        module(2 * pictures - 1, ["rgb2sfnorm"])["rgb2sfnorm"], expected, rtol=1e-4, atol=1e-4
-    )
+    torch.testing.assert_close(module(2 * pictures - 1, ["normal"])["normal"], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_two_rates_and_a_schedule(packed: Path, tmp_path: Path) -> None:
@@ -265,7 +263,9 @@ def outputs_of(module: SwitchingNetwork) -> list[Tensor]:
 
 
 def grown(start: Path, learning: str = "code") -> SwitchingNetwork:
-    return network(tasks=[*TASKS, "edge2d"], start_from=str(start), added=1, rate=0.01, trained=learning)
+    return network(
+        tasks=[*TASKS, "edge_texture"], start_from=str(start), added=1, rate=0.01, trained=learning
+    )
 
 
 @pytest.mark.parametrize("learning", ["code", "embedding", "all"])
@@ -277,7 +277,7 @@ def test_an_added_task_leaves_the_others_as_they_are_if_only_its_code_learns(
     for found, expected in zip(before, outputs_of(known), strict=False):
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
     were = weights(module)
-    trainer(tmp_path).fit(module, data(packed, "all", tasks=["edge2d"]))
+    trainer(tmp_path).fit(module, data(packed, "all", tasks=["edge_texture"]))
     after = outputs_of(module)
     assert not torch.equal(after[3], before[3])
     kept = [torch.equal(now, then) for now, then in zip(after[:3], before[:3], strict=True)]
@@ -295,12 +295,15 @@ def test_an_added_task_leaves_the_others_as_they_are_if_only_its_code_learns(
 def test_a_second_task_is_added_without_moving_the_first(packed: Path, tmp_path: Path, trained: Path) -> None:
     first = grown(trained)
     run = trainer(tmp_path)
-    run.fit(first, data(packed, "all", tasks=["edge2d"]))
+    run.fit(first, data(packed, "all", tasks=["edge_texture"]))
     run.save_checkpoint(tmp_path / "first.ckpt", weights_only=True)
     second = network(
-        tasks=[*TASKS, "edge2d", "reshade"], start_from=str(tmp_path / "first.ckpt"), added=2, rate=0.01
+        tasks=[*TASKS, "edge_texture", "reshading"],
+        start_from=str(tmp_path / "first.ckpt"),
+        added=2,
+        rate=0.01,
     )
-    trainer(tmp_path).fit(second, data(packed, "mixed", tasks=["edge2d", "reshade"]))
+    trainer(tmp_path).fit(second, data(packed, "mixed", tasks=["edge_texture", "reshading"]))
     for found, expected in zip(outputs_of(second), outputs_of(first), strict=False):
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
     assert isinstance(second.network, SwitchedTasks)
@@ -312,8 +315,8 @@ def test_checkpoints_of_other_networks_are_refused(packed: Path, tmp_path: Path,
         trainer(tmp_path).validate(
             network(method="multi_decoder"), data(packed), str(trained), weights_only=True
         )
-    with pytest.raises(InputError, match=r"expected one with tasks .*edge2d"):
-        network(tasks=["edge2d", *TASKS], start_from=str(trained), added=1)
+    with pytest.raises(InputError, match=r"expected one with tasks .*edge_texture"):
+        network(tasks=["edge_texture", *TASKS], start_from=str(trained), added=1)
     with pytest.raises(InputError, match="no such checkpoint"):
         network(start_from="nowhere.ckpt")
     old = torch.load(trained, weights_only=True)
@@ -321,7 +324,7 @@ def test_checkpoints_of_other_networks_are_refused(packed: Path, tmp_path: Path,
     torch.save(old, tmp_path / "old.ckpt")
     message = r"old.ckpt: made by label conventions 1, expected 2 .*; train again$"
     with pytest.raises(InputError, match=message):
-        network(tasks=[*TASKS, "edge2d"], start_from=str(tmp_path / "old.ckpt"), added=1)
+        network(tasks=[*TASKS, "edge_texture"], start_from=str(tmp_path / "old.ckpt"), added=1)
     with pytest.raises(InputError, match="made by label conventions 1"):
         trainer(tmp_path).validate(network(), data(packed), str(tmp_path / "old.ckpt"), weights_only=True)
     with pytest.raises(InputError, match="expected one with code 8, found 12"):
@@ -331,12 +334,12 @@ def test_checkpoints_of_other_networks_are_refused(packed: Path, tmp_path: Path,
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tasks": ["rgb2depth", "class_places"]}, "output per pixel of the input, found class_places"),
+        ({"tasks": ["depth_zbuffer", "class_scene"]}, "output per pixel of the input, found class_scene"),
         ({"tasks": ["colorization"]}, "output per pixel"),
-        ({"tasks": ["fix_pose"]}, "output per pixel"),
-        ({"tasks": ["rgb2depth", "rgb2depth"]}, "each task once"),
-        ({"weights": {"edge2d": 1.0}}, "weights: expected some of .* found 'edge2d'"),
-        ({"predicted": ["edge2d"]}, "predicted: expected some of"),
+        ({"tasks": ["fixated_pose"]}, "output per pixel"),
+        ({"tasks": ["depth_zbuffer", "depth_zbuffer"]}, "each task once"),
+        ({"weights": {"edge_texture": 1.0}}, "weights: expected some of .* found 'edge_texture'"),
+        ({"predicted": ["edge_texture"]}, "predicted: expected some of"),
         ({"added": 1}, "added"),
         ({"method": "two"}, "method: expected one of"),
         ({"network": NetworkOptions(outputs=3)}, "outputs: expected at least 17"),
@@ -358,19 +361,19 @@ def test_testing_writes_a_table_and_predicting_pictures(packed: Path, tmp_path: 
         found = Results.load(folder)
         assert found.parameters == sum(weight.numel() for weight in module.network.parameters())
         assert [score.measure for score in found.scores] == ["miou", "mean", "rmse"]
-        miou = float(run.callback_metrics["test/segmentsemantic_rb/miou"])
+        miou = float(run.callback_metrics["test/segment_semantic/miou"])
         assert found.scores[0].value == pytest.approx(miou)
     table = (tmp_path / "runs" / "results.md").read_text().splitlines()
     assert table[0].startswith("| Network | Semantic segm. (miou ↑) | Normals (mean ↓) | Z-depth (rmse ↓)")
     assert [line.split("|")[1].strip() for line in table[2:]] == ["Single-task", "Task switching"]
     assert len((tmp_path / "runs" / "results.csv").read_text().splitlines()) == 3
-    module.predicted = ["rgb2sfnorm", "rgb2depth"]
+    module.predicted = ["normal", "depth_zbuffer"]
     module.network.encoders()[0].conv1.register_forward_hook(lambda *_: calls.append(1))
     trainer(tmp_path / "runs" / "switching").predict(module, data(packed, batch_size=6))
     pictures = sorted(
         path.name for path in (tmp_path / "runs" / "switching" / "predictions" / "cedar").glob("*.png")
     )
     assert len(pictures) == 12
-    assert pictures[0] == "point_0_view_0_rgb2depth.png"
+    assert pictures[0] == "point_0_view_0_depth_zbuffer.png"
     assert len(calls) == 1
     assert (tmp_path / "runs" / "switching" / "predictions" / "sheet.png").exists()

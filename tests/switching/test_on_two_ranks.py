@@ -87,6 +87,6 @@ def test_two_ranks_learn_as_one_loop_over_both(tmp_path: Path) -> None:
     module.load_state_dict(first)
     trainer(tmp_path / "alone").test(module, data(tmp_path / "out"), verbose=False)
     together, alone = (Results.load(tmp_path / folder).scores for folder in (method, "alone"))
-    assert [score.task for score in together] == ["segmentsemantic_rb", "rgb2sfnorm", "rgb2depth"]
+    assert [score.task for score in together] == ["segment_semantic", "normal", "depth_zbuffer"]
     for score, expected_score in zip(together, alone, strict=True):
         assert score.value == pytest.approx(expected_score.value, rel=1e-4)

@@ -27,15 +27,15 @@ def test_every_task_is_embedded(shards: Path) -> None:
     tasks = read_tasks("taskonomy", shards, 64)
     assert {task.name for task in tasks} == set(dictionary())
     kinds = {task.name: task.targets.kind for task in tasks}
-    assert kinds["rgb2depth"] == kinds["autoencoder"] == "pixel_values"
-    assert kinds["segmentsemantic_rb"] == kinds["segment2d"] == "pixel_classes"
-    assert kinds["class_places"] == kinds["jigsaw"] == "classes"
-    assert kinds["fix_pose"] == kinds["room_layout"] == "values"
-    assert [task.name for task in tasks if task.pairs] == ["segment2d", "segment25d"]
+    assert kinds["depth_zbuffer"] == kinds["autoencoding"] == "pixel_values"
+    assert kinds["segment_semantic"] == kinds["segment_unsup2d"] == "pixel_classes"
+    assert kinds["class_scene"] == kinds["jigsaw"] == "classes"
+    assert kinds["fixated_pose"] == kinds["room_layout"] == "values"
+    assert [task.name for task in tasks if task.pairs] == ["segment_unsup2d", "segment_unsup25d"]
     by_name = {task.name: task for task in tasks}
-    assert by_name["rgb2depth"].images is by_name["rgb2sfnorm"].images
-    assert by_name["ego_motion"].images[0].shape == (3, 3, 64, 64)
-    depth = by_name["rgb2depth"].targets
+    assert by_name["depth_zbuffer"].images is by_name["normal"].images
+    assert by_name["egomotion"].images[0].shape == (3, 3, 64, 64)
+    depth = by_name["depth_zbuffer"].targets
     assert np.isnan(depth.values).any(axis=(1, 2, 3)).sum() == (~depth.counted()).any(dim=1).sum()
     settings = Settings("montecarlo", head_epochs=1, epoch_samples=128, side=8)
     found = embed_tasks(small_resnet(), tasks, settings)
@@ -45,5 +45,5 @@ def test_every_task_is_embedded(shards: Path) -> None:
 
 @pytest.mark.slow
 def test_only_what_is_asked_for_is_read(shards: Path) -> None:
-    (normals,) = read_tasks("taskonomy", shards, 64, ("rgb2sfnorm",))
+    (normals,) = read_tasks("taskonomy", shards, 64, ("normal",))
     assert normals.targets.values.shape[1:] == (3, 64, 64)

@@ -61,7 +61,7 @@ def stored(domain: str) -> npt.NDArray[np.float64]:
     return STORED[domain].astype(np.float64)
 
 
-@pytest.mark.parametrize("name", ["autoencoder", "rgb2sfnorm", "curvature", "edge2d", "rgb2depth"])
+@pytest.mark.parametrize("name", ["autoencoding", "normal", "curvature", "edge_texture", "depth_zbuffer"])
 def test_pictures_of_the_wanted_size_travel_in_8_and_16_bits(name: str) -> None:
     made = example(name).target
     assert isinstance(made, Stored)
@@ -70,20 +70,20 @@ def test_pictures_of_the_wanted_size_travel_in_8_and_16_bits(name: str) -> None:
 
 def test_photos_are_scaled_from_minus_1_to_1() -> None:
     expected = stored("rgb").transpose(2, 0, 1) / 127.5 - 1
-    made = example("rgb2depth")
+    made = example("depth_zbuffer")
     assert len(made.inputs) == 1
     np.testing.assert_allclose(numbers(made.inputs[0]), expected, atol=1e-6)
-    np.testing.assert_allclose(target("autoencoder"), expected, atol=1e-6)
+    np.testing.assert_allclose(target("autoencoding"), expected, atol=1e-6)
     ends = np.stack([np.zeros((SIZE, SIZE)), np.full((SIZE, SIZE), 255)] * 2, axis=-1)[..., :3]
-    black_and_white = numbers(example("autoencoder", rgb=ends.astype(np.uint8)).inputs[0])
+    black_and_white = numbers(example("autoencoding", rgb=ends.astype(np.uint8)).inputs[0])
     assert np.unique(black_and_white).tolist() == [-1, 1]
 
 
 def test_smaller_photos_are_averages_and_larger_ones_lie_between() -> None:
     averaged = stored("rgb").reshape(16, 2, 16, 2, 3).mean(axis=(1, 3)).transpose(2, 0, 1) / 127.5 - 1
-    np.testing.assert_allclose(target("autoencoder", 16), averaged, atol=1e-5)
+    np.testing.assert_allclose(target("autoencoding", 16), averaged, atol=1e-5)
     ramp = np.arange(SIZE, dtype=np.uint8)[None, :, None] * np.ones((SIZE, 1, 3), np.uint8)
-    larger = (target("autoencoder", 2 * SIZE, rgb=ramp) + 1) * 127.5
+    larger = (target("autoencoding", 2 * SIZE, rgb=ramp) + 1) * 127.5
     # A pixel of the larger picture has its centre a quarter of a pixel from the nearest one's.
     expected = np.clip(np.arange(2 * SIZE) / 2 - 0.25, 0, SIZE - 1)
     np.testing.assert_allclose(larger, np.broadcast_to(expected, larger.shape), atol=1e-4)
@@ -92,9 +92,9 @@ def test_smaller_photos_are_averages_and_larger_ones_lie_between() -> None:
 @pytest.mark.parametrize(
     ("name", "domain", "full", "clipped"),
     [
-        ("edge2d", "edge_texture", 0.08, True),
-        ("keypoint2d", "keypoints2d", 0.005, True),
-        ("keypoint3d", "keypoints3d", 1.0, False),
+        ("edge_texture", "edge_texture", 0.08, True),
+        ("keypoints2d", "keypoints2d", 0.005, True),
+        ("keypoints3d", "keypoints3d", 1.0, False),
     ],
 )
 def test_shares_of_16_bits(name: str, domain: str, full: float, clipped: bool) -> None:
@@ -111,16 +111,16 @@ def test_occlusion_edges_are_blurred_as_scipy_does_and_not_clipped() -> None:
     share = stored("edge_occlusion") / 65_535
     expected = ndimage.gaussian_filter(share / 0.003125 - 1, 4)
     assert expected.max() > 1
-    np.testing.assert_allclose(target("edge3d")[0], expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(target("edge_occlusion")[0], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_depths_are_logarithms() -> None:
-    for name, domain in (("rgb2depth", "depth_zbuffer"), ("rgb2mist", "depth_euclidean")):
+    for name, domain in (("depth_zbuffer", "depth_zbuffer"), ("depth_euclidean", "depth_euclidean")):
         np.testing.assert_allclose(target(name), [np.log(1 + stored(domain)) / np.log(2**16)], atol=1e-6)
 
 
 def test_smaller_depths_are_means_of_logarithms() -> None:
-    for name, domain in (("rgb2depth", "depth_zbuffer"), ("rgb2mist", "depth_euclidean")):
+    for name, domain in (("depth_zbuffer", "depth_zbuffer"), ("depth_euclidean", "depth_euclidean")):
         logarithms = np.log(1 + stored(domain)) / np.log(2**16)
         expected = logarithms.reshape(8, 4, 8, 4).mean(axis=(1, 3))
         made, mask = target(name, 8)[0], example(name, 8).mask
@@ -129,9 +129,7 @@ def test_smaller_depths_are_means_of_logarithms() -> None:
 
 
 def test_normals_are_the_bytes_from_minus_1_to_1() -> None:
-    np.testing.assert_allclose(
-        target("rgb2sfnorm"), stored("normal").transpose(2, 0, 1) * 2 / 255 - 1, atol=1e-6
-    )
+    np.testing.assert_allclose(target("normal"), stored("normal").transpose(2, 0, 1) * 2 / 255 - 1, atol=1e-6)
 
 
 def test_curvatures_are_standardised() -> None:
@@ -141,8 +139,10 @@ def test_curvatures_are_standardised() -> None:
 
 def test_reshading_is_one_grey_channel_however_it_is_stored() -> None:
     expected = stored("reshading")[None, ..., 0] / 127.5 - 1
-    np.testing.assert_allclose(target("reshade"), expected, atol=1e-6)
-    np.testing.assert_allclose(target("reshade", reshading=STORED["reshading"][..., 0]), expected, atol=1e-6)
+    np.testing.assert_allclose(target("reshading"), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        target("reshading", reshading=STORED["reshading"][..., 0]), expected, atol=1e-6
+    )
 
 
 def test_surface_tasks_count_only_where_there_is_a_surface() -> None:
@@ -163,12 +163,12 @@ def test_surface_tasks_count_only_where_there_is_a_surface() -> None:
 
 def test_tasks_of_the_photo_alone_count_everywhere() -> None:
     for name in (
-        "edge2d",
-        "keypoint2d",
-        "segment2d",
-        "segment25d",
-        "autoencoder",
-        "denoise",
+        "edge_texture",
+        "keypoints2d",
+        "segment_unsup2d",
+        "segment_unsup25d",
+        "autoencoding",
+        "denoising",
         "inpainting_whole",
     ):
         assert example(name).mask is None
@@ -194,18 +194,18 @@ def test_semantic_ids_beyond_17_are_refused() -> None:
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int32])
 def test_ids_keep_their_type_and_their_place(kind: type[np.generic]) -> None:
     ids = STORED["segment_unsup2d"].astype(kind)
-    made = as_is("segment2d", segment_unsup2d=ids)
+    made = as_is("segment_unsup2d", segment_unsup2d=ids)
     assert made.dtype == kind
     np.testing.assert_array_equal(made, ids)
     # Every second pixel of every second row, or each twice.
-    smaller, larger = (as_is("segment2d", size, segment_unsup2d=ids) for size in (SIZE // 2, 2 * SIZE))
+    smaller, larger = (as_is("segment_unsup2d", size, segment_unsup2d=ids) for size in (SIZE // 2, 2 * SIZE))
     np.testing.assert_array_equal(smaller, ids[1::2, 1::2])
     np.testing.assert_array_equal(larger, ids.repeat(2, axis=0).repeat(2, axis=1))
 
 
 @given(st.integers(4, 80))
 def test_ids_are_never_made_up(size: int) -> None:
-    for name, domain in (("segment2d", "segment_unsup2d"), ("segment25d", "segment_unsup25d")):
+    for name, domain in (("segment_unsup2d", "segment_unsup2d"), ("segment_unsup25d", "segment_unsup25d")):
         assert set(np.unique(as_is(name, size))) <= set(np.unique(STORED[domain]))
 
 
@@ -213,25 +213,25 @@ def test_masks_of_a_view_are_made_once() -> None:
     view = {**STORED, "depth_zbuffer": STORED["depth_zbuffer"].copy()}
     masks = [
         task_named(name).read([view], 16, np.random.default_rng(0)).mask
-        for name in ("reshade", "curvature", "rgb2depth")
+        for name in ("reshading", "curvature", "depth_zbuffer")
     ]
     assert masks[0] is masks[1] is masks[2]
 
 
 def test_noise_to_be_removed_has_its_variance_and_leaves_the_clean_picture() -> None:
     flat = np.full((200, 200, 3), 127, np.uint8)
-    noisy = example("denoise", 200, rgb=flat)
+    noisy = example("denoising", 200, rgb=flat)
     clean = numbers(noisy.target)
     np.testing.assert_allclose(clean, 127 / 127.5 - 1, atol=1e-6)
     noise = (numbers(noisy.inputs[0]) - clean) / 2
     assert noise.mean() == pytest.approx(0, abs=2e-3)
     assert noise.var() == pytest.approx(0.01, rel=0.03)
-    black = numbers(example("denoise", 200, rgb=np.zeros_like(flat)).inputs[0])
+    black = numbers(example("denoising", 200, rgb=np.zeros_like(flat)).inputs[0])
     assert black.min() == -1
 
 
 def test_inpainting_has_its_hole_in_the_middle_half() -> None:
-    holed, whole = numbers(example("inpainting_whole").inputs[0]), target("impainting_whole")
+    holed, whole = numbers(example("inpainting_whole").inputs[0]), target("inpainting")
     inside = np.zeros((SIZE, SIZE), np.bool_)
     inside[8:24, 8:24] = True
     assert (holed[:, inside] == 0).all()
@@ -241,7 +241,14 @@ def test_inpainting_has_its_hole_in_the_middle_half() -> None:
 
 def test_reading_leaves_the_labels_alone() -> None:
     before = {domain: values.copy() for domain, values in STORED.items()}
-    for name in ("denoise", "inpainting_whole", "edge3d", "curvature", "segmentsemantic", "reshade"):
+    for name in (
+        "denoising",
+        "inpainting_whole",
+        "edge_occlusion",
+        "curvature",
+        "segmentsemantic",
+        "reshading",
+    ):
         made = example(name)
         numbers(made.inputs[0])
         if isinstance(made.target, Stored):

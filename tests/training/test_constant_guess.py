@@ -292,7 +292,7 @@ def gathered(packed: Path, task: str, split: str = "train") -> dict[str, Tensor]
     return {name: torch.cat([batch[name] for batch in batches]) for name in batches[0] if name != "input"}
 
 
-TASKS = ("rgb2sfnorm", "class_places", "segmentsemantic_rb", "room_layout", "fix_pose", "autoencoder")
+TASKS = ("normal", "class_scene", "segment_semantic", "room_layout", "fixated_pose", "autoencoding")
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -308,7 +308,7 @@ def test_one_epoch_finds_what_no_other_constant_betters(packed: Path, tmp_path: 
         contender.evaluation_loss, contender.guess.detach(), held_out["target"], held_out.get("mask")
     )
     assert float(run.callback_metrics["val/loss"]) == pytest.approx(float(expected), rel=1e-4, abs=1e-6)
-    allowed = 0.1 if task == "segmentsemantic_rb" else 1e-3  # noise of 17 classes in 16 images, and one more
+    allowed = 0.1 if task == "segment_semantic" else 1e-3  # noise of 17 classes in 16 images, and one more
     none_better(
         contender.evaluation_loss, contender.guess.detach(), data["target"], data.get("mask"), allowed
     )
@@ -316,13 +316,11 @@ def test_one_epoch_finds_what_no_other_constant_betters(packed: Path, tmp_path: 
 
 def test_checkpoints_hold_the_guess(packed: Path, tmp_path: Path) -> None:
     saving = pytorch_lightning.callbacks.ModelCheckpoint(tmp_path / "saved")
-    contender = ConstantGuess("rgb2sfnorm", size=SIZE)
-    trainer(tmp_path, enable_checkpointing=True, callbacks=[saving]).fit(
-        contender, module(packed, "rgb2sfnorm")
-    )
+    contender = ConstantGuess("normal", size=SIZE)
+    trainer(tmp_path, enable_checkpointing=True, callbacks=[saving]).fit(contender, module(packed, "normal"))
     (saved,) = (tmp_path / "saved").glob("*.ckpt")
-    fresh = ConstantGuess("rgb2sfnorm", size=SIZE)
-    trainer(tmp_path).validate(fresh, module(packed, "rgb2sfnorm"), ckpt_path=saved, weights_only=False)
+    fresh = ConstantGuess("normal", size=SIZE)
+    trainer(tmp_path).validate(fresh, module(packed, "normal"), ckpt_path=saved, weights_only=False)
     assert torch.equal(fresh.guess, contender.guess)
     assert contender.guess.abs().max() > 0
 
@@ -348,11 +346,9 @@ def test_no_more_images_are_read_than_asked_for(packed: Path, tmp_path: Path) ->
 
 def test_bad_settings_are_one_line(packed: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="images: expected at least 1, found 0"):
-        ConstantGuess("rgb2sfnorm", images=0)
+        ConstantGuess("normal", images=0)
     with pytest.raises(InputError, match=r"trainer\.max_epochs: expected 1 for a constant guess, found 2"):
-        trainer(tmp_path, max_epochs=2).fit(
-            ConstantGuess("rgb2sfnorm", size=SIZE), module(packed, "rgb2sfnorm")
-        )
+        trainer(tmp_path, max_epochs=2).fit(ConstantGuess("normal", size=SIZE), module(packed, "normal"))
 
 
 OWN = "guess_test_own"

@@ -13,7 +13,7 @@ from lightning_taskonomy.training import finite
 from lightning_taskonomy.training.finite import StopOnNan
 from tests.training.one_convolution import BATCHES, OneConvolution, data, pack_every_label, trainer
 
-TASK = "rgb2depth"
+TASK = "depth_zbuffer"
 
 
 @pytest.fixture(scope="module")

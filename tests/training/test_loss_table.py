@@ -19,7 +19,7 @@ from lightning_taskonomy.taxonomy.losses import LossTable
 from lightning_taskonomy.training.loss_table import WriteLossTable
 from lightning_taskonomy.training.task_module import TaskModule
 
-TASK = "vanishing_point_well_defined"
+TASK = "vanishing_point"
 KEYS = [f"ash/point_{number}_view_0" for number in (10, 2, 7, 0, 31, 5, 4)]
 
 
@@ -91,9 +91,14 @@ def test_one_row_per_image_sorted(tmp_path: Path) -> None:
 
 
 def test_contenders_join_and_replace_their_own_column(tmp_path: Path) -> None:
-    for contender, answer in (("self", 0.0), ("average", 1.0), ("edge2d+reshade", 2.0), ("average", 3.0)):
+    for contender, answer in (
+        ("self", 0.0),
+        ("average", 1.0),
+        ("edge_texture+reshading", 2.0),
+        ("average", 3.0),
+    ):
         judge(tmp_path, contender, answer, KEYS if contender != "average" else KEYS[::-1])
-    columns = {"self": expected(0.0), "average": expected(3.0), "edge2d+reshade": expected(2.0)}
+    columns = {"self": expected(0.0), "average": expected(3.0), "edge_texture+reshading": expected(2.0)}
     assert read(tmp_path) == {"image": sorted(KEYS), **columns}
     assert list(read(tmp_path)) == ["image", *columns]
     table = LossTable.read_parquet(tmp_path / f"{TASK}.parquet")

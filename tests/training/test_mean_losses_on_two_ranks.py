@@ -16,7 +16,7 @@ from tests.data.small_folder import make_folder
 from tests.training.test_loss_table import call
 from tests.transfers.small_stores import SIZE, SPLIT_OF, trainer
 
-TASK = "rgb2depth"
+TASK = "depth_zbuffer"
 POINTS = 11
 """Images of each split; of batches of four, one rank has two whole ones and the other a whole and a part."""
 SCRIPT = """

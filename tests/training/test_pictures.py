@@ -58,7 +58,7 @@ def tags(logger: RecordingTensorBoard) -> list[tuple[str, int]]:
 def test_pictures_come_every_so_many_batches_and_with_every_validation(packed: Path, tmp_path: Path) -> None:
     logger = RecordingTensorBoard()
     run = trainer(tmp_path, max_epochs=2, logger=logger, callbacks=[LogPictures(every_n_steps=2, images=3)])
-    run.fit(OneConvolution("rgb2depth"), data(packed, ["rgb2depth"]))
+    run.fit(OneConvolution("depth_zbuffer"), data(packed, ["depth_zbuffer"]))
     assert BATCHES == 3
     # Batches 2, 4 and 6, counted from 0 as the trainer's own numbers are.
     expected = [("train/pictures", 1), ("val/pictures", 2), ("train/pictures", 3), ("train/pictures", 5)]
@@ -92,7 +92,7 @@ def test_batches_are_counted_and_not_the_steps_of_optimizers(packed: Path, tmp_p
     run = trainer(
         tmp_path, max_epochs=1, logger=logger, callbacks=[LogPictures(every_n_steps=3)], limit_val_batches=0
     )
-    run.fit(TwoOptimizers("reshade"), data(packed, ["reshade"]))
+    run.fit(TwoOptimizers("reshading"), data(packed, ["reshading"]))
     assert run.global_step == 6
     assert tags(logger) == [("train/pictures", 2)]
 
@@ -109,19 +109,19 @@ class Seen(Callback):
         batch_idx: int,
     ) -> None:
         assert isinstance(pl_module, OneConvolution)
-        self.parts = batch["rgb2sfnorm"]
+        self.parts = batch["normal"]
         self.weights = [weight.detach().clone() for weight in pl_module.layers.state_dict().values()]
 
 
 def test_rows_are_input_target_and_what_the_network_says_in_evaluation(packed: Path, tmp_path: Path) -> None:
     logger, seen = RecordingTensorBoard(), Seen()
-    module = OneConvolution("rgb2sfnorm")
+    module = OneConvolution("normal")
     run = trainer(
         tmp_path, max_steps=1, logger=logger, callbacks=[seen, LogPictures(1, 2)], limit_val_batches=0
     )
-    run.fit(module, data(packed, ["rgb2sfnorm"]))
+    run.fit(module, data(packed, ["normal"]))
     ((_, _, sheet),) = logger.pictures
-    again = OneConvolution("rgb2sfnorm").layers.eval()
+    again = OneConvolution("normal").layers.eval()
     again.load_state_dict(dict(zip(again.state_dict(), seen.weights, strict=True)))
     with torch.no_grad():
         outputs = again(seen.parts["input"].flatten(1, 2))
@@ -159,9 +159,9 @@ class PartlyFrozen(OneConvolution):
 
 def trained(packed: Path, root: Path, callbacks: list[Callback]) -> tuple[PartlyFrozen, Tensor]:
     torch.manual_seed(3)
-    module = PartlyFrozen("rgb2sfnorm")
+    module = PartlyFrozen("normal")
     trainer(root, max_epochs=2, logger=RecordingTensorBoard(), callbacks=callbacks).fit(
-        module, data(packed, ["rgb2sfnorm"])
+        module, data(packed, ["normal"])
     )
     return module, torch.get_rng_state()
 
@@ -182,11 +182,11 @@ def test_without_tensorboard_and_on_other_ranks_nothing_is_done(
 ) -> None:
     for logger in (False, CSVLogger(tmp_path)):
         run = trainer(tmp_path, max_epochs=1, logger=logger, callbacks=[LogPictures(every_n_steps=1)])
-        run.fit(OneConvolution("reshade"), data(packed, ["reshade"]))
+        run.fit(OneConvolution("reshading"), data(packed, ["reshading"]))
     monkeypatch.setattr(pytorch_lightning.Trainer, "is_global_zero", False)
     recording = RecordingTensorBoard()
     run = trainer(tmp_path, max_epochs=1, logger=recording, callbacks=[LogPictures(every_n_steps=1)])
-    run.fit(OneConvolution("reshade"), data(packed, ["reshade"]))
+    run.fit(OneConvolution("reshading"), data(packed, ["reshading"]))
     assert recording.pictures == []
 
 
@@ -195,7 +195,7 @@ def test_tensorboard_itself_takes_them(packed: Path, tmp_path: Path) -> None:
     events = pytest.importorskip(reading, reason="TensorBoard is not installed")
     logger = TensorBoardLogger(tmp_path, default_hp_metric=False)
     run = trainer(tmp_path, max_epochs=1, logger=logger, callbacks=[LogPictures(every_n_steps=3)])
-    run.fit(OneConvolution("rgb2depth"), data(packed, ["rgb2depth"]))
+    run.fit(OneConvolution("depth_zbuffer"), data(packed, ["depth_zbuffer"]))
     read = events.EventAccumulator(logger.log_dir)
     read.Reload()
     assert sorted(read.Tags()["images"]) == ["train/pictures", "val/pictures"]

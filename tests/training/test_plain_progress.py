@@ -9,7 +9,7 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.training.plain_progress import PrintProgress
 from tests.training.one_convolution import OneConvolution, data, pack_every_label, trainer
 
-TASK = "rgb2depth"
+TASK = "depth_zbuffer"
 
 
 @pytest.fixture(scope="module")

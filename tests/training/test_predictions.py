@@ -51,12 +51,12 @@ def files(root: Path) -> set[str]:
 
 
 def test_every_image_gets_a_picture(packed: Path, tmp_path: Path) -> None:
-    module = predict(packed, tmp_path, "rgb2sfnorm")
+    module = predict(packed, tmp_path, "normal")
     folder = tmp_path / "out" / "deep" / "cedar"
-    assert files(folder) == {f"{view}_rgb2sfnorm.png" for view in VIEWS}
+    assert files(folder) == {f"{view}_normal.png" for view in VIEWS}
     assert set(module.outputs) == {f"cedar/{view}" for view in VIEWS}
     for key, output in module.outputs.items():
-        with Image.open(tmp_path / "out" / "deep" / f"{key}_rgb2sfnorm.png") as picture:
+        with Image.open(tmp_path / "out" / "deep" / f"{key}_normal.png") as picture:
             assert picture.size == (SIZE, SIZE)
             drawn = np.asarray(picture)
         # The first two rows of the labels have no surface.
@@ -67,7 +67,7 @@ def test_every_image_gets_a_picture(packed: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "count"), [("room_layout", 9), ("class_places", 63), ("ego_motion", 18), ("point_match", 2)]
+    ("task", "count"), [("room_layout", 9), ("class_scene", 63), ("egomotion", 18), ("point_matching", 2)]
 )
 def test_vectors_have_their_numbers_beside(packed: Path, tmp_path: Path, task: str, count: int) -> None:
     module = predict(packed, tmp_path, task)
@@ -89,7 +89,7 @@ def test_vectors_have_their_numbers_beside(packed: Path, tmp_path: Path, task: s
 @pytest.mark.parametrize("key", ["../point_1_view_2", "cedar", "cedar/../../point_1_view_2", "cedar/view"])
 def test_keys_cannot_name_files_elsewhere(packed: Path, tmp_path: Path, key: str) -> None:
     with pytest.raises(InputError, match=r"image .*: expected <building>/point_<P>_view_<V>, found"):
-        predict(packed, tmp_path, "reshade", key)
+        predict(packed, tmp_path, "reshading", key)
     assert files(tmp_path) == set()
 
 
@@ -99,16 +99,16 @@ def test_a_broken_write_leaves_nothing(packed: Path, tmp_path: Path, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", fill_the_disk)
-    with pytest.raises(InputError, match=r"_reshade\.png: cannot write this file \(No space left"):
-        predict(packed, tmp_path, "reshade")
+    with pytest.raises(InputError, match=r"_reshading\.png: cannot write this file \(No space left"):
+        predict(packed, tmp_path, "reshading")
     assert files(tmp_path) == set()
 
 
 def test_a_folder_that_cannot_be_made_is_said_before_work_begins(packed: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
-    module = Predicted("reshade")
+    module = Predicted("reshading")
     with pytest.raises(InputError, match="cannot create this output folder"):
         trainer(tmp_path, callbacks=[WritePredictions(str(tmp_path / "out"))]).predict(
-            module, data(packed, ["reshade"])
+            module, data(packed, ["reshading"])
         )
     assert module.outputs == {}

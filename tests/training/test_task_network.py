@@ -82,19 +82,19 @@ def test_every_task_trains_all_of_its_network(packed: Path, tmp_path: Path, task
 
 def test_the_discriminator_joins_when_it_is_told_to(packed: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    early = TaskNetwork("rgb2depth", **SMALL, adversarial_after=6)
+    early = TaskNetwork("depth_zbuffer", **SMALL, adversarial_after=6)
     assert early.adversarial is not None
     before = weights(early.adversarial)
-    trainer(tmp_path).fit(early, data(packed, "rgb2depth"))
+    trainer(tmp_path).fit(early, data(packed, "depth_zbuffer"))
     assert early.steps == 6
     assert all(torch.equal(value, before[name]) for name, value in early.adversarial.named_parameters())
     torch.manual_seed(0)
-    without = TaskNetwork("rgb2depth", **SMALL, adversarial_after=None)
+    without = TaskNetwork("depth_zbuffer", **SMALL, adversarial_after=None)
     # The same random numbers make the same network, and until it joins the two learn the same.
-    without.network.load_state_dict(_fresh("rgb2depth").network.state_dict())
-    same = _fresh("rgb2depth")
+    without.network.load_state_dict(_fresh("depth_zbuffer").network.state_dict())
+    same = _fresh("depth_zbuffer")
     for one in (without, same):
-        trainer(tmp_path).fit(one, data(packed, "rgb2depth"))
+        trainer(tmp_path).fit(one, data(packed, "depth_zbuffer"))
     for name, value in without.network.named_parameters():
         torch.testing.assert_close(value, dict(same.network.named_parameters())[name])
 
@@ -156,8 +156,8 @@ def test_labels_and_outputs_are_judged_under_noise_that_fades(step: int, deviati
 def test_depths_are_judged_under_less_noise() -> None:
     sigma = {name: task.training.instance_noise for name, task in dictionary().items() if task.norm_share}
     assert {name: value for name, value in sigma.items() if value != 0.1} == {
-        "rgb2depth": 0.03,
-        "rgb2mist": 0.03,
+        "depth_zbuffer": 0.03,
+        "depth_euclidean": 0.03,
     }
 
 
@@ -182,7 +182,7 @@ def test_of_colours_the_mean_of_the_sharpened_shares_is_judged_at_the_inputs_siz
 def test_weights_decay_and_biases_and_normalisations_do_not() -> None:
     """Where a loss asks for nothing, the first step of Adam goes by the sign of the decay alone."""
     torch.manual_seed(0)
-    network = TaskNetwork("class_places", **SMALL, learning_rate=1e-3)
+    network = TaskNetwork("class_scene", **SMALL, learning_rate=1e-3)
     for weight in network.parameters():
         torch.nn.init.uniform_(weight, 0.5, 1.5)
         weight.grad = torch.zeros_like(weight)
@@ -205,12 +205,12 @@ def test_the_published_constants_of_each_task() -> None:
     decays = {name: TaskNetwork(name, **SMALL).weight_decay for name in list(dictionary())[:26]}
     assert {name: value for name, value in decays.items() if value != 2e-6} == {
         "curvature": 1e-6,
-        "class_places": 1e-5,
+        "class_scene": 1e-5,
     }
     never = {name for name in decays if TaskNetwork(name, **SMALL).drop_after is None}
     assert never == {"curvature"}
     bounded = {name for name in decays if dictionary()[name].training.gradient_norm is not None}
-    assert bounded == {"room_layout", "vanishing_point_well_defined"}
+    assert bounded == {"room_layout", "vanishing_point"}
     given = TaskNetwork("curvature", **SMALL, weight_decay=0.5, drop_after=7)
     assert (given.weight_decay, given.drop_after) == (0.5, 7)
 
@@ -251,15 +251,15 @@ def test_gradients_of_layout_and_vanishing_points_are_bounded_one_by_one(
 
 
 def test_a_random_encoder_stays_as_it_is(packed: Path, tmp_path: Path) -> None:
-    network = TaskNetwork("rgb2sfnorm", **SMALL, adversarial_after=None, encoder_trained=False)
+    network = TaskNetwork("normal", **SMALL, adversarial_after=None, encoder_trained=False)
     before = weights(network.network)
-    trainer(tmp_path).fit(network, data(packed, "rgb2sfnorm"))
+    trainer(tmp_path).fit(network, data(packed, "normal"))
     for name, value in network.network.named_parameters():
         assert torch.equal(value, before[name]) == name.startswith("encoder."), name
 
 
 def test_the_rate_drops_to_a_tenth(packed: Path, tmp_path: Path) -> None:
-    for task in ("class_places", "rgb2depth"):  # trained by Lightning, and by hand
+    for task in ("class_scene", "depth_zbuffer"):  # trained by Lightning, and by hand
         network = TaskNetwork(task, **SMALL, learning_rate=0.01, drop_after=4, adversarial_after=2)
         run = trainer(tmp_path, limit_train_batches=3)
         run.fit(network, data(packed, task))
@@ -269,7 +269,7 @@ def test_the_rate_drops_to_a_tenth(packed: Path, tmp_path: Path) -> None:
         assert run.optimizers[0].param_groups[0]["lr"] == pytest.approx(0.001)
 
 
-@pytest.mark.parametrize("task", ["class_places", "rgb2depth"])
+@pytest.mark.parametrize("task", ["class_scene", "depth_zbuffer"])
 def test_a_resumed_run_is_the_same_as_an_unbroken_one(packed: Path, tmp_path: Path, task: str) -> None:
     options = {**SMALL, "adversarial_after": 3}
     torch.manual_seed(3)
@@ -295,7 +295,7 @@ def test_a_resumed_run_is_the_same_as_an_unbroken_one(packed: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        ({"task": "reshade"}, "checkpoint: expected one with task reshade, found rgb2depth"),
+        ({"task": "reshading"}, "checkpoint: expected one with task reshading, found depth_zbuffer"),
         ({"size": 64}, "checkpoint: expected one with size 64, found 32"),
         ({"width": 8}, "checkpoint: expected one with width 8, found 4"),
     ],
@@ -303,9 +303,9 @@ def test_a_resumed_run_is_the_same_as_an_unbroken_one(packed: Path, tmp_path: Pa
 def test_checkpoints_of_other_networks_are_refused(
     packed: Path, tmp_path: Path, other: dict[str, Any], message: str
 ) -> None:
-    options = {**SMALL, "task": "rgb2depth", "adversarial_after": None}
+    options = {**SMALL, "task": "depth_zbuffer", "adversarial_after": None}
     run = trainer(tmp_path, limit_train_batches=1, limit_val_batches=0)
-    run.fit(TaskNetwork(**options), data(packed, "rgb2depth"))
+    run.fit(TaskNetwork(**options), data(packed, "depth_zbuffer"))
     run.save_checkpoint(tmp_path / "one.ckpt")
     network = TaskNetwork(**{**options, **other})
     with pytest.raises(InputError, match=message):
@@ -329,10 +329,10 @@ def test_what_the_data_set_says_of_vectors_goes_into_the_checkpoint(packed: Path
 def test_a_few_images_can_be_learned_by_heart(packed: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
     options = {**SMALL, "width": 8, "decoder_width": 64, "learning_rate": 3e-3, "adversarial_after": None}
-    network = TaskNetwork("autoencoder", **options)
+    network = TaskNetwork("autoencoding", **options)
     losses: list[float] = []
     run = trainer(tmp_path, max_epochs=60, limit_val_batches=0)
-    module = data(packed, "autoencoder", train_samples=4)
+    module = data(packed, "autoencoding", train_samples=4)
     for _ in range(2):
         run.fit(network, module)
         losses.append(float(run.callback_metrics["train/loss"]))
@@ -345,13 +345,13 @@ def test_a_few_images_can_be_learned_by_heart(packed: Path, tmp_path: Path) -> N
 def test_precisions_and_orders_of_memory(
     packed: Path, tmp_path: Path, precision: str, channels_last: bool
 ) -> None:
-    network = TaskNetwork("rgb2sfnorm", **SMALL, adversarial_after=1, channels_last=channels_last)
+    network = TaskNetwork("normal", **SMALL, adversarial_after=1, channels_last=channels_last)
     run = trainer(tmp_path, precision=precision, limit_train_batches=2)
-    run.fit(network, data(packed, "rgb2sfnorm"))
+    run.fit(network, data(packed, "normal"))
     assert torch.isfinite(run.callback_metrics["val/loss"])
     assert all(value.dtype == torch.float32 for value in network.parameters())
 
 
 def test_sizes_that_networks_cannot_take_are_refused() -> None:
     with pytest.raises(InputError, match="size: expected a multiple of 16 pixels, found 100"):
-        TaskNetwork("rgb2depth", size=100)
+        TaskNetwork("depth_zbuffer", size=100)

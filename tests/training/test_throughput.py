@@ -20,7 +20,7 @@ from tests.training.one_convolution import (
     trainer,
 )
 
-TASK = "reshade"
+TASK = "reshading"
 
 
 @pytest.fixture(scope="module")

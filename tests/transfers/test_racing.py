@@ -21,7 +21,7 @@ def held(losses: np.ndarray[Any, np.dtype[np.float64]]) -> Tournament:
     halves = np.zeros((losses.shape[1],) * 2, np.int64)
     count_half_wins(losses, halves)
     names = [f"source{number}" for number in range(losses.shape[1])]
-    return Tournament.from_counts("reshade", names, halves, losses.sum(axis=0), len(losses))
+    return Tournament.from_counts("reshading", names, halves, losses.sum(axis=0), len(losses))
 
 
 def losses_of(quality: np.ndarray[Any, Any], images: int, random: np.random.Generator) -> Any:  # noqa: ANN401
@@ -114,7 +114,7 @@ def test_stopped_readouts_stay_as_they_are_and_resumed_races_go_on(packed: Path,
     """With bounds as loose as an error of nearly one allows, on the twelve images of a split."""
     sources = [f"source{number}" for number in range(4)]
     stores = store(packed, tmp_path / "stores", sources)
-    module = Readouts("class_places", sources, str(stores), **SMALL)
+    module = Readouts("class_scene", sources, str(stores), **SMALL)
     with torch.no_grad():  # one that is far off from the start
         module.networks["source3"].decoder.fc2.bias.copy_(torch.arange(63.0))  # type: ignore[union-attr, operator]
     before = {name: value.clone() for name, value in module.networks["source3"].named_parameters()}
@@ -122,7 +122,7 @@ def test_stopped_readouts_stay_as_they_are_and_resumed_races_go_on(packed: Path,
     racing = Racing(tournament, best=1, margin=0.5, confidence=0.0, after=0.0)
     run = trainer(tmp_path, max_epochs=2, callbacks=[racing, tournament], check_val_every_n_epoch=1)
     options: dict[str, Any] = {"train_split": "train", "train_samples": None}
-    run.fit(module, data(packed, "class_places", **options))
+    run.fit(module, data(packed, "class_scene", **options))
     assert module.stopped.keys() >= {"source3"}
     assert module.stopped["source3"] == 3
     assert racing.looks == 2

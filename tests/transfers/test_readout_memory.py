@@ -30,7 +30,7 @@ SOURCES = [f"source{number}" for number in range(26)]
 
 
 def test_weights_gradients_and_moments_are_16_bytes_a_weight() -> None:
-    task = task_named("rgb2sfnorm")
+    task = task_named("normal")
     weights = sum(weight.numel() for weight in readout_network(task, 3, OF, 0).parameters())
     assert weight_bytes(task, 3, OF) == 16 * weights
 
@@ -53,7 +53,7 @@ def saved_by_a_real_step(name: str, order: int, batch: int) -> int:
         output = network(inputs)
         target = (
             torch.zeros(batch, *output.shape[2:], dtype=torch.int64)
-            if name in ("segment25d", "segmentsemantic_rb")
+            if name in ("segment_unsup25d", "segment_semantic")
             else torch.zeros_like(output)
         )
         loss_of_step(task, 0)(output, target, None).mean()
@@ -61,7 +61,7 @@ def saved_by_a_real_step(name: str, order: int, batch: int) -> int:
 
 
 @pytest.mark.parametrize(
-    "name", ["rgb2sfnorm", "segment25d", "segmentsemantic_rb", "class_places", "fix_pose"]
+    "name", ["normal", "segment_unsup25d", "segment_semantic", "class_scene", "fixated_pose"]
 )
 @pytest.mark.parametrize("order", [1, 4])
 def test_activations_are_those_of_a_real_step(name: str, order: int) -> None:
@@ -71,7 +71,7 @@ def test_activations_are_those_of_a_real_step(name: str, order: int) -> None:
 
 
 def test_activations_grow_with_the_batch() -> None:
-    task = task_named("rgb2sfnorm")
+    task = task_named("normal")
     small, large = (activation_bytes(task, 1, OF, batch) for batch in (8, 32))
     assert 3.9 < large / small < 4.1
 
@@ -82,7 +82,7 @@ from pathlib import Path
 from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.transfers.readout_network import *
 torch.set_num_threads(1)
-task, of, batch = task_named("rgb2sfnorm"), ReadoutSize(128, "standard", 256), int(sys.argv[1])
+task, of, batch = task_named("normal"), ReadoutSize(128, "standard", 256), int(sys.argv[1])
 def step(batch, network, optimizer):
     loss = task.loss(network(torch.randn(batch, 8, 8, 8)), torch.zeros(batch, 3, 128, 128), None).mean()
     loss.backward()
@@ -122,7 +122,7 @@ def test_the_estimate_is_near_what_a_process_takes() -> None:
         check=True,
     )
     measured = json.loads(run.stdout)
-    task, of = task_named("rgb2sfnorm"), ReadoutSize(128, "standard", 256)
+    task, of = task_named("normal"), ReadoutSize(128, "standard", 256)
     # The weights were there before: 12 of 16 bytes come with the first step.
     expected = 6 * weight_bytes(task, 1, of) * 12 / 16 + activation_bytes(task, 1, of, 64)
     assert 0.6 < measured / expected < 1.6
@@ -132,7 +132,7 @@ def test_the_estimate_is_near_what_a_process_takes() -> None:
 @given(some.lists(some.integers(1, 5), min_size=1, max_size=40), some.floats(1.0, 40.0))
 def test_groups_keep_the_order_and_fit(orders: list[int], times: float) -> None:
     """Against the sum of what each in a group needs."""
-    task = task_named("class_places")
+    task = task_named("class_scene")
     transfers = ["+".join(SOURCES[number % 20 :][:order]) for number, order in enumerate(orders)]
     kept = {order: weight_bytes(task, order, OF) for order in set(orders)}
     active = {order: activation_bytes(task, order, OF, 4) for order in set(orders)}
@@ -152,18 +152,18 @@ def test_groups_keep_the_order_and_fit(orders: list[int], times: float) -> None:
 
 
 def test_at_the_papers_size_a_gpu_holds_all_first_order_transfers_at_once() -> None:
-    groups = readouts_that_fit(task_named("rgb2sfnorm"), SOURCES, ReadoutSize(), 32, 78 * 2**30)
+    groups = readouts_that_fit(task_named("normal"), SOURCES, ReadoutSize(), 32, 78 * 2**30)
     assert groups == [SOURCES]
 
 
 def test_one_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(InputError, match=r"target rgb2sfnorm: the transfer from source0 needs about .* GiB"):
-        readouts_that_fit(task_named("rgb2sfnorm"), SOURCES[:1], ReadoutSize(), 32, 2**30)
+    with pytest.raises(InputError, match=r"target normal: the transfer from source0 needs about .* GiB"):
+        readouts_that_fit(task_named("normal"), SOURCES[:1], ReadoutSize(), 32, 2**30)
 
 
 def test_the_machines_free_memory_counts_where_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 2**20 < free_memory() < 2**50
-    task = task_named("rgb2sfnorm")
+    task = task_named("normal")
     need = weight_bytes(task, 1, OF) + activation_bytes(task, 1, OF, 4)
     monkeypatch.setattr(readout_memory, "free_memory", lambda: 2 * need)
     assert len(readouts_that_fit(task, SOURCES, OF, 4, None)) > 1

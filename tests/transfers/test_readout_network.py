@@ -34,9 +34,9 @@ def test_epochs_between_the_published_amounts() -> None:
 
 
 def test_names_of_transfers() -> None:
-    assert sources_of("edge2d") == ("edge2d",)
-    assert sources_of("reshade+edge2d") == ("reshade", "edge2d")
-    for name in ("", "edge2d+", "edge2d+edge2d"):
+    assert sources_of("edge_texture") == ("edge_texture",)
+    assert sources_of("reshading+edge_texture") == ("reshading", "edge_texture")
+    for name in ("", "edge_texture+", "edge_texture+edge_texture"):
         with pytest.raises(InputError, match="expected different sources joined by"):
             sources_of(name)
 
@@ -59,13 +59,13 @@ def weights(module: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def test_contenders_begin_alike_and_seeds_and_targets_do_not() -> None:
-    task = task_named("reshade")
+    task = task_named("reshading")
     state = torch.get_rng_state()
     one, same, other = (weights(readout_network(task, 1, OF, seed)) for seed in (0, 0, 1))
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not torch.equal(one["decoder.conv2.0.weight"], other["decoder.conv2.0.weight"])
-    target = weights(readout_network(task_named("rgb2depth"), 1, OF, 0))
+    target = weights(readout_network(task_named("depth_zbuffer"), 1, OF, 0))
     assert not torch.equal(one["decoder.conv2.0.weight"], target["decoder.conv2.0.weight"])
     third = weights(readout_network(task, 3, OF, 0))
     for name, value in one.items():
@@ -74,7 +74,7 @@ def test_contenders_begin_alike_and_seeds_and_targets_do_not() -> None:
 
 
 def test_vectors_drop_out_by_step() -> None:
-    readout = readout_network(task_named("class_places"), 1, OF, 0)
+    readout = readout_network(task_named("class_scene"), 1, OF, 0)
     (dropout,) = [module for module in readout.modules() if isinstance(module, StepDropout)]
     assert dropout.share == 0.5
     assert not [module for module in readout.modules() if isinstance(module, nn.Dropout)]

@@ -19,14 +19,14 @@ from lightning_taskonomy.transfers.readouts import Readouts
 from lightning_taskonomy.transfers.transfer_network import TransferNetwork
 from tests.transfers.small_stores import SMALL, data, pack, store, trainer
 
-SOURCES = ["edge2d", "reshade", "rgb2depth", "random"]
-MIXED = ["edge2d", "reshade", "edge2d+rgb2depth", "random+reshade+edge2d", "random"]
+SOURCES = ["edge_texture", "reshading", "depth_zbuffer", "random"]
+MIXED = ["edge_texture", "reshading", "edge_texture+depth_zbuffer", "random+reshading+edge_texture", "random"]
 TARGETS = {
-    "pixels": "rgb2sfnorm",
-    "vector with dropout": "class_places",
-    "pairs of pixels": "segment25d",
-    "two views": "fix_pose",
-    "three views": "ego_motion",
+    "pixels": "normal",
+    "vector with dropout": "class_scene",
+    "pairs of pixels": "segment_unsup25d",
+    "two views": "fixated_pose",
+    "three views": "egomotion",
 }
 
 
@@ -113,8 +113,8 @@ def test_as_many_threads_as_there_are_cores_change_nothing(
     found = []
     for threads in (1, 3):
         torch.set_num_threads(threads)
-        module = readouts("rgb2sfnorm", stores)
-        trainer(tmp_path, limit_val_batches=0).fit(module, data(packed, "rgb2sfnorm"))
+        module = readouts("normal", stores)
+        trainer(tmp_path, limit_val_batches=0).fit(module, data(packed, "normal"))
         found.append(state(module))
         assert torch.get_num_threads() == threads
     require_equal(*found)
@@ -132,19 +132,19 @@ class Poison(pytorch_lightning.Callback):
                 next(module.networks[self.name].streams.parameters())[0] = torch.inf
 
 
-@pytest.mark.parametrize("task", ["rgb2sfnorm", "class_places"])
+@pytest.mark.parametrize("task", ["normal", "class_scene"])
 def test_one_that_diverges_is_left_out_and_changes_no_other(
     packed: Path, stores: Path, tmp_path: Path, task: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     calm, struck = readouts(task, stores), readouts(task, stores)
     trainer(tmp_path, max_epochs=3).fit(calm, data(packed, task))
     tournament = LiveTournament()
-    run = trainer(tmp_path, max_epochs=3, callbacks=[Poison("reshade", 3), tournament])
+    run = trainer(tmp_path, max_epochs=3, callbacks=[Poison("reshading", 3), tournament])
     run.fit(struck, data(packed, task))
-    assert struck.diverged == {"reshade": 3}
-    message = f"target {task}: the transfer from reshade has diverged at step 3: left out"
+    assert struck.diverged == {"reshading": 3}
+    message = f"target {task}: the transfer from reshading has diverged at step 3: left out"
     assert caplog.text.count(message) == 1
-    others = [name for name in MIXED if name != "reshade"]
+    others = [name for name in MIXED if name != "reshading"]
     assert struck.sound == struck.learning == others
     for name in others:
         require_equal(struck.networks[name].state_dict(), calm.networks[name].state_dict())
@@ -160,30 +160,30 @@ def test_one_that_diverges_is_left_out_and_changes_no_other(
 def test_one_that_diverges_loses_its_column_of_an_earlier_run(
     packed: Path, stores: Path, tmp_path: Path
 ) -> None:
-    module = readouts("reshade", stores)
+    module = readouts("reshading", stores)
     writing = WriteLossTable(str(tmp_path / "losses"))
-    trainer(tmp_path, callbacks=[writing]).test(module, data(packed, "reshade"), verbose=False)
-    path = tmp_path / "losses" / "reshade.parquet"
+    trainer(tmp_path, callbacks=[writing]).test(module, data(packed, "reshading"), verbose=False)
+    path = tmp_path / "losses" / "reshading.parquet"
     before = parquet.read_table(path)
     assert before.column_names == ["image", *MIXED]
     with torch.no_grad():
         next(module.networks["random"].decoder.parameters()).fill_(torch.nan)
-    trainer(tmp_path, callbacks=[writing]).test(module, data(packed, "reshade"), verbose=False)
+    trainer(tmp_path, callbacks=[writing]).test(module, data(packed, "reshading"), verbose=False)
     after = parquet.read_table(path)
     assert after.column_names == ["image", *MIXED[:-1]]
     assert list(module.diverged) == ["random"]
-    assert after["edge2d"].equals(before["edge2d"])
+    assert after["edge_texture"].equals(before["edge_texture"])
 
 
 def test_one_that_fails_in_validation_alone_is_left_out(packed: Path, stores: Path, tmp_path: Path) -> None:
-    module, tournament = readouts("reshade", stores), LiveTournament()
+    module, tournament = readouts("reshading", stores), LiveTournament()
 
     class Spoil(pytorch_lightning.Callback):
         def on_validation_start(self, *_: Any) -> None:  # noqa: ANN401
             module.networks["random"].whiten.running_mean.fill_(torch.nan)
 
     run = trainer(tmp_path, callbacks=[Spoil(), tournament])
-    run.fit(module, data(packed, "reshade"))
+    run.fit(module, data(packed, "reshading"))
     assert module.diverged == {"random": 2}
     assert tournament.latest is not None
     assert tournament.latest.contenders == tuple(MIXED[:-1])
@@ -192,30 +192,30 @@ def test_one_that_fails_in_validation_alone_is_left_out(packed: Path, stores: Pa
 
 def test_whitening_takes_huge_representations(packed: Path, tmp_path: Path) -> None:
     """Half precision holds up to 65,504."""
-    store(packed, tmp_path / "huge", ["edge2d", "reshade"], scale=30_000)
-    module = readouts("rgb2sfnorm", tmp_path / "huge", ["edge2d", "reshade"])
-    trainer(tmp_path).fit(module, data(packed, "rgb2sfnorm"))
+    store(packed, tmp_path / "huge", ["edge_texture", "reshading"], scale=30_000)
+    module = readouts("normal", tmp_path / "huge", ["edge_texture", "reshading"])
+    trainer(tmp_path).fit(module, data(packed, "normal"))
     assert module.diverged == {}
 
 
 def test_training_ends_when_all_have_diverged(packed: Path, stores: Path, tmp_path: Path) -> None:
-    wild = readouts("rgb2sfnorm", stores, learning_rate=1e38)
+    wild = readouts("normal", stores, learning_rate=1e38)
     run = trainer(tmp_path, max_epochs=9, callbacks=[WriteLossTable(str(tmp_path)), LiveTournament()])
-    run.fit(wild, data(packed, "rgb2sfnorm"))
+    run.fit(wild, data(packed, "normal"))
     assert list(wild.diverged) == MIXED
     assert wild.sound == []
     assert run.global_step < 9 * 2
-    run.test(wild, data(packed, "rgb2sfnorm"), verbose=False)
-    assert parquet.read_table(tmp_path / "rgb2sfnorm.parquet").column_names == ["image"]
+    run.test(wild, data(packed, "normal"), verbose=False)
+    assert parquet.read_table(tmp_path / "normal.parquet").column_names == ["image"]
     with pytest.raises(InputError, match="expected a finite training loss, found nan"):
         trainer(tmp_path, max_epochs=9, callbacks=[StopOnNan()]).fit(
-            readouts("rgb2sfnorm", stores, learning_rate=1e38), data(packed, "rgb2sfnorm")
+            readouts("normal", stores, learning_rate=1e38), data(packed, "normal")
         )
 
 
 def test_a_stopped_one_keeps_its_weights_and_its_place(packed: Path, stores: Path, tmp_path: Path) -> None:
-    short, long, tournament = readouts("reshade", stores), readouts("reshade", stores), LiveTournament()
-    trainer(tmp_path, max_epochs=1, limit_val_batches=0).fit(short, data(packed, "reshade"))
+    short, long, tournament = readouts("reshading", stores), readouts("reshading", stores), LiveTournament()
+    trainer(tmp_path, max_epochs=1, limit_val_batches=0).fit(short, data(packed, "reshading"))
 
     class Stop(pytorch_lightning.Callback):
         def on_train_epoch_end(self, *_: Any) -> None:  # noqa: ANN401
@@ -223,33 +223,33 @@ def test_a_stopped_one_keeps_its_weights_and_its_place(packed: Path, stores: Pat
                 long.stop("random")
 
     run = trainer(tmp_path, max_epochs=3, callbacks=[Stop(), tournament])
-    run.fit(long, data(packed, "reshade"))
+    run.fit(long, data(packed, "reshading"))
     assert long.stopped == {"random": 2}
     assert long.sound == MIXED
     require_equal(long.networks["random"].state_dict(), short.networks["random"].state_dict())
     assert not torch.equal(
-        long.networks["edge2d"].streams[0].weight,  # type: ignore[arg-type]
-        short.networks["edge2d"].streams[0].weight,  # type: ignore[arg-type]
+        long.networks["edge_texture"].streams[0].weight,  # type: ignore[arg-type]
+        short.networks["edge_texture"].streams[0].weight,  # type: ignore[arg-type]
     )
     assert tournament.latest is not None
     assert "random" in tournament.latest.contenders
 
 
 def test_the_learning_rate_drops_once(packed: Path, stores: Path, tmp_path: Path) -> None:
-    module = readouts("reshade", stores, learning_rate=0.01, drop_after=3)
+    module = readouts("reshading", stores, learning_rate=0.01, drop_after=3)
     run = trainer(tmp_path, max_epochs=1, limit_val_batches=0)
-    run.fit(module, data(packed, "reshade"))
+    run.fit(module, data(packed, "reshading"))
     assert run.optimizers[0].param_groups[0]["lr"] == pytest.approx(0.01)
     run = trainer(tmp_path, max_epochs=2, limit_val_batches=0)
-    run.fit(module, data(packed, "reshade"))
+    run.fit(module, data(packed, "reshading"))
     assert run.optimizers[0].param_groups[0]["lr"] == pytest.approx(0.001)
 
 
-@pytest.mark.parametrize("task", ["class_places", "segment25d"])
+@pytest.mark.parametrize("task", ["class_scene", "segment_unsup25d"])
 def test_a_resumed_run_is_the_same_as_an_unbroken_one(
     packed: Path, stores: Path, tmp_path: Path, task: str
 ) -> None:
-    poisoned = [Poison("reshade", 1)]
+    poisoned = [Poison("reshading", 1)]
     whole = readouts(task, stores)
     everything: dict[str, Any] = {"train_samples": None}
     run = trainer(tmp_path, limit_val_batches=0, callbacks=poisoned)
@@ -267,7 +267,7 @@ def test_a_resumed_run_is_the_same_as_an_unbroken_one(
         run = trainer(tmp_path, limit_val_batches=0)
         run.fit(resumed, data(packed, task, **everything), ckpt_path=tmp_path / f"step={step}.ckpt")
         assert resumed.steps == whole.steps == 6
-        assert resumed.diverged == whole.diverged == {"reshade": 1}
+        assert resumed.diverged == whole.diverged == {"reshading": 1}
         for name in resumed.sound:
             require_equal(resumed.networks[name].state_dict(), whole.networks[name].state_dict())
 
@@ -276,11 +276,11 @@ def test_the_tournament_is_that_of_the_losses(packed: Path, stores: Path, tmp_pa
     """Against a comparison of the written columns, image by image."""
     tournament, seen = LiveTournament(), Losses()
     run = trainer(tmp_path, callbacks=[tournament, seen], max_epochs=1)
-    run.fit(readouts("reshade", stores), data(packed, "reshade", train_samples=5))
+    run.fit(readouts("reshading", stores), data(packed, "reshading", train_samples=5))
     losses = np.concatenate(seen.val)
     assert losses.shape == (7, len(MIXED))
     assert tournament.latest is not None
-    assert (tournament.latest.images, tournament.latest.target) == (7, "reshade")
+    assert (tournament.latest.images, tournament.latest.target) == (7, "reshading")
     for i in range(len(MIXED)):
         for j in range(len(MIXED)):
             wins = (losses[:, i] < losses[:, j]).mean() + 0.5 * (losses[:, i] == losses[:, j]).mean()
@@ -296,7 +296,7 @@ def test_the_tournament_is_that_of_the_losses(packed: Path, stores: Path, tmp_pa
 def test_the_activations_of_one_readout_a_thread_are_alive(
     packed: Path, stores: Path, tmp_path: Path
 ) -> None:
-    module = readouts("rgb2sfnorm", stores)
+    module = readouts("normal", stores)
     alive: set[str] = set()
     most: list[int] = []
 
@@ -310,18 +310,18 @@ def test_the_activations_of_one_readout_a_thread_are_alive(
 
     for name, network in module.networks.items():
         network.whiten.register_forward_hook(note(name))
-    trainer(tmp_path, limit_val_batches=0).fit(module, data(packed, "rgb2sfnorm"))
+    trainer(tmp_path, limit_val_batches=0).fit(module, data(packed, "normal"))
     assert len(most) == 4 * len(MIXED)
     assert max(most) == torch.get_num_threads() == 1
 
 
 def test_bfloat16(packed: Path, stores: Path, tmp_path: Path) -> None:
-    module = readouts("reshade", stores)
+    module = readouts("reshading", stores)
     seen: list[torch.dtype] = []
     for network in module.networks.values():
         network.streams[0].register_forward_hook(lambda _, inputs, output: seen.append(output.dtype))
     run = trainer(tmp_path, precision="bf16-mixed")
-    run.fit(module, data(packed, "reshade"))
+    run.fit(module, data(packed, "reshading"))
     assert set(seen) == {torch.bfloat16}
     assert torch.isfinite(run.callback_metrics["val/loss"])
     assert module.diverged == {}
@@ -329,36 +329,40 @@ def test_bfloat16(packed: Path, stores: Path, tmp_path: Path) -> None:
 
 
 def test_missing_stores_are_refused_before_the_first_step(packed: Path, stores: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="edge3d/val: not a representation store"):
-        trainer(tmp_path).fit(readouts("reshade", stores, ["edge2d", "edge3d"]), data(packed, "reshade"))
+    with pytest.raises(InputError, match="edge_occlusion/val: not a representation store"):
+        trainer(tmp_path).fit(
+            readouts("reshading", stores, ["edge_texture", "edge_occlusion"]), data(packed, "reshading")
+        )
 
 
 @pytest.mark.parametrize(
     ("transfers", "message"),
     [
         ([], "transfers: expected at least one, and none twice"),
-        (["edge2d", "edge2d"], "transfers: expected at least one, and none twice"),
-        (["edge2d", "reshade+"], r"transfer 'reshade\+': expected different sources joined by \+"),
+        (["edge_texture", "edge_texture"], "transfers: expected at least one, and none twice"),
+        (["edge_texture", "reshading+"], r"transfer 'reshading\+': expected different sources joined by \+"),
     ],
 )
 def test_impossible_transfers_are_refused(transfers: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        Readouts("reshade", transfers, "nowhere", **SMALL)
+        Readouts("reshading", transfers, "nowhere", **SMALL)
 
 
 def test_a_transfer_that_is_not_there_cannot_be_stopped(stores: Path) -> None:
-    with pytest.raises(InputError, match="transfer 'edge3d': expected one of edge2d, reshade, "):
-        readouts("reshade", stores).stop("edge3d")
+    with pytest.raises(
+        InputError, match="transfer 'edge_occlusion': expected one of edge_texture, reshading, "
+    ):
+        readouts("reshading", stores).stop("edge_occlusion")
 
 
 def test_a_checkpoint_of_other_readouts_is_refused(packed: Path, stores: Path, tmp_path: Path) -> None:
     run = trainer(tmp_path, max_steps=1, limit_val_batches=0)
-    run.fit(readouts("reshade", stores, MIXED[:2]), data(packed, "reshade"))
+    run.fit(readouts("reshading", stores, MIXED[:2]), data(packed, "reshading"))
     run.save_checkpoint(tmp_path / "one.ckpt")
     with pytest.raises(InputError, match=r"expected one with transfers .*, found "):
         trainer(tmp_path).test(
-            readouts("reshade", stores),
-            data(packed, "reshade"),
+            readouts("reshading", stores),
+            data(packed, "reshading"),
             ckpt_path=tmp_path / "one.ckpt",
             weights_only=True,
         )
@@ -366,4 +370,4 @@ def test_a_checkpoint_of_other_readouts_is_refused(packed: Path, stores: Path, t
 
 def test_readouts_predict_nothing(packed: Path, stores: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="predict: expected one transfer, a TransferNetwork, found readouts"):
-        trainer(tmp_path).predict(readouts("reshade", stores), data(packed, "reshade"))
+        trainer(tmp_path).predict(readouts("reshading", stores), data(packed, "reshading"))

@@ -14,8 +14,8 @@ from lightning_taskonomy.transfers.transfer_network import TransferNetwork
 from tests.training.test_loss_table import call
 from tests.transfers.small_stores import SMALL, data, pack, store, trainer
 
-TASK = "rgb2sfnorm"
-TRANSFERS = ["edge2d", "reshade+edge2d", "rgb2depth"]
+TASK = "normal"
+TRANSFERS = ["edge_texture", "reshading+edge_texture", "depth_zbuffer"]
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -35,7 +35,7 @@ def on_two_ranks(root: Path) -> None:
     run.fit(together, data(root / "out", TASK, **module))
     weights = {name: value.detach().clone() for name, value in together.named_parameters()}
     run.test(together, data(root / "out", TASK, **module), verbose=False)
-    alone = TransferNetwork(TASK, ["reshade", "edge2d"], str(root / "stores"), **SMALL)
+    alone = TransferNetwork(TASK, ["reshading", "edge_texture"], str(root / "stores"), **SMALL)
     trainer(root, **two).fit(alone, data(root / "out", TASK, **module))
     assert tournament.latest is not None
     found = {
@@ -50,7 +50,7 @@ def on_two_ranks(root: Path) -> None:
 @pytest.mark.slow
 def test_two_ranks_are_one_run(tmp_path: Path) -> None:
     packed = pack(tmp_path)
-    store(packed, tmp_path / "stores", ["edge2d", "reshade", "rgb2depth"])
+    store(packed, tmp_path / "stores", ["edge_texture", "reshading", "depth_zbuffer"])
     script = tmp_path / "two_ranks.py"
     script.write_text(SCRIPT)
     run = call(script, tmp_path)

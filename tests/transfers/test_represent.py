@@ -159,7 +159,7 @@ def test_one_channel_is_lightness(packed: Path, source: Path, tmp_path: Path) ->
     )
 
 
-@pytest.mark.parametrize("task", ["jigsaw", "non_fixated_pose", "point_match", "denoise"])
+@pytest.mark.parametrize("task", ["jigsaw", "nonfixated_pose", "point_matching", "denoising"])
 def test_every_source_is_given_whole_single_pictures(packed: Path, tmp_path: Path, task: str) -> None:
     made(packed, tmp_path / "plain", encoder())
     made(packed, tmp_path / "task", encoder(), source=dictionary()[task])

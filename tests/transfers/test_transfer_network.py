@@ -14,7 +14,7 @@ from lightning_taskonomy.data.stream.reading import ShardSet
 from lightning_taskonomy.transfers.transfer_network import TransferNetwork
 from tests.transfers.small_stores import BATCH, SIZE, SMALL, data, pack, store, trainer
 
-SOURCES = ["edge2d", "reshade", "rgb2depth"]
+SOURCES = ["edge_texture", "reshading", "depth_zbuffer"]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def transfer(task: str, stores: Path, sources: list[str] = SOURCES[:1], **option
 
 
 @pytest.mark.parametrize(
-    "task", ["reshade", "class_places", "segment25d", "fix_pose", "ego_motion", "colorization"]
+    "task", ["reshading", "class_scene", "segment_unsup25d", "fixated_pose", "egomotion", "colorization"]
 )
 @pytest.mark.parametrize("order", [1, 3])
 def test_all_of_a_readout_learns(packed: Path, stores: Path, tmp_path: Path, task: str, order: int) -> None:
@@ -50,7 +50,7 @@ def test_all_of_a_readout_learns(packed: Path, stores: Path, tmp_path: Path, tas
 
 def test_the_inputs_are_the_stored_representations_of_each_view(packed: Path, stores: Path) -> None:
     """Against rows looked up by key."""
-    network = transfer("ego_motion", stores, ["reshade", "edge2d"])
+    network = transfer("egomotion", stores, ["reshading", "edge_texture"])
     run = trainer(packed.parent)
     seen: list[tuple[dict[str, Any], torch.Tensor]] = []
     made = network.network_input
@@ -60,16 +60,16 @@ def test_the_inputs_are_the_stored_representations_of_each_view(packed: Path, st
         return seen[-1][1]
 
     network.network_input = spy  # type: ignore[method-assign]
-    run.test(network, data(packed, "ego_motion"), verbose=False)
+    run.test(network, data(packed, "egomotion"), verbose=False)
     keys = list(ShardSet(str(packed), "test", ("rgb",)).index.keys)
     for batch, given in seen:
         assert given.shape == (len(batch["key"]), 2 * 3 * 8, 2, 2)
-        for row, (key, views) in enumerate(zip(batch["key"], batch["ego_motion"]["views"], strict=True)):
+        for row, (key, views) in enumerate(zip(batch["key"], batch["egomotion"]["views"], strict=True)):
             assert keys[views[0]] == key
             assert len({keys[view].rpartition("_view_")[0] for view in views}) == 1
             expected = [
                 network.stored.open("test")[source].rows(views[place : place + 1])[0]
-                for source in ("reshade", "edge2d")
+                for source in ("reshading", "edge_texture")
                 for place in range(3)
             ]
             torch.testing.assert_close(given[row], torch.cat(expected).float())
@@ -81,37 +81,37 @@ def test_a_transfer_learns_no_more_than_its_source_knows(packed: Path, stores: P
     writer = StoreWriter(tmp_path / "blind" / "val", "blind", "weights", "data", SIZE, keys, 0)
     writer.append(torch.ones(len(keys), 8, 2, 2).half())
     writer.finish()
-    (tmp_path / "edge2d").symlink_to(stores / "edge2d")
-    module = data(packed, "class_places", train_samples=None, batch_size=12)
+    (tmp_path / "edge_texture").symlink_to(stores / "edge_texture")
+    module = data(packed, "class_scene", train_samples=None, batch_size=12)
     (batch,) = list(module.loader("val", shuffled=False))
-    shares = batch["class_places"]["target"]
+    shares = batch["class_scene"]["target"]
     entropy = float(-(shares * shares.log()).sum(dim=1).mean())
     best_constant = float(-(shares * shares.mean(dim=0).log()).sum(dim=1).mean()) - entropy
-    judge = data(packed, "class_places", train_split="train", train_samples=None)
+    judge = data(packed, "class_scene", train_split="train", train_samples=None)
     found = {}
-    for source in ("blind", "edge2d"):
-        network = transfer("class_places", tmp_path, [source], learning_rate=1e-2, hidden=64)
+    for source in ("blind", "edge_texture"):
+        network = transfer("class_scene", tmp_path, [source], learning_rate=1e-2, hidden=64)
         run = trainer(tmp_path, max_epochs=150, limit_val_batches=0)
         run.fit(network, module)
         (result,) = trainer(tmp_path).validate(network, judge, verbose=False)
         found[source] = result["val/loss"] - entropy
     assert found["blind"] > 0.99 * best_constant
-    assert found["edge2d"] < 0.5 * best_constant
+    assert found["edge_texture"] < 0.5 * best_constant
 
 
 def test_the_learning_rate_drops_once(packed: Path, stores: Path, tmp_path: Path) -> None:
-    network = transfer("reshade", stores, learning_rate=0.01, drop_after=3)
+    network = transfer("reshading", stores, learning_rate=0.01, drop_after=3)
     rates: list[float] = []
 
     class Note(pytorch_lightning.Callback):
         def on_train_batch_end(self, trainer: pytorch_lightning.Trainer, *_: Any) -> None:  # noqa: ANN401
             rates.append(trainer.optimizers[0].param_groups[0]["lr"])
 
-    trainer(tmp_path, callbacks=[Note()], limit_val_batches=0).fit(network, data(packed, "reshade"))
+    trainer(tmp_path, callbacks=[Note()], limit_val_batches=0).fit(network, data(packed, "reshading"))
     assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001])
 
 
-@pytest.mark.parametrize("task", ["class_places", "segment25d"])
+@pytest.mark.parametrize("task", ["class_scene", "segment_unsup25d"])
 def test_a_resumed_transfer_is_the_same_as_an_unbroken_one(
     packed: Path, stores: Path, tmp_path: Path, task: str
 ) -> None:
@@ -141,60 +141,71 @@ def test_a_resumed_transfer_is_the_same_as_an_unbroken_one(
 
 
 def test_bfloat16(packed: Path, stores: Path, tmp_path: Path) -> None:
-    network = transfer("reshade", stores)
+    network = transfer("reshading", stores)
     run = trainer(tmp_path, precision="bf16-mixed")
-    run.fit(network, data(packed, "reshade"))
+    run.fit(network, data(packed, "reshading"))
     assert torch.isfinite(run.callback_metrics["val/loss"])
     assert all(weight.dtype == torch.float32 for weight in network.parameters())
 
 
 def test_missing_stores_and_other_shapes_are_refused(packed: Path, stores: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="edge3d/val: not a representation store"):
-        trainer(tmp_path).fit(transfer("reshade", stores, ["edge3d"]), data(packed, "reshade"))
-    message = r"edge2d/val: expected representations of shape \(8, 4, 4\), found \(8, 2, 2\); is `size`"
+    with pytest.raises(InputError, match="edge_occlusion/val: not a representation store"):
+        trainer(tmp_path).fit(transfer("reshading", stores, ["edge_occlusion"]), data(packed, "reshading"))
+    message = r"edge_texture/val: expected representations of shape \(8, 4, 4\), found \(8, 2, 2\); is `size`"
     with pytest.raises(InputError, match=message):
-        trainer(tmp_path).fit(transfer("reshade", stores, size=64), data(packed, "reshade", size=64))
+        trainer(tmp_path).fit(transfer("reshading", stores, size=64), data(packed, "reshading", size=64))
 
 
 def test_stores_of_other_samples_are_refused(packed: Path, tmp_path: Path) -> None:
     keys = ShardSet(str(packed), "val", ("rgb",)).index.keys
     reversed_keys = Keys(keys.text.take(list(range(len(keys)))[::-1]))
-    writer = StoreWriter(tmp_path / "s" / "edge2d" / "val", "edge2d", "w", "d", SIZE, reversed_keys, 0)
+    writer = StoreWriter(
+        tmp_path / "s" / "edge_texture" / "val", "edge_texture", "w", "d", SIZE, reversed_keys, 0
+    )
     writer.append(torch.zeros(len(keys), 8, 2, 2).half())
     writer.finish()
-    with pytest.raises(InputError, match="edge2d/val: expected representations of the samples in the shards"):
-        trainer(tmp_path).fit(transfer("reshade", tmp_path / "s", ["edge2d"]), data(packed, "reshade"))
+    with pytest.raises(
+        InputError, match="edge_texture/val: expected representations of the samples in the shards"
+    ):
+        trainer(tmp_path).fit(
+            transfer("reshading", tmp_path / "s", ["edge_texture"]), data(packed, "reshading")
+        )
 
 
 def test_a_store_of_fewer_samples_is_refused(packed: Path, tmp_path: Path) -> None:
     keys = ShardSet(str(packed), "val", ("rgb",)).index.keys
     few = Keys(keys.text[:BATCH])
-    writer = StoreWriter(tmp_path / "s" / "edge2d" / "val", "edge2d", "w", "d", SIZE, few, 0)
+    writer = StoreWriter(tmp_path / "s" / "edge_texture" / "val", "edge_texture", "w", "d", SIZE, few, 0)
     writer.append(torch.zeros(BATCH, 8, 2, 2).half())
     writer.finish()
-    with pytest.raises(InputError, match="edge2d/val: expected places from 0 to 3, found"):
-        trainer(tmp_path).fit(transfer("reshade", tmp_path / "s", ["edge2d"]), data(packed, "reshade"))
+    with pytest.raises(InputError, match="edge_texture/val: expected places from 0 to 3, found"):
+        trainer(tmp_path).fit(
+            transfer("reshading", tmp_path / "s", ["edge_texture"]), data(packed, "reshading")
+        )
 
 
 @pytest.mark.parametrize(
     ("sources", "message"),
-    [(["edge2d", "edge2d"], "expected different sources"), ([], "expected different sources")],
+    [(["edge_texture", "edge_texture"], "expected different sources"), ([], "expected different sources")],
 )
 def test_impossible_transfers_are_refused(sources: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        TransferNetwork("reshade", sources, "nowhere", **SMALL)
+        TransferNetwork("reshading", sources, "nowhere", **SMALL)
 
 
 def test_a_checkpoint_of_another_transfer_is_refused(packed: Path, stores: Path, tmp_path: Path) -> None:
     run = trainer(tmp_path, max_steps=1, limit_val_batches=0)
-    run.fit(transfer("reshade", stores), data(packed, "reshade"))
+    run.fit(transfer("reshading", stores), data(packed, "reshading"))
     run.save_checkpoint(tmp_path / "one.ckpt")
     for options, message in (
-        ({"sources": ["rgb2depth"]}, r"expected one with sources \['rgb2depth'\], found \['edge2d'\]"),
+        (
+            {"sources": ["depth_zbuffer"]},
+            r"expected one with sources \['depth_zbuffer'\], found \['edge_texture'\]",
+        ),
         ({"variant": "deep"}, "expected one with variant deep, found standard"),
     ):
-        other = transfer("reshade", stores, **options)
+        other = transfer("reshading", stores, **options)
         with pytest.raises(InputError, match=message):
             trainer(tmp_path).test(
-                other, data(packed, "reshade"), ckpt_path=tmp_path / "one.ckpt", weights_only=True
+                other, data(packed, "reshading"), ckpt_path=tmp_path / "one.ckpt", weights_only=True
             )

@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_store_says_what_it_is(folder: Path) -> None:
     store = RepresentationStore(str(folder))
-    assert (store.shape, store.size, store.source) == (SHAPE, 32, "rgb2depth")
+    assert (store.shape, store.size, store.source) == (SHAPE, 32, "depth_zbuffer")
     assert (store.weights, store.data) == ("aa" * 32, "bb" * 32)
     assert store.span == Span(100, 110)
     assert len(store) == COUNT
@@ -101,7 +101,7 @@ def test_what_is_open_stays_as_it_was_when_the_store_is_made_anew(folder: Path) 
         (
             "cc" * 32,
             "bb" * 32,
-            r"stale: made with other weights of rgb2depth: expected .* cccccccccccc…, found aaaaaaaaaaaa…$",
+            r"stale: made with other weights of depth_zbuffer: expected .* cccccccccccc…, found aaaaaaaaaaaa…$",
         ),
         (
             "aa" * 32,

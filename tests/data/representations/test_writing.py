@@ -24,7 +24,7 @@ def test_files_are_what_the_index_says(tmp_path: Path) -> None:
     assert sorted(content(folder)) == ["index.json", "keys.parquet", *PARTS]
     index = json.loads((folder / "index.json").read_text())
     assert index["version"] == 1
-    assert (index["source"], index["shape"], index["size"]) == ("rgb2depth", [2, 3, 3], 32)
+    assert (index["source"], index["shape"], index["size"]) == ("depth_zbuffer", [2, 3, 3], 32)
     assert (index["weights"], index["data"]) == ("aa" * 32, "bb" * 32)
     assert (index["first"], index["samples"]) == (100, 10)
     assert [part["rows"] for part in index["parts"]] == [4, 4, 2]
@@ -99,7 +99,7 @@ def test_parts_before_a_damaged_one_are_kept(tmp_path: Path, damaged: int) -> No
     [
         {"weights": "cc" * 32},
         {"data": "cc" * 32},
-        {"source": "reshade"},
+        {"source": "reshading"},
         {"size": 64},
         {"first": 0},
         {"part_rows": 3},
@@ -132,7 +132,7 @@ def test_a_store_that_is_written_again_is_none_meanwhile(tmp_path: Path) -> None
 def test_what_cannot_be_rows_is_refused(tmp_path: Path) -> None:
     writing = writer(tmp_path / "store", 10)
     with pytest.raises(
-        InputError, match=r"rgb2depth: expected .* \(B, C, s, s\) in float16, found \(4, 7\) in"
+        InputError, match=r"depth_zbuffer: expected .* \(B, C, s, s\) in float16, found \(4, 7\) in"
     ):
         writing.append(numbers(4, (7,)))
     with pytest.raises(InputError, match=r"in float16, found \(4, 2, 3, 3\) in float32"):
@@ -146,7 +146,8 @@ def test_what_cannot_be_rows_is_refused(tmp_path: Path) -> None:
         rows = numbers(3)
         rows[1, 1, 2, 0] = value
         with pytest.raises(
-            InputError, match="image building0/point_1_view_1: the representation by rgb2depth is not finite"
+            InputError,
+            match="image building0/point_1_view_1: the representation by depth_zbuffer is not finite",
         ):
             writing.append(rows)
     with pytest.raises(InputError, match="store: expected 10 rows, found 4 in whole parts"):

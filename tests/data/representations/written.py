@@ -12,7 +12,7 @@ from lightning_taskonomy.data.representations.writing import StoreWriter
 from lightning_taskonomy.data.shards.index import Keys
 
 OPTIONS: dict[str, Any] = {
-    "source": "rgb2depth",
+    "source": "depth_zbuffer",
     "weights": "aa" * 32,
     "data": "bb" * 32,
     "size": 32,

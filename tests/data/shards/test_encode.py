@@ -54,7 +54,7 @@ PICTURES = [name for name, domain in DOMAINS.items() if domain.suffix == "png"]
 READ_BY = {
     task.domains[0] if task.domains else "rgb": task
     for task in dictionary().values()
-    if task.views == 1 and task.name not in ("jigsaw", "denoise", "colorization", "impainting_whole")
+    if task.views == 1 and task.name not in ("jigsaw", "denoising", "colorization", "inpainting")
 }
 
 

@@ -38,7 +38,7 @@ class Recorder(pytorch_lightning.LightningModule):
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> torch.Tensor:
         self.note("train", batch)
-        target: torch.Tensor = batch["rgb2sfnorm"]["target"]
+        target: torch.Tensor = batch["normal"]["target"]
         return torch.square(self.weight + target.mean())
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
@@ -72,7 +72,7 @@ def trainer(root: Path, **options: Any) -> pytorch_lightning.Trainer:  # noqa: A
 
 def module(packed: Path, **options: Any) -> TaskonomyDataModule:  # noqa: ANN401 - passed on
     return TaskonomyDataModule(
-        str(packed), ["rgb2sfnorm", "class_places"], size=16, batch_size=4, **{"workers": 0, **options}
+        str(packed), ["normal", "class_scene"], size=16, batch_size=4, **{"workers": 0, **options}
     )
 
 
@@ -156,7 +156,7 @@ def _environment() -> dict[str, str]:
 def test_only_the_domains_of_the_tasks_are_read(packed: Path) -> None:
     loader = module(packed).loader("train", shuffled=True)
     assert loader.examples.shards.domains == ("rgb", "normal", "depth_zbuffer", "class_scene")
-    other = TaskonomyDataModule(str(packed), ["class_places"], size=16, batch_size=4, workers=0)
+    other = TaskonomyDataModule(str(packed), ["class_scene"], size=16, batch_size=4, workers=0)
     loader = other.loader("train", shuffled=True)
     list(loader)
     assert {path.parent.name for path in loader.examples.shards._files} == {"rgb"}
@@ -173,9 +173,7 @@ def test_samples_without_a_label_are_left_out_and_said(
     keys = [key for batch in loader.loader("train", shuffled=False) for key in batch["key"]]
     assert len(keys) == 11
     assert "ash/point_0_view_1" not in keys
-    assert (
-        "1 of 12 samples lack a label or a view that rgb2sfnorm, class_places needs: left out" in caplog.text
-    )
+    assert "1 of 12 samples lack a label or a view that normal, class_scene needs: left out" in caplog.text
 
 
 def test_bad_settings_are_one_line(packed: Path, tmp_path: Path) -> None:
@@ -184,15 +182,15 @@ def test_bad_settings_are_one_line(packed: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="tasks: expected at least one task"):
         TaskonomyDataModule(str(packed), [])
     with pytest.raises(InputError, match="workers: expected at least 0, found -1"):
-        TaskonomyDataModule(str(packed), ["rgb2depth"], workers=-1)
+        TaskonomyDataModule(str(packed), ["depth_zbuffer"], workers=-1)
     with pytest.raises(InputError, match="not a packed split"):
-        TaskonomyDataModule(str(tmp_path), ["rgb2depth"]).train_dataloader()
+        TaskonomyDataModule(str(tmp_path), ["depth_zbuffer"]).train_dataloader()
     with pytest.raises(InputError, match="no sample has all of rgb, edge_texture"):
-        TaskonomyDataModule(str(packed), ["edge2d"]).train_dataloader()
+        TaskonomyDataModule(str(packed), ["edge_texture"]).train_dataloader()
     with pytest.raises(
         InputError, match="batch_size: 64 on 1 ranks needs 64 samples for one step; the split has 32"
     ):
-        TaskonomyDataModule(str(packed), ["rgb2depth"], batch_size=64).train_dataloader()
+        TaskonomyDataModule(str(packed), ["depth_zbuffer"], batch_size=64).train_dataloader()
 
 
 def test_records_without_rooms_serve_all_but_room_layout(tmp_path: Path) -> None:
@@ -206,8 +204,8 @@ def test_records_without_rooms_serve_all_but_room_layout(tmp_path: Path) -> None
         data = TaskonomyDataModule(str(tmp_path / "out"), [task], size=16, batch_size=4, workers=0)
         return list(data.loader("train", shuffled=False))
 
-    (first, _) = batches("vanishing_point_well_defined")
-    assert first["vanishing_point_well_defined"]["target"].shape == (4, 9)
+    (first, _) = batches("vanishing_point")
+    assert first["vanishing_point"]["target"].shape == (4, 9)
     with pytest.raises(InputError) as failed:
         batches("room_layout")
     assert "\n" not in str(failed.value)

@@ -26,7 +26,7 @@ if __name__ == "__main__":
     counts = []
     for number in range(30):
         data = TaskonomyDataModule(
-            sys.argv[1], ["rgb2sfnorm", "rgb2depth"], size=32, batch_size=4, workers=2 * (number % 3 == 0)
+            sys.argv[1], ["normal", "depth_zbuffer"], size=32, batch_size=4, workers=2 * (number % 3 == 0)
         )
         data.setup("test")
         for _ in data.test_dataloader():

@@ -15,8 +15,8 @@ from lightning_taskonomy.data.stream.partners import Partners, Span
 from lightning_taskonomy.tasks import task_named
 from tests.data.small_folder import label_file, make_folder
 
-FIXATED, TRIPLET = task_named("fix_pose"), task_named("ego_motion")
-OVERLAPPING, MATCHING = task_named("non_fixated_pose"), task_named("point_match")
+FIXATED, TRIPLET = task_named("fixated_pose"), task_named("egomotion")
+OVERLAPPING, MATCHING = task_named("nonfixated_pose"), task_named("point_matching")
 POINTS = 5
 
 
@@ -54,7 +54,7 @@ def chosen(index: SplitIndex, task: str) -> Iterator[list[ViewName]]:
             yield [ViewName.from_key(index.keys[view]) for view in views]
 
 
-@pytest.mark.parametrize(("task", "count"), [("fix_pose", 2), ("ego_motion", 3)])
+@pytest.mark.parametrize(("task", "count"), [("fixated_pose", 2), ("egomotion", 3)])
 def test_fixated_views_are_different_ones_of_the_same_point_with_all_labels(
     index: SplitIndex, task: str, count: int
 ) -> None:
@@ -76,7 +76,7 @@ def test_points_with_too_few_whole_views_are_left_out(index: SplitIndex) -> None
 
 
 def test_overlapping_views_are_of_another_point_that_the_first_one_sees(index: SplitIndex) -> None:
-    pairs = list(chosen(index, "non_fixated_pose"))
+    pairs = list(chosen(index, "nonfixated_pose"))
     assert {first.point for first, _ in pairs} == {1, 2, 3, 4}
     for first, second in pairs:
         assert second.building == first.building
@@ -85,7 +85,7 @@ def test_overlapping_views_are_of_another_point_that_the_first_one_sees(index: S
 
 
 def test_matching_is_even_between_its_point_and_others_of_the_building(index: SplitIndex) -> None:
-    pairs = list(chosen(index, "point_match"))
+    pairs = list(chosen(index, "point_matching"))
     same = [first.point == second.point for first, second in pairs]
     assert 0.42 < np.mean(same) < 0.58
     assert all(first.building == second.building for first, second in pairs)
@@ -98,7 +98,7 @@ def test_a_building_of_one_point_is_matched_with_others(tmp_path: Path) -> None:
     PackPlan(root, tmp_path / "out", dict.fromkeys(("ash", "birch", "cedar"), "train"), Packing()).run(1)
     buildings = {
         (first.building == second.building)
-        for first, second in chosen(SplitIndex.read(tmp_path / "out" / "train"), "point_match")
+        for first, second in chosen(SplitIndex.read(tmp_path / "out" / "train"), "point_matching")
     }
     assert buildings == {True, False}
 
@@ -118,7 +118,7 @@ def test_single_views_need_no_partner(index: SplitIndex) -> None:
     assert partners.views(task, 4, np.random.default_rng(0)) == [4]
 
 
-@pytest.mark.parametrize("task", ["fix_pose", "ego_motion", "point_match", "non_fixated_pose"])
+@pytest.mark.parametrize("task", ["fixated_pose", "egomotion", "point_matching", "nonfixated_pose"])
 def test_a_small_set_is_closed_under_its_pairs(index: SplitIndex, task: str) -> None:
     end = len(index.keys) // 2 + 1
     partners = Partners(index, Span(1, end))

@@ -16,7 +16,7 @@ from lightning_taskonomy.switching.data.switched_loader import SwitchedLoader, S
 from lightning_taskonomy.switching.data.taskonomy import SwitchingTaskonomy
 from tests.data.small_folder import label_file, make_folder
 
-TASKS = ["rgb2sfnorm", "rgb2depth", "edge2d"]
+TASKS = ["normal", "depth_zbuffer", "edge_texture"]
 
 
 class Numbers:
@@ -132,15 +132,15 @@ def test_every_task_sees_its_own_pictures_once(packed: Path, switching: Switchin
     assert {name: len(set(keys)) for name, keys in seen.items()} == dict.fromkeys(TASKS, 8)
     assert {len(keys) for keys in seen.values()} == {8}
     # A picture without the label is missing from that task alone.
-    assert "ash/point_0_view_0" not in seen["edge2d"]
+    assert "ash/point_0_view_0" not in seen["edge_texture"]
 
 
 def test_mixed_batches_have_pictures_for_each_task(packed: Path) -> None:
     batch = next(iter(data(packed, "mixed", batch_size=7).train_dataloader()))
     assert {name: len(batch[name]["input"]) for name in TASKS} == {
-        "rgb2sfnorm": 3,
-        "rgb2depth": 2,
-        "edge2d": 2,
+        "normal": 3,
+        "depth_zbuffer": 2,
+        "edge_texture": 2,
     }
     assert len(batch["key"]) == 7
 
@@ -177,13 +177,13 @@ def test_a_place_among_other_tasks_is_refused(packed: Path) -> None:
     state.train_dataloader()
     other = SwitchingTaskonomy(str(packed), TASKS[:2], size=16, batch_size=2, workers=0)
     other.load_state_dict(state.state_dict())
-    with pytest.raises(InputError, match="expected one of tasks rgb2sfnorm, rgb2depth, found"):
+    with pytest.raises(InputError, match="expected one of tasks normal, depth_zbuffer, found"):
         other.train_dataloader()
 
 
 def test_tasks_of_several_views_are_refused(packed: Path) -> None:
-    with pytest.raises(InputError, match="one view, found fix_pose"):
-        SwitchingTaskonomy(str(packed), ["rgb2depth", "fix_pose"])
+    with pytest.raises(InputError, match="one view, found fixated_pose"):
+        SwitchingTaskonomy(str(packed), ["depth_zbuffer", "fixated_pose"])
 
 
 @pytest.mark.parametrize("switching", ["epoch", "mixed", "all"])
@@ -201,7 +201,7 @@ def test_training_for_some_of_the_tasks(packed: Path, switching: Switching) -> N
     assert {name for batch in module.train_dataloader() for name in batch} == {"key", TASKS[1]}
     assert {name for batch in module.val_dataloader() for name in batch} == {"key", *TASKS}
     with pytest.raises(InputError, match="train_tasks: expected some of"):
-        SwitchingTaskonomy(str(packed), TASKS, train_tasks=["reshade"])
+        SwitchingTaskonomy(str(packed), TASKS, train_tasks=["reshading"])
 
 
 def test_evaluation_has_every_picture_once(packed: Path) -> None:

@@ -60,7 +60,7 @@ def test_angles_a_full_turn_apart_are_the_same() -> None:
     assert found["rotation_degrees"] == pytest.approx(0, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", ["fix_pose", "non_fixated_pose", "ego_motion"])
+@pytest.mark.parametrize("name", ["fixated_pose", "nonfixated_pose", "egomotion"])
 def test_the_dictionarys_own_standards_fit(name: str) -> None:
     standard = task_named(name).standard
     assert standard is not None
