@@ -18,6 +18,9 @@ FAINT = np.float32(0.004)
 
 SPHERE, PANEL, SUN = int(LampKind.SPHERE), int(LampKind.PANEL), int(LampKind.SUN)
 
+DIM = np.float32(0.04)
+"""Light below this is asked for at every fourth surface, which stands for the others as well."""
+
 _TURN = np.array([0.754877666, 0.569840296])
 """Each lamp takes other points of the same even pattern, this much further on."""
 
@@ -160,6 +163,20 @@ def _arriving(kind: int, way: Floats, length: float, front: Floats, area: float)
 
 
 @compiled
+def _is_out_of_sight(centre: Floats, reach: float, bound: float, place: Floats, normal: Floats) -> bool:
+    """Whether no point within `reach` of a lamp's centre can light a surface: behind it, or too far."""
+    ahead, square = np.float32(0.0), np.float32(0.0)
+    for axis in range(3):
+        way = centre[axis] - place[axis]
+        ahead += way * normal[axis]
+        square += way * way
+    if ahead < -reach:
+        return True
+    nearest = max(np.sqrt(square) - reach, np.float32(0.1))
+    return bool(bound < FAINT * nearest * nearest)
+
+
+@compiled
 def _lamp_rays(
     kind: int,
     centre: Floats,
@@ -191,8 +208,13 @@ def _lamp_rays(
     area = np.float32(4.0) * np.sqrt((front * front).sum())
     front = front / max(np.float32(0.25) * area, np.float32(1e-12))
     strongest = max(power[0], max(power[1], power[2]))
+    reach = radius + np.sqrt((across * across).sum()) + np.sqrt((along * along).sum())
+    bound = strongest * (area if kind == PANEL else np.float32(1.0)) / np.float32(np.pi)
+    last = jitter.shape[1] - 1
     for pixel in range(len(face)):
         if face[pixel] < 0 or not reaches[rooms[pixel]]:
+            continue
+        if kind != SUN and _is_out_of_sight(centre, reach, bound, position[pixel], normal[pixel]):
             continue
         first = (jitter[pixel, 0] + shift[0]) % np.float32(1.0)
         second = (jitter[pixel, 1] + shift[1]) % np.float32(1.0)
@@ -202,6 +224,10 @@ def _lamp_rays(
         factor = _arriving(kind, way, length, front, area) * cosine / length * np.float32(1 / np.pi)
         if factor * strongest < FAINT:
             continue
+        if factor * strongest < DIM:
+            if jitter[pixel, last] >= np.float32(0.25):
+                continue
+            factor *= np.float32(4.0)
         material = face_material[face[pixel]]
         shine = np.float32(0.0)
         if specular[material] > 0:

@@ -165,7 +165,9 @@ def table_lamp(shop: Workshop, tall: bool = False) -> Item:
         )
     shade = revolved([[low, high - shade_high], [top, high]], 24)
     inside = revolved([[top * 0.985, high], [low * 0.985, high - shade_high]], 24)
-    pieces = ((stand, shop.material("paint")), (joined([shade, inside]), shop.material("lampshade")))
+    lit = shop.chance(0.4)
+    cover = shop.material("lampshade" if lit else "linen")
+    pieces = ((stand, shop.material("paint")), (joined([shade, inside]), cover))
     warm = shop.between(0.75, 1.0)
     power = 1.1 if tall else 0.55
     lamp = Lamp(
@@ -174,7 +176,8 @@ def table_lamp(shop: Workshop, tall: bool = False) -> Item:
         (power, power * (0.72 + 0.2 * warm), power * (0.45 + 0.3 * warm)),
         radius=float(np.hypot(low, shade_high / 2)) + 0.02,
     )
-    return Item(pieces, Semantic.BACKGROUND, ObjectClass.TABLE_LAMP, 2 * low, 2 * low, high, lamps=(lamp,))
+    lamps = (lamp,) if lit else ()
+    return Item(pieces, Semantic.BACKGROUND, ObjectClass.TABLE_LAMP, 2 * low, 2 * low, high, lamps=lamps)
 
 
 def cup(shop: Workshop) -> Item:
