@@ -17,7 +17,7 @@ from lightning_taskonomy.task2vec.targets import KINDS, Kind, Targets
 
 Array = npt.NDArray[Any]
 _FEW_CLASSES = 64
-"""Beside so many classes, 255 is no class but what annotators write where they do not know."""
+"""Beside classes below this, or with few gaps, 255 is none but what annotators write where they cannot tell."""
 _FULL = (255, 65_535)
 _MOST_NAMES = 10
 _UNKNOWN_CLASSES = (-1, -100)
@@ -186,7 +186,9 @@ def _whole_numbers(array: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.
         others = occurring[occurring != number]
         if len(others) == len(occurring) or len(others) < 2:
             continue
-        if number > 0 and not (others.max() < _FEW_CLASSES or 2 * len(others) > others.max()):
+        most = int(others.max())
+        dense = 2 * len(others) > most and most < number - 1
+        if number > 0 and not (most < _FEW_CLASSES or dense):
             continue
         known &= whole != number
         occurring = others

@@ -1,6 +1,7 @@
 """Readers on small files of the formats that they read."""
 
 import csv
+import gzip
 import io
 import json
 import tarfile
@@ -84,6 +85,143 @@ def test_shards(tmp_path: Path) -> None:
     (tmp_path / "s-1.tar").write_bytes(b"no tar file at all, but long enough" * 30)
     with pytest.raises(InputError, match=r"s-1.tar: expected a shard"):
         by_name("webdataset", tmp_path)
+
+
+def tar(path: Path, files: dict[str, bytes]) -> None:
+    with tarfile.open(path, "w") as opened:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            opened.addfile(entry, io.BytesIO(data))
+
+
+def class_files(count: int) -> dict[str, bytes]:
+    files = {}
+    for number in range(count):
+        files[f"p{number}.png"], files[f"p{number}.cls"] = picture(number), str(number % 2).encode()
+    return files
+
+
+def test_shards_cut_anywhere_are_refused(tmp_path: Path) -> None:
+    tar(tmp_path / "s.tar", class_files(3))
+    whole = (tmp_path / "s.tar").read_bytes()
+    end = len(whole.rstrip(b"\0"))
+    end += -end % 512 + 1024  # the last member, and two blocks of zeros
+    for size in range(0, end, 256):
+        (tmp_path / "s.tar").write_bytes(whole[:size])
+        with pytest.raises(InputError, match=r"s\.tar: (cut short .*expected a whole tar|expected a shard)"):
+            by_name("webdataset", tmp_path)
+    (tmp_path / "s.tar").write_bytes(whole[:end])
+    assert len(by_name("webdataset", tmp_path)["class"].rows) == 3
+    damaged = whole[:1024] + b"\1" * 512 + whole[1536:]  # a header in the middle
+    (tmp_path / "s.tar").write_bytes(damaged)
+    with pytest.raises(InputError, match=r"s\.tar: cut short after p0\.png"):
+        by_name("webdataset", tmp_path)
+
+
+def test_empty_shards_are_passed_over_and_compressed_ones_read(tmp_path: Path) -> None:
+    tar(tmp_path / "a.tar", {})
+    tar(tmp_path / "b.tar", class_files(4))
+    (tmp_path / "._b.tar").write_bytes(b"no tar")
+    assert len(by_name("webdataset", tmp_path)["class"].rows) == 4
+    compressed = tmp_path / "c.tar.gz"
+    compressed.write_bytes(gzip.compress((tmp_path / "b.tar").read_bytes()))
+    assert len(by_name("webdataset", compressed)["class"].rows) == 4
+    compressed.write_bytes(compressed.read_bytes()[:-30])
+    with pytest.raises(InputError, match=r"c\.tar\.gz: "):
+        by_name("webdataset", compressed)
+
+
+def test_hidden_members_and_damaged_pictures_of_shards_are_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = {"._p0.png": b"\0\5\x16\7", **class_files(4), "._p3.cls": b"x"}
+    files["p2.png"] = files["p2.png"][:40]
+    tar(tmp_path / "s.tar", files)
+    found = by_name("webdataset", tmp_path)["class"]
+    assert (found.targets.values.tolist(), shades(found)) == ([0, 1, 1], [0, 1, 3])
+    assert "s.tar: sample p2.png: cannot read this picture" in caplog.text
+    assert "left out: 1 of 4 pictures, which cannot be read" in caplog.text
+
+
+def test_only_what_is_asked_for_must_be_a_task(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    files = {}
+    for number in range(12):
+        about = {
+            "caption": f"chair {number}",
+            "error": None,
+            "status": "success",
+            "y": number % 3,
+            "kind": "ab"[number % 2],
+        }
+        files[f"{number}.png"], files[f"{number}.json"] = picture(number), json.dumps(about).encode()
+    tar(tmp_path / "s.tar", files)
+    (alone,) = read_tasks("webdataset", tmp_path / "s.tar", SIZE, ("y",))
+    assert alone.targets.values.tolist() == [0, 1, 2] * 4
+    assert not caplog.records
+    assert list(by_name("webdataset", tmp_path)) == ["kind", "y"]
+    for field, reason in (
+        ("caption", "12 different names for 12 pictures are no classes"),
+        ("error", "nothing but null"),
+        ("status", "at least 2 classes; found 1"),
+    ):
+        assert f"s.tar: task {field}: " in caplog.text.replace(str(tmp_path), "s.tar")
+        assert reason in caplog.text
+        with pytest.raises(InputError, match=f"task {field}: .*{reason}"):
+            read_tasks("webdataset", tmp_path, SIZE, (field,))
+    with pytest.raises(InputError, match="has no 'z'; it has caption, error, kind, status, y"):
+        read_tasks("webdataset", tmp_path, SIZE, ("z",))
+
+
+def test_arrays_that_can_be_no_tasks_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    images, y = np.zeros((12, 4, 4), np.uint8), np.arange(12) % 3
+    np.savez(
+        tmp_path / "a.npz",
+        images=images,
+        y=y,
+        constant=np.zeros(12, int),
+        short=y[:5],
+        objects=np.array([{"a": 1}] * 12, dtype=object),
+        names=np.array(["a", "b", "c"])[y],
+    )
+    assert list(by_name("arrays", tmp_path)) == ["y", "names"]
+    for name, reason in (
+        ("constant", "at least 2 classes; found 1"),
+        ("short", "12 pictures, 5 labels"),
+        ("objects", "expected numbers or names, found Python's objects"),
+    ):
+        assert f"task {name}: " in caplog.text
+        with pytest.raises(InputError, match=rf"a\.npz: task {name}: .*{reason}"):
+            read_tasks("arrays", tmp_path, SIZE, (name,))
+    caplog.clear()
+    assert [task.name for task in read_tasks("arrays", tmp_path, SIZE, ("y",))] == ["y"]
+    assert not caplog.records
+    with pytest.raises(InputError, match="has no 'z'; it has y, constant, short, objects, names"):
+        read_tasks("arrays", tmp_path, SIZE, ("z",))
+
+
+def test_hidden_files_are_no_pictures(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        write(tmp_path / name / "0.PNG", 0)
+        (tmp_path / name / "._0.PNG").write_bytes(b"\0\5\x16\7")
+    (task,) = read_tasks("folder", tmp_path, SIZE)
+    assert len(task.images) == 2
+    assert task.about["classes"] == ["cat", "dog"]
+
+
+def test_pictures_are_read_by_the_one_reader(tmp_path: Path) -> None:
+    """16 bits are scaled, and the camera's orientation followed."""
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+    Image.fromarray(np.full((16, 16), 32_896, np.uint16)).save(tmp_path / "cat" / "grey.png")
+    exif, half = Image.Exif(), np.zeros((16, 16, 3), np.uint8)
+    exif[0x0112], half[:8] = 6, 255
+    Image.fromarray(half).save(tmp_path / "dog" / "turned.png", exif=exif)
+    (task,) = read_tasks("folder", tmp_path, SIZE)
+    assert shades(task)[0] == 128
+    turned = task.images[1][0]
+    assert float(turned[:, -2:].min()) > 2
+    assert float(turned[:, :2].max()) < -2
 
 
 def cub(root: Path) -> Path:
