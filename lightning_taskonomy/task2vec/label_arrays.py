@@ -17,7 +17,7 @@ from lightning_taskonomy.task2vec.targets import KINDS, Kind, Targets
 
 Array = npt.NDArray[Any]
 _FEW_CLASSES = 64
-"""Beside classes below this, or with few gaps, 255 is none but what annotators write where they cannot tell."""
+"""Beside classes below this, or with few gaps, 255 is none but says that nobody could tell."""
 _FULL = (255, 65_535)
 _MOST_NAMES = 10
 _UNKNOWN_CLASSES = (-1, -100)
