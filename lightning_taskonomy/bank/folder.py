@@ -86,14 +86,14 @@ class BankFolder:
         if not folder.is_dir():
             raise InputError(f"{folder}: expected a folder of weights")
         entries: dict[str, BankEntry] = {}
-        for file in sorted(folder.glob("*.pth")):
+        for file in _files(folder, "*.pth"):
             name = parsed(file.name)
             if name is not None:
                 entry = _entry(entries, name.task)
                 entry.parts.setdefault(name.part, []).append((file, name))
-        for file in sorted(folder.glob(f"*{OWN_SUFFIX}")):
+        for file in _files(folder, f"*{OWN_SUFFIX}"):
             _entry(entries, file.stem).own.append(file)
-        for file in sorted(folder.glob(f"*/{_OWN_NAME}")):
+        for file in _files(folder, f"*/{_OWN_NAME}"):
             _entry(entries, file.parent.name).own.append(file)
         return cls(folder, entries)
 
@@ -116,6 +116,11 @@ class BankFolder:
             files = ", ".join(str(path.relative_to(self.path)) for path in entry.paths)
             raise InputError(f"{self.path}: expected one network of {task}, found several ({files})")
         return entry
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    """Sorted, without what is hidden: `._a.pth`, which macOS leaves beside `a.pth`, holds no weights."""
+    return sorted(file for file in folder.glob(pattern) if not file.name.startswith("."))
 
 
 def _entry(entries: dict[str, BankEntry], name: str) -> BankEntry:

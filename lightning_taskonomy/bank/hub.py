@@ -95,7 +95,7 @@ def pull(
         )
     except (*_REFUSALS, ValueError) as error:  # it refuses names that lead out of the folder
         raise _refused(repository, error) from error
-    files = sorted(folder.glob(f"*{OWN_SUFFIX}"))
+    files = sorted(folder.glob(f"[!.]*{OWN_SUFFIX}"))
     if not files:
         raise InputError(f"{repository}: expected networks ({OWN_SUFFIX}), found none")
     for file in files:

@@ -16,6 +16,7 @@ from PIL import Image
 from lightning_taskonomy.bank.shots import Bytes, Shot, square
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import whole_file
+from lightning_taskonomy.core.pictures import PictureError
 
 _DEFAULT_RATE = Fraction(25)
 _WHOLE = 0.97
@@ -36,7 +37,7 @@ class Video:
         cut: once its frames have been read, how a file that ends early is told; None for a whole one.
 
     Raises:
-        InputError: it is no video that can be read.
+        PictureError: it is no video that can be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,7 +49,7 @@ class Video:
                 self.rate = stream.average_rate or stream.guessed_rate or _DEFAULT_RATE
                 self.frames = stream.frames or int((file.duration or 0) * self.rate / av.time_base)
         except (av.error.FFmpegError, OSError) as error:
-            raise InputError(f"{path}: cannot read this video ({_reason(error)})") from error
+            raise PictureError(f"{path}: cannot read this video ({_reason(error)})") from error
 
     def shots(self, size: int) -> Iterator[Shot]:
         """Its frames as the camera was held, each one's largest central square.
@@ -59,7 +60,7 @@ class Video:
             size: pixels per side.
 
         Raises:
-            InputError: there are no frames, or the first cannot be decoded.
+            PictureError: there are no frames, or the first cannot be decoded.
         """
         number, reason = 0, ""
         try:
@@ -67,14 +68,14 @@ class Video:
                 stream = _stream(self.path, file)
                 stream.thread_type = "AUTO"
                 for frame in file.decode(stream):
-                    yield Shot(f"{number:06d}", np.array(square(_upright(frame), size)))
+                    yield Shot(f"{number:06d}", square(_upright(frame), size))
                     number += 1
         except (av.error.FFmpegError, OSError) as error:
             if number == 0:
-                raise InputError(f"{self.path}: cannot read this video ({_reason(error)})") from error
+                raise PictureError(f"{self.path}: cannot read this video ({_reason(error)})") from error
             reason = f" ({_reason(error)})"
         if number == 0:
-            raise InputError(f"{self.path}: expected frames, found none in this video")
+            raise PictureError(f"{self.path}: expected frames, found none in this video")
         if reason or number < _WHOLE * self.frames - 1:
             of = f" of {self.frames}" if self.frames > number else ""
             self.cut = (
@@ -135,7 +136,7 @@ class VideoWriter:
 
 def _stream(path: Path, file: av.container.InputContainer) -> VideoStream:
     if not file.streams.video:
-        raise InputError(f"{path}: expected a video, found no pictures in this file")
+        raise PictureError(f"{path}: expected a video, found no pictures in this file")
     return file.streams.video[0]
 
 

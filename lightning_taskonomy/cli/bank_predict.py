@@ -9,7 +9,7 @@ from lightning_taskonomy.cli.commands import OneLineParser
 _DESCRIPTION = """Draw every task's prediction for pictures and videos.
 
 Writes PICTURE_TASK.png and PICTURE_sheet.png, for videos .mp4. Pictures are cut to their central square.
-Tasks of several views see a picture with those given before it.
+Tasks of several views see a picture with those given before it. What cannot be read is named and left out.
 """
 _OPTIONS: dict[str, dict[str, Any]] = {
     "--weights": {"type": Path, "help": "folder of weights; by default LIGHTNING_TASKONOMY_BANK (path)"},
@@ -47,7 +47,7 @@ def predict(program: str, words: Sequence[str]) -> None:
         words: that follow it.
 
     Raises:
-        InputError: a bad option, weights that cannot be used, or a picture or video that cannot be read.
+        InputError: a bad option, weights that cannot be used, or no picture or video that can be read.
     """
     parser = OneLineParser(prog=program, description=_DESCRIPTION)
     parser.add_argument("--config", action="config", help="a YAML file with any of the options below")

@@ -18,6 +18,7 @@ from lightning_taskonomy.bank.writing import Wanted, write_pictures, write_video
 from lightning_taskonomy.cli.progress import progress
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import output_folder
+from lightning_taskonomy.core.pictures import PictureError
 from lightning_taskonomy.tasks import task_named
 
 Item = TypeVar("Item")
@@ -41,40 +42,58 @@ class PredictionOptions:
 
 
 def run_prediction(options: PredictionOptions) -> None:
-    """Predict every task for every picture and video.
+    """Predict every task for every picture and video; those that cannot be read are named and left out.
 
     Raises:
-        InputError: weights that cannot be used, or a picture or video that cannot be read.
+        InputError: weights that cannot be used, or no picture or video that can be read.
     """
     if options.batch_size < 1:
         raise InputError(f"batch-size: expected at least 1, found {options.batch_size}")
     if not 10 <= options.field_of_view <= 170:
         raise InputError(f"field-of-view: expected 10 to 170 degrees, found {options.field_of_view:g}")
     files = found_files(options.images)
-    videos = [file for file in files if is_video(file)]
+    videos = [file for file in files if is_video(file.path)]
     photos = [file for file in files if file not in videos]
     if videos and importlib.util.find_spec("av") is None:
-        raise InputError(f"{videos[0]}: videos need PyAV; install it with pip install '.[bank]'")
+        raise InputError(f"{videos[0].path}: videos need PyAV; install it with pip install '.[bank]'")
     device = _device(options.device)
     names = _names(options.names)
     wanted = Wanted(options.raw, options.representations, names, options.field_of_view)
     networks = _networks(options)
     size = max(_LEAST_SIDE, *(network.size for network in networks))
     with output_folder(options.out) as out:
+        count = 0
         if photos:
-            found = predict(networks, pictures(photos, size), options.batch_size, device)
+            shots = pictures(photos, size, _left_out, _say)
+            found = predict(networks, shots, options.batch_size, device)
             count = write_pictures(out, _watched(found, "predicting", len(photos)), wanted)
-            print(f"written: {out}: {count} pictures, {len(networks)} tasks")
-        for file in videos:
+            if count:
+                print(f"written: {out}: {count} pictures, {len(networks)} tasks")
+        for name, path in videos:
             from lightning_taskonomy.bank.video import Video  # pictures do not need PyAV
 
-            video = Video(file)
-            found = predict(networks, video.shots(size), options.batch_size, device)
-            watched = _watched(found, file.name, video.frames)
-            count = write_video(out, file.stem, video.rate, watched, wanted)
-            print(f"written: {out}: {file.name}: {count} frames, {len(networks)} tasks")
+            try:
+                video = Video(path)
+                found = predict(networks, video.shots(size), options.batch_size, device)
+                watched = _watched(found, path.name, video.frames)
+                frames = write_video(out, name, video.rate, watched, wanted)
+            except PictureError as error:
+                _left_out(error)
+                continue
+            count += 1
+            print(f"written: {out}: {path.name}: {frames} frames, {len(networks)} tasks")
             if video.cut is not None:
-                print(video.cut, file=sys.stderr)
+                _say(video.cut)
+        if not count:
+            raise InputError(f"images: none of the {len(files)} pictures and videos can be read")
+
+
+def _left_out(error: PictureError) -> None:
+    _say(f"left out: {error}")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _networks(options: PredictionOptions) -> list[BankNetwork]:

@@ -9,7 +9,7 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import output_folder
 from lightning_taskonomy.data.folder.splits import write_splits
 from lightning_taskonomy.data.folder.views import DataFolder
-from lightning_taskonomy.data.photos import annotate_photos, find_photos
+from lightning_taskonomy.data.photos import NOTE, annotate_photos, claim, find_photos
 
 
 def annotate(images: Path, out: Path, size: int = 256, workers: int | None = None) -> None:
@@ -28,14 +28,18 @@ def annotate(images: Path, out: Path, size: int = 256, workers: int | None = Non
         raise InputError(f"size: expected at least 32 pixels, found {size}")
     if workers is not None and workers < 1:
         raise InputError(f"workers: expected at least 1, found {workers}")
-    photos = find_photos(images)
+    find_photos(images)  # before anything is written
     count = workers or len(os.sched_getaffinity(0))
     with output_folder(out):
+        photos = claim(out, images, size)
         with progress("annotating", len(photos)) as step:
-            problems = annotate_photos(photos, out, size, count, step)
-        for problem in problems:
-            print(f"left out: {problem}", file=sys.stderr)
-        if len(problems) == len(photos):
+            found = annotate_photos(photos, out, size, count, step)
+        for line in found.notes:
+            print(line, file=sys.stderr)
+        for line in found.left_out:
+            print(f"left out: {line}", file=sys.stderr)
+        if not found.labelled:
+            (out / NOTE).unlink()
             raise InputError(f"{images}: none of the {len(photos)} pictures can be read")
         write_splits(out / "splits.csv", DataFolder.open(out).buildings)
-    print(f"written: {out}: labels of {len(photos) - len(problems)} photos, splits.csv")
+    print(f"written: {out}: labels of {found.labelled} photos, splits.csv")

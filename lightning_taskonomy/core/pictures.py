@@ -11,7 +11,7 @@ import os
 import unicodedata
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,8 @@ MOST_PIXELS = 160_000_000
 """A picture beyond this is a mistake or an attack: it would take gigabytes."""
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 """What is read, whatever a file is called: readers of other formats start programs (EPS)."""
+_WITH_PAGES = ("GIF", "PNG", "TIFF", "WEBP")
+"""Formats of animations and of several pages; what cameras append to a JPEG are previews."""
 _PAPER = (255, 255, 255, 255)
 _WHITE_IS_ZERO = 0
 
@@ -37,7 +39,12 @@ class PictureError(InputError):
     """One picture cannot be read: a set of pictures can do without it."""
 
 
-def read_picture(source: Path | bytes, name: str | None = None, least_side: int | None = None) -> Bytes:
+def read_picture(
+    source: Path | bytes,
+    name: str | None = None,
+    least_side: int | None = None,
+    note: Callable[[str], None] | None = None,
+) -> Bytes:
     """A picture, (H, W, 3).
 
     Args:
@@ -45,6 +52,7 @@ def read_picture(source: Path | bytes, name: str | None = None, least_side: int 
         name: what to call it where it cannot be read; by default its path.
         least_side: where a smaller picture would do: a large JPEG is decoded at a half, a quarter or an
             eighth of its size, as long as no side is shorter than this.
+        note: called with a line that says so where the file holds further pictures.
 
     Raises:
         PictureError: it cannot be read, is too large, or its numbers have no known full scale; in one line.
@@ -53,7 +61,10 @@ def read_picture(source: Path | bytes, name: str | None = None, least_side: int 
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"PIL\.")  # of large pictures, which are judged here
-            with _opened(source, where) as image:
+            with open_picture(source, where) as image:
+                pages = getattr(image, "n_frames", 1) if note and image.format in _WITH_PAGES else 1
+                if note is not None and pages > 1:
+                    note(f"{where}: holds {pages} pictures; the first is taken")
                 if least_side is not None:
                     image.draft(None, (least_side, least_side))
                 image.load()
@@ -66,6 +77,30 @@ def read_picture(source: Path | bytes, name: str | None = None, least_side: int 
     except Exception as error:  # on damaged files the readers raise nearly anything
         reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
         raise PictureError(f"{where}: cannot read this picture ({reason})") from error
+
+
+def open_picture(source: Path | bytes, where: str) -> Image.Image:
+    """An image of a sensible size whose header alone has been read.
+
+    For labels, whose numbers count as they are stored; pictures are read by `read_picture`.
+
+    Args:
+        source: a file, or what is in one.
+        where: what to call it.
+
+    Raises:
+        PictureError: it has too many pixels.
+        OSError, SyntaxError, ValueError: not a picture.
+    """
+    try:
+        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, "r", _FORMATS)
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"{where}: expected at most {MOST_PIXELS:,} pixels, found far more") from error
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        image.close()
+        raise PictureError(f"{where}: expected at most {MOST_PIXELS:,} pixels, found {width} x {height}")
+    return image
 
 
 def list_pictures(folder: Path, below: bool = False) -> list[Path]:
@@ -87,26 +122,36 @@ def list_pictures(folder: Path, below: bool = False) -> list[Path]:
     return [folder.joinpath(*parts) for parts in found]
 
 
-def distinct_names(paths: Sequence[Path]) -> list[str]:
-    """A name for what is made of each picture: its file name without suffix.
+def distinct_names(
+    paths: Sequence[Path], stems: Sequence[str] | None = None, taken: Iterable[str] = ()
+) -> list[str]:
+    """A name for what is made of each picture: by default its file name without suffix.
 
     Where several would have one name, their suffixes are kept (`a_jpg`, `a_png`); where that is taken, too,
     they are numbered. Names that differ in capitals or in how accents are written count as one: not every
     file system can tell them apart.
+
+    Args:
+        paths: of the pictures.
+        stems: the names wanted, one for each.
+        taken: names that others have already.
     """
-    stems = Counter(_folded(path.stem) for path in paths)
-    wanted = [
-        path.stem if stems[_folded(path.stem)] == 1 else f"{path.stem}_{path.suffix[1:].lower()}"
-        for path in paths
-    ]
+    stems = [path.stem for path in paths] if stems is None else stems
+    used = {_folded(name) for name in taken}
+    counts = Counter(map(_folded, stems))
+    alone = {name for name, count in counts.items() if count == 1} - used
     # Names that are their own stay; only those that were made up are numbered.
-    taken = {folded for folded, count in stems.items() if count == 1}
+    used |= alone
     names = []
-    for path, name in zip(paths, wanted, strict=True):
+    for path, stem in zip(paths, stems, strict=True):
+        if _folded(stem) in alone:
+            names.append(stem)
+            continue
+        name = f"{stem}_{path.suffix[1:].lower()}"
         chosen, number = name, 2
-        while name != path.stem and _folded(chosen) in taken:
+        while _folded(chosen) in used:
             chosen, number = f"{name}_{number}", number + 1
-        taken.add(_folded(chosen))
+        used.add(_folded(chosen))
         names.append(chosen)
     return names
 
@@ -127,19 +172,6 @@ def _walk(folder: str, below: bool, parts: tuple[str, ...] = ()) -> Iterator[tup
                 folders.append(entry)
     for entry in folders:
         yield from _walk(entry.path, below, (*parts, entry.name))
-
-
-def _opened(source: Path | bytes, where: str) -> Image.Image:
-    """An image whose header alone has been read."""
-    try:
-        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, "r", _FORMATS)
-    except Image.DecompressionBombError as error:
-        raise PictureError(f"{where}: expected at most {MOST_PIXELS:,} pixels, found far more") from error
-    width, height = image.size
-    if width * height > MOST_PIXELS:
-        image.close()
-        raise PictureError(f"{where}: expected at most {MOST_PIXELS:,} pixels, found {width} x {height}")
-    return image
 
 
 def _turn_upright(image: Image.Image) -> None:

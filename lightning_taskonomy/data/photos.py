@@ -1,15 +1,19 @@
 """One's own photos: the labels that follow from the picture alone, in Taskonomy's folder layout."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+import json
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import write_text
+from lightning_taskonomy.core.pictures import PictureError, distinct_names, list_pictures, read_picture
+from lightning_taskonomy.core.processes import in_processes
 from lightning_taskonomy.core.resizing import resized
 from lightning_taskonomy.data.annotate import edge_texture, keypoints2d, segment_unsup2d
 from lightning_taskonomy.data.folder.names import label_path
@@ -17,97 +21,182 @@ from lightning_taskonomy.data.folder.writing import write_labels
 
 Bytes = npt.NDArray[np.uint8]
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"})
+NOTE = "annotated.json"
+"""In the data folder: of which photos its labels are, and at which size."""
+_LABELS = ("rgb", "edge_texture", "keypoints2d", "segment_unsup2d")
+"""In the order in which they are written: the last one marks a photo as finished."""
+_LONGEST_NAME = 100
+"""Bytes: room for a suffix and a number in the names that shards take."""
 
 
-def find_photos(folder: Path) -> list[tuple[str, Path]]:
+class Photo(NamedTuple):
+    """One of the photos.
+
+    Attributes:
+        name: of its labels' folders.
+        path: of its file.
+    """
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What became of the photos.
+
+    Attributes:
+        labelled: how many have their labels.
+        left_out: of those that cannot be read, a line each.
+        notes: what of a file was not looked at, a line each.
+    """
+
+    labelled: int
+    left_out: Sequence[str]
+    notes: Sequence[str]
+
+
+def find_photos(folder: Path, named: Mapping[str, str] | None = None) -> list[Photo]:
     """The pictures of a folder and its subfolders, with a name for each that suits file names.
 
-    A name is the path below the folder, without suffix; two files of one name keep their suffixes.
+    A name is the path below the folder, without suffix. Where several would be the same, as those of
+    `my photo.jpg` and `my_photo.jpg`, suffixes are kept and numbers are added: each photo has its own.
+
+    Args:
+        folder: of the photos.
+        named: names that photos have already, by their path below the folder.
 
     Raises:
         InputError: no such folder, or no pictures in it.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: expected a folder of pictures")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    paths = list_pictures(folder, below=True)
     if not paths:
-        raise InputError(f"{folder}: no pictures ({', '.join(sorted(SUFFIXES))}) in this folder")
-    names = [_name(path.relative_to(folder).with_suffix("")) for path in paths]
-    return [
-        (name if names.count(name) == 1 else f"{name}_{path.suffix[1:].lower()}", path)
-        for name, path in zip(names, paths, strict=True)
-    ]
+        raise InputError(f"{folder}: no pictures in this folder")
+    known = named or {}
+    places = [path.relative_to(folder) for path in paths]
+    new = [place for place in places if place.as_posix() not in known]
+    names = distinct_names(new, [_plain_name(place) for place in new], known.values())
+    chosen = {**known, **{place.as_posix(): name for place, name in zip(new, names, strict=True)}}
+    return [Photo(chosen[place.as_posix()], path) for place, path in zip(places, paths, strict=True)]
 
 
-def read_photo(path: Path, size: int) -> Bytes:
-    """A photo as the camera was held, its largest central square at `size` pixels per side, (size, size, 3).
+def claim(root: Path, images: Path, size: int) -> list[Photo]:
+    """The photos of a folder, under the names that they have in a data folder, which is made theirs.
+
+    Photos that have changed since they were annotated lose their labels, and are annotated again. Pictures in
+    the data folder itself are passed over, where it lies below the photos.
+
+    Args:
+        root: the data folder.
+        images: of the photos.
+        size: pixels per side of the labels.
 
     Raises:
-        InputError: the file is not a picture that can be read.
+        InputError: no pictures, or the data folder holds other labels; says which.
     """
-    try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-            square = resized(np.asarray(upright), size)
-    except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: cannot read this picture ({error})") from error
-    return np.asarray(np.rint(square), np.uint8)
+    note = root / NOTE
+    held = _read_note(root, note)
+    if held is not None and held["size"] != size:
+        raise InputError(f"{root}: holds labels at size {held['size']}, not {size}; choose another folder")
+    if held is not None and held["images"] != str(images.resolve()):
+        raise InputError(
+            f"{root}: holds labels of the photos in {held['images']}, not of those in {images}; "
+            "choose another folder"
+        )
+    before: dict[str, Any] = {} if held is None else held["photos"]
+    found = find_photos(images, {place: entry["name"] for place, entry in before.items()})
+    photos = [photo for photo in found if root.resolve() not in photo.path.resolve().parents]
+    now = {path.relative_to(images).as_posix(): _state(name, path) for name, path in photos}
+    for place, entry in now.items():
+        if before.get(place, entry) != entry:
+            for label in reversed(_LABELS):
+                label_path(root, label, entry["name"], 0, 0).unlink(missing_ok=True)
+    # Photos that have gone keep their labels, and their names are not given to others.
+    content = {"images": str(images.resolve()), "size": size, "photos": {**before, **now}}
+    write_text(note, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    return photos
+
+
+def read_photo(path: Path, size: int, note: Callable[[str], None] | None = None) -> Bytes:
+    """A photo as the camera was held, its largest central square at `size` pixels per side, (size, size, 3).
+
+    Args:
+        path: of the photo.
+        size: pixels per side.
+        note: as `read_picture` takes it.
+
+    Raises:
+        PictureError: the file is not a picture that can be read.
+    """
+    return np.asarray(np.rint(resized(read_picture(path, note=note), size)), np.uint8)
 
 
 def annotate_photos(
-    photos: Sequence[tuple[str, Path]], root: Path, size: int, workers: int, after_each: Callable[[], None]
-) -> list[str]:
+    photos: Sequence[Photo], root: Path, size: int, workers: int, after_each: Callable[[], None]
+) -> Annotation:
     """Write the labels of every photo, each photo a building with one point seen once.
 
     Args:
-        photos: names and paths.
+        photos: names and paths; no two names are the same.
         root: the data folder; photos whose labels are all there are passed over.
         size: pixels per side.
         workers: processes.
         after_each: called after each photo, to show progress.
-
-    Returns:
-        What was wrong with the photos that could not be read, a line each.
     """
-    problems: list[str] = []
-    for problem in _each(photos, root, size, workers):
+    left_out: list[str] = []
+    notes: list[str] = []
+    for problem, noted in in_processes(_annotate, [(*photo, root, size) for photo in photos], workers):
         after_each()
-        if problem is not None:
-            problems.append(problem)
-    return sorted(problems)
+        left_out += [] if problem is None else [problem]
+        notes += noted
+    return Annotation(len(photos) - len(left_out), sorted(left_out), sorted(notes))
 
 
-def _each(photos: Sequence[tuple[str, Path]], root: Path, size: int, workers: int) -> Iterator[str | None]:
-    if workers == 1 or len(photos) == 1:
-        for name, path in photos:
-            yield _annotate(name, path, root, size)
-        return
-    with ProcessPoolExecutor(min(workers, len(photos)), get_context("spawn")) as pool:
-        waiting = [pool.submit(_annotate, name, path, root, size) for name, path in photos]
-        for done in as_completed(waiting):
-            yield done.result()
+def _annotate(name: str, path: Path, root: Path, size: int) -> tuple[str | None, list[str]]:
+    """Label a photo; what was wrong with it, and what was noted."""
+    notes: list[str] = []
+    if label_path(root, _LABELS[-1], name, 0, 0).exists():
+        return None, notes
+    try:
+        rgb = read_photo(path, size, notes.append)
+    except PictureError as error:
+        return str(error), notes
+    made = (rgb, edge_texture(rgb), keypoints2d(rgb), segment_unsup2d(rgb))
+    write_labels(root, name, 0, 0, dict(zip(_LABELS, made, strict=True)))
+    return None, notes
 
 
-def _annotate(name: str, path: Path, root: Path, size: int) -> str | None:
-    # Written in this order, the last label marks a photo as finished.
-    if label_path(root, "segment_unsup2d", name, 0, 0).exists():
+def _plain_name(place: Path) -> str:
+    """Letters, digits, - and _ only: a building's name becomes part of keys that must not hold dots."""
+    joined = unicodedata.normalize("NFC", "_".join(place.with_suffix("").parts))
+    plain = "".join(sign if _is_plain(sign) else "_" for sign in joined)
+    return plain.encode()[-_LONGEST_NAME:].decode(errors="ignore")
+
+
+def _is_plain(sign: str) -> bool:
+    return sign.isalnum() or sign in "-_"
+
+
+def _state(name: str, path: Path) -> dict[str, Any]:
+    """What tells whether a file has changed."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise InputError(f"{path}: cannot read this picture ({error.strerror})") from error
+    return {"name": name, "bytes": found.st_size, "modified_ns": found.st_mtime_ns}
+
+
+def _read_note(root: Path, note: Path) -> dict[str, Any] | None:
+    if not note.exists():
+        if (root / "rgb").is_dir():
+            raise InputError(f"{root}: holds pictures that are not of these photos; choose another folder")
         return None
     try:
-        rgb = read_photo(path, size)
-    except InputError as error:
-        return str(error)
-    labels = {
-        "rgb": rgb,
-        "edge_texture": edge_texture(rgb),
-        "keypoints2d": keypoints2d(rgb),
-        "segment_unsup2d": segment_unsup2d(rgb),
-    }
-    write_labels(root, name, 0, 0, labels)
-    return None
-
-
-def _name(path: Path) -> str:
-    """Letters, digits, - and _ only: a building's name becomes part of keys that must not hold dots."""
-    joined = "_".join(path.parts)
-    return "".join(sign if sign.isalnum() or sign in "-_" else "_" for sign in joined)
+        held: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+        names = [entry["name"] for entry in held["photos"].values()]
+        if len(set(names)) < len(names) or not all(map(_is_plain, "".join(names))):
+            raise ValueError("expected a name of its own for each photo")
+        _ = held["size"], held["images"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{note}: not written by this command ({error})") from error
+    return held

@@ -111,6 +111,39 @@ def test_pictures_are_predicted(tmp_path: Path, photo: Path) -> None:
     assert likely[0]["probability"] == pytest.approx(shares.max(), rel=1e-5)
 
 
+def test_what_cannot_be_read_is_named_and_left_out(
+    tmp_path: Path, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_small_bank(tmp_path / "bank", "normal")
+    folder, out = tmp_path / "folder", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a.png", "a.jpg", "b.png"):
+        (folder / name).write_bytes(photo.read_bytes())
+    (folder / "cut.png").write_bytes(photo.read_bytes()[:300])
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "._a.png").write_bytes(b"\0\5\x16\7")
+    (tmp_path / "bank" / "._normal.safetensors").write_bytes(b"\0\5\x16\7")
+    (tmp_path / "walk.mp4").write_bytes(b"no video")
+    words = f"bank predict --weights {tmp_path / 'bank'} --out {out} {folder} {tmp_path / 'walk.mp4'}"
+    assert main(words.split()) == 0
+    said = capsys.readouterr()
+    assert "3 pictures, 1 tasks" in said.out
+    assert [line.split(": cannot read this")[0] for line in said.err.splitlines()] == [
+        f"left out: {folder / 'cut.png'}",
+        f"left out: {folder / 'empty.jpg'}",
+        f"left out: {tmp_path / 'walk.mp4'}",
+    ]
+    assert {path.name for path in out.glob("*_normal.png")} == {
+        "a_png_normal.png", "a_jpg_normal.png", "b_normal.png"
+    }  # fmt: skip
+    for name in ("a.png", "a.jpg", "b.png"):
+        (folder / name).unlink()
+    assert main([*words.split()[:5], str(tmp_path / "nothing"), str(folder)]) == 2
+    said = capsys.readouterr()
+    assert said.err.endswith("error: images: none of the 2 pictures and videos can be read\n")
+    assert not (tmp_path / "nothing").exists()
+
+
 def test_video_is_predicted(tmp_path: Path) -> None:
     pytest.importorskip("av", reason="PyAV is absent: pip install '.[bank]'")
     from lightning_taskonomy.bank.video import Video, VideoWriter

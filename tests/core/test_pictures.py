@@ -239,6 +239,17 @@ def test_damaged_files_are_read_or_refused_in_one_line(kind: str, data: st.DataO
         assert "\n" not in line
 
 
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_several_pictures_in_a_file_are_told(kind: str) -> None:
+    frames = [Image.new("RGB", (8, 8), (grey, grey, grey)) for grey in (0, 128, 255)]
+    lines: list[str] = []
+    data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    assert (read_picture(data, "a", note=lines.append) == 0).all()
+    assert lines == ["a: holds 3 pictures; the first is taken"]
+    read_picture(encoded(frames[0], kind), "b", note=lines.append)
+    assert len(lines) == 1
+
+
 @pytest.mark.parametrize("data", [b"", b"no picture", PIECES["PNG"][:300], PIECES["JPEG"][:300]])
 def test_what_is_no_whole_picture_is_refused(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(data)
@@ -284,6 +295,8 @@ def test_names_are_distinct() -> None:
     assert named("a.jpg", "a.png", "b.png") == ["a_jpg", "a_png", "b"]
     assert named("a.JPG", "a.jpg", "A.png") == ["a_jpg", "a_jpg_2", "A_png"]
     assert named("a.jpg", "a.png", "a_jpg.png") == ["a_jpg_2", "a_png", "a_jpg"]
+    paths = [Path("a b.png"), Path("a_b.png"), Path("c.png")]
+    assert distinct_names(paths, ["a_b", "a_b", "c"], ["C", "a_b_png"]) == ["a_b_png_2", "a_b_png_3", "c_png"]
     assert named("e\u0301.jpg", "\u00e9.jpg") == ["e\u0301_jpg", "\u00e9_jpg_2"]
 
 
