@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from lightning_taskonomy import __version__
+from lightning_taskonomy.cli.missing import asks_for_help, needed, print_help_without_options
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.signals import INTERRUPTED, STOPPED, Preempted
 from lightning_taskonomy.core.threads import wait_asleep
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         group.run(f"{PROGRAM} {words[0]}", words[1:])
     except InputError as error:
         return _refuse(str(error))
+    except ModuleNotFoundError as error:
+        return _without_package(words, error)
     except Preempted as preempted:
         print(preempted, file=sys.stderr)
         return INTERRUPTED if preempted.number == signal.SIGINT else STOPPED
@@ -65,6 +68,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, such as `head`, has left
         sys.stderr.close()
         return 0
+    return 0
+
+
+def _without_package(words: Sequence[str], error: ModuleNotFoundError) -> int:
+    command = " ".join(word for word in words[:2] if not word.startswith("-"))
+    lacking = needed(command, error)
+    if not asks_for_help(words[1:]):
+        return _refuse(lacking)
+    print_help_without_options(f"{PROGRAM} {words[0]}", GROUPS[words[0]][1], lacking)
     return 0
 
 

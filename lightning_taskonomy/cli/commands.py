@@ -4,6 +4,7 @@ import argparse
 import importlib
 import inspect
 import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from keyword import iskeyword
@@ -11,10 +12,12 @@ from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, NoReturn, get_args, get_origin
 
-from docstring_parser import parse_from_object
+from docstring_parser import Docstring, parse
 from jsonargparse import ArgumentParser, Namespace
 
 from lightning_taskonomy.cli.bounded_yaml import bound_yaml
+from lightning_taskonomy.cli.docstrings import docstring
+from lightning_taskonomy.cli.missing import asks_for_help, needed, print_help_without_options
 from lightning_taskonomy.core.errors import InputError
 
 Command = Callable[..., None]
@@ -96,6 +99,19 @@ def run_command(program: str, commands: Mapping[str, str], words: Sequence[str])
     if not words or words[0] not in commands:
         found = f"{words[0]}: no such command" if words else "a command is missing"
         raise InputError(f"{found}; {program} has {', '.join(commands)}")
+    try:
+        _run(program, commands, words)
+    except ModuleNotFoundError as error:
+        if not asks_for_help(words[1:]):
+            raise
+        text = re.split(
+            r"\n(?:Raises:|Args:\n    program:)", docstring(commands[words[0]], _function(words[0]))
+        )[0]
+        lacking = needed(f"{program.split()[-1]} {words[0]}", error)
+        print_help_without_options(f"{program} {words[0]}", text.rstrip(), lacking)
+
+
+def _run(program: str, commands: Mapping[str, str], words: Sequence[str]) -> None:
     command = _imported(commands, words[0])
     if list(_parameters(command)) == ["program", "words"]:  # it reads its own: nested options, for example
         command(f"{program} {words[0]}", words[1:])
@@ -119,9 +135,16 @@ def run_single(program: str, command: Command, words: Sequence[str]) -> None:
 
 
 def _imported(commands: Mapping[str, str], name: str) -> Command:
-    function = f"{name}_" if iskeyword(name) else name  # `import`
-    command: Command = getattr(importlib.import_module(commands[name]), function)
+    command: Command = getattr(importlib.import_module(commands[name]), _function(name))
     return command
+
+
+def _function(name: str) -> str:
+    return f"{name}_" if iskeyword(name) else name  # `import`
+
+
+def _documented(command: Callable[..., Any]) -> Docstring:
+    return parse(docstring(command.__module__, command.__name__) or command.__doc__ or "")
 
 
 def _given(chosen: Namespace, parameter: inspect.Parameter) -> Any:  # noqa: ANN401 - whatever it is typed as
@@ -136,7 +159,7 @@ def _parameters(command: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
 
 
 def _parser(program: str, command: Command) -> ArgumentParser:
-    text = parse_from_object(command)  # type: ignore[no-untyped-call, unused-ignore]
+    text = _documented(command)
     description = "\n\n".join(filter(None, (text.short_description, text.long_description)))
     parser = OneLineParser(
         prog=program, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -148,8 +171,8 @@ def _parser(program: str, command: Command) -> ArgumentParser:
 
 def _add_options(parser: ArgumentParser, command: Callable[..., Any]) -> None:
     """Add an option for every parameter; `command` may be a dataclass, whose fields are its parameters."""
-    text = parse_from_object(command)  # type: ignore[no-untyped-call, unused-ignore]
-    meaning = {entry.arg_name: entry.description or "" for entry in text.params}
+    text = _documented(command)
+    meaning = defaultdict(str, {entry.arg_name: entry.description or "" for entry in text.params})
     for name, parameter in _parameters(command).items():
         if is_dataclass(parameter.annotation):
             _add_options(parser, parameter.annotation)  # type: ignore[arg-type]
@@ -187,9 +210,15 @@ def _type_words(annotation: Any) -> str:  # noqa: ANN401 - annotations have no c
     return " or ".join(
         part
         if isinstance(part, str)
-        else _TYPE_WORDS.get(part) or (inspect.getdoc(part) or str(part)).split("\n")[0].rstrip(".")
+        else _TYPE_WORDS.get(part) or (_of_type(part) or str(part)).split("\n")[0].rstrip(".")
         for part in parts
     )
+
+
+def _of_type(part: Any) -> str | None:  # noqa: ANN401 - annotations have no common type
+    module = getattr(part, "__module__", "")
+    own = docstring(module, part.__name__) if module.startswith("lightning_taskonomy.") else None
+    return own or inspect.getdoc(part)
 
 
 def _default_words(default: object) -> str:
@@ -200,7 +229,7 @@ def _default_words(default: object) -> str:
 
 def _group_help(program: str, commands: Mapping[str, str]) -> str:
     width = max(map(len, commands))
-    summaries = {name: (inspect.getdoc(_imported(commands, name)) or "").split("\n")[0] for name in commands}
+    summaries = {name: docstring(module, _function(name)).split("\n")[0] for name, module in commands.items()}
     return "\n".join(
         [
             f"usage: {program} COMMAND [OPTIONS]",

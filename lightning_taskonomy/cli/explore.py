@@ -32,14 +32,12 @@ def explore(
         prefix: path under which a proxy shows the page
         allowed_hosts: names that the page answers to beside those of this machine
     """
-    try:
-        from lightning_taskonomy.explorer.addresses import in_address, is_loopback
-        from lightning_taskonomy.explorer.app import serve
-        from lightning_taskonomy.explorer.run_panel import pictures_of
-        from lightning_taskonomy.explorer.state import Explorer
-        from lightning_taskonomy.explorer.tables import Tables
-    except ModuleNotFoundError as error:
-        raise InputError(f"explore needs {error.name}: pip install 'lightning_taskonomy[explore]'") from error
+    from lightning_taskonomy.explorer.addresses import in_address, is_loopback
+    from lightning_taskonomy.explorer.app import serve
+    from lightning_taskonomy.explorer.run_panel import pictures_of
+    from lightning_taskonomy.explorer.state import Explorer
+    from lightning_taskonomy.explorer.tables import Tables
+
     if run is not None and not run.is_dir():
         raise InputError(f"run: expected the folder of a run, found no folder {run}")
     if run is not None and not transfers:
