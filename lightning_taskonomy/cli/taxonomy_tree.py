@@ -16,11 +16,11 @@ def tree(transfers: Path, out: Path, clusters: int = 4, left_out: Names = Names(
         transfers: the table of measured transfers, a CSV
         out: folder to write into
         clusters: how many groups to cut the tree into
-        left_out: sources that take no part, where the table has them; the default repeats class_1000
+        left_out: sources that take no part, where the table has them; the default repeats class_object
     """
     table = Transfers.read_csv(transfers)
     if left_out != VARIANTS:
-        table.require_tasks(left_out, "left-out")
+        left_out = Names(table.tasks_named(left_out, "left-out"))
     result = SimilarityTree.from_transfers(table, left_out)
     result.save(out, clusters)
     for number, group in enumerate(result.clusters(clusters), start=1):

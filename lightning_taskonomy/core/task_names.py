@@ -1,7 +1,7 @@
 """What the tasks of the dictionary are called: one table for all that takes, writes or prints a task's name.
 
-The released files, the published tables and the paper each call a task something else. The name in the released
-files is the one written; all are understood. A name that a table or a set of tasks has itself comes first.
+The released files, the published tables and the paper each call a task something else. The name in the
+released files is the one written; all are understood. A name that a table or a set of tasks has comes first.
 """
 
 import difflib
@@ -92,8 +92,8 @@ def known_title(name: str) -> str | None:
 def name_among(name: str, known: Iterable[str], origin: str) -> str | None:
     """Which of some known names is meant.
 
-    One that is spelled so is. Only where there is none do aliases and titles, in any case, serve: whatever of the
-    known names is the same task.
+    One that is spelled the same is. Only where there is none do aliases and titles serve, in any case: then
+    the known name of the same task is meant.
 
     Args:
         name: as a user gives it; `normal@1000` is looked up with its number of labels.
@@ -106,18 +106,19 @@ def name_among(name: str, known: Iterable[str], origin: str) -> str | None:
     Raises:
         InputError: several are meant.
     """
-    known = list(dict.fromkeys(known))
+    known = tuple(known)
     if name in known:
         return name
     wanted = _meanings(name)
-    found = [other for other in known if len(_meanings(other)) == 1 and _meanings(other) <= wanted]
+    one = (other for other in dict.fromkeys(known) if len(_meanings(other)) == 1)
+    found = [other for other in one if _meanings(other) <= wanted]
     if len(found) > 1:
         raise InputError(f"{origin}: {name!r} is ambiguous; expected one of {', '.join(found)}")
     return found[0] if found else None
 
 
 def names_among(names: Iterable[str], known: Iterable[str], origin: str) -> list[str]:
-    """As `name_among`, for several; names that mean nothing known stay, for whoever says so in its own words."""
+    """As `name_among`, for several; names that mean nothing known stay, for the caller to refuse."""
     known = list(known)
     return [name_among(name, known, origin) or name for name in names]
 

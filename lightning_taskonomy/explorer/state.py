@@ -50,9 +50,10 @@ class Explorer:
         """What a view shows: one, or two to compare.
 
         Raises:
-            InputError: a table that is not here.
+            InputError: a table that is not here, or a name that several of its tasks could have.
         """
         table = self.tables.find(view.table)
+        view = view.with_names_of(table.transfers.tasks)
         question = Question.of(view, table)
         budget = view.budget_of(table.sources)
         name = f"budget {budget:g}"
@@ -64,7 +65,7 @@ class Explorer:
         if view.against == "table":
             if not view.second_table:
                 raise InputError("compare with: expected a second table; upload one, or start with two")
-            other = self.tables.find(view.second_table)
+            other = self.tables.find(view.second_table).with_names_of(table)
             there = Question.of(view.on(other.key, other.transfers.tasks), other)
             return [
                 Looked(table.name, table, question, budget),

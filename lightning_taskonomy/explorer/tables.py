@@ -37,6 +37,17 @@ class Table:
     name: str
     transfers: Transfers
 
+    def with_names_of(self, other: "Table") -> "Table":
+        """The same table with its tasks called as another table calls them, under a key of its own.
+
+        Raises:
+            InputError: a name could be several tasks of the other table.
+        """
+        transfers = self.transfers.with_names_of(other.transfers.tasks)
+        if transfers is self.transfers:
+            return self
+        return Table(f"{self.key} in names of {other.key}", self.name, transfers)
+
     @cached_property
     def titles(self) -> dict[str, str]:
         """What its tasks are called, no two alike."""

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from urllib.parse import parse_qsl, urlencode
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.task_names import keys_among, name_among, names_among
 
 Measure = Literal["gain", "quality"]
 Against = Literal["nothing", "budget", "table"]
@@ -92,14 +93,39 @@ class View:
 
     def on(self, table: str, tasks: Iterable[str]) -> "View":
         """The same view of another table, without the tasks that it does not have."""
-        there = set(tasks)
+        there = tuple(tasks)
+
+        def named(name: str) -> str | None:
+            try:
+                return name_among(name, there, "link")
+            except InputError:  # several could be meant
+                return None
+
+        def numbers(given: Mapping[str, float]) -> dict[str, float]:
+            return {task: number for name, number in given.items() if (task := named(name)) is not None}
+
         return replace(
             self,
             table=table,
-            source_only=tuple(task for task in self.source_only if task in there),
-            target_only=tuple(task for task in self.target_only if task in there),
-            importance={task: number for task, number in self.importance.items() if task in there},
-            cost={task: number for task, number in self.cost.items() if task in there},
+            source_only=tuple(dict.fromkeys(filter(None, map(named, self.source_only)))),
+            target_only=tuple(dict.fromkeys(filter(None, map(named, self.target_only)))),
+            importance=numbers(self.importance),
+            cost=numbers(self.cost),
+        )
+
+    def with_names_of(self, tasks: Iterable[str]) -> "View":
+        """The same view with the tasks called as a table calls them; unknown ones stay.
+
+        Raises:
+            InputError: a name could be several tasks of the table.
+        """
+        there = tuple(tasks)
+        return replace(
+            self,
+            source_only=tuple(names_among(self.source_only, there, "link: source_only")),
+            target_only=tuple(names_among(self.target_only, there, "link: target_only")),
+            importance=keys_among(self.importance, there, "link: importance"),
+            cost=keys_among(self.cost, there, "link: cost"),
         )
 
 

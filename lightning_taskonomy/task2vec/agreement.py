@@ -39,7 +39,7 @@ class PairedTables:
         """Take what both have.
 
         Args:
-            transfers: Their first-order ones count.
+            transfers: Their first-order ones count. Tasks may have other names there.
             names: Of the embedded tasks.
             distances: Among these, (from, to).
 
@@ -47,6 +47,7 @@ class PairedTables:
             InputError: fewer than three tasks are in both.
         """
         place = {name: number for number, name in enumerate(names)}
+        transfers = transfers.with_names_of(names)
         rows = [row for row in transfers.candidates() if row.order == 1 and row.affinity is not None]
         rows = [row for row in rows if row.sources[0] in place and row.target in place and not row.is_self]
         targets = tuple(dict.fromkeys(row.target for row in rows))

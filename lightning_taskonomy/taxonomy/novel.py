@@ -6,24 +6,24 @@ from pathlib import Path
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import write_csv
+from lightning_taskonomy.core.task_names import names_among, written_name
 from lightning_taskonomy.taxonomy.losses import LossTable
 from lightning_taskonomy.taxonomy.tournament import Tournament
 from lightning_taskonomy.taxonomy.transfers import SCRATCH, SELF, Transfer, Transfers
 
 RIVALS = (
     "random",
-    "autoencoder",
-    "denoise",
+    "autoencoding",
+    "denoising",
     "colorization",
-    "impainting_whole",
-    "inpainting_whole",
+    "inpainting",
     "jigsaw",
-    "ego_motion",
-    "class_1000",
-    "class_places",
+    "egomotion",
+    "class_object",
+    "class_scene",
 )
 """What a novel task would otherwise be transferred from: an untrained encoder, self-supervised features and
-classification features. Those that a table does not have are passed over."""
+classification features. Those that a table does not have, under any name, are passed over."""
 COLUMNS = ("target", "max_order", "sources", "order", "affinity", "win_rate_vs_scratch", "win_rate_vs_full")
 
 
@@ -95,10 +95,10 @@ class NovelTasks:
         if not max_orders or max_orders[0] < 1:
             raise InputError(f"orders: expected whole numbers of at least 1, found {max_orders}")
         sources = {row.sources[0] for row in transfers if row.order == 1 and not row.is_self}
-        for rival in rivals or ():
+        known = _rivals(sources) if rivals is None else tuple(names_among(rivals, sources, "rivals"))
+        for rival in known:
             if rival not in sources:
                 raise InputError(f"rivals: {rival} is never a first-order source in {transfers.origin}")
-        known = tuple(rivals) if rivals is not None else tuple(name for name in RIVALS if name in sources)
         rows: list[NovelTask] = []
         left_out: dict[str, str] = {}
         for target in transfers.targets:
@@ -147,6 +147,11 @@ class NovelTasks:
                 for contender, loss in row.losses.items()
             ]
             write_csv(folder / "novel_losses.csv", ("target", "max_order", "contender", "mean_loss"), lines)
+
+
+def _rivals(sources: Collection[str]) -> tuple[str, ...]:
+    """The usual rivals among some sources, as the table calls them."""
+    return tuple(name for rival in RIVALS for name in sorted(sources) if written_name(name) == rival)
 
 
 def _loss_table(losses: Mapping[str, LossTable], target: str) -> LossTable:

@@ -82,17 +82,14 @@ class TaxonomyProblem:
 
     def __post_init__(self) -> None:
         self._check_numbers()
-        named = {
-            "importance": self.importance,
-            "cost": self.cost,
-            "targets": self.targets or (),
-            "target-only": self.target_only,
-            "source-only": self.source_only,
-            "trained": self.trained,
-            "excluded": self.excluded,
-        }
-        for option, names in named.items():
-            self.transfers.require_tasks(names, option)
+        for option in ("importance", "cost"):
+            numbers = self.transfers.numbers_of_tasks(getattr(self, option), option)
+            object.__setattr__(self, option, numbers)
+        for option in ("targets", "target_only", "source_only", "trained", "excluded"):
+            names: Collection[str] | None = getattr(self, option)
+            if names is not None:
+                found = self.transfers.tasks_named(names, option.replace("_", "-"))
+                object.__setattr__(self, option, found)
         for name in self.targets or ():
             if name not in self.transfers.targets:
                 raise InputError(f"targets: {name} is never a target in {self.transfers.origin}")

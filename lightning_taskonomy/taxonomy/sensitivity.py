@@ -113,7 +113,7 @@ class Sensitivity:
         """Compare the tables.
 
         Args:
-            tables: two or more, by name.
+            tables: two or more, by name; tasks that they call differently are called as in the first.
             budgets: label units to solve for.
             after_each: called after each table's budgets are solved, to show progress.
             options: further fields of `TaxonomyProblem`.
@@ -124,6 +124,7 @@ class Sensitivity:
         if len(tables) < 2:
             raise InputError(f"transfers: expected two tables or more, found {len(tables)}")
         budgets = sorted(set(budgets))
+        tables = _under_common_names(tables)
         affinities = {name: _candidates(table) for name, table in tables.items()}
         common = set.intersection(*(set(rows) for rows in affinities.values()))
         if not common:
@@ -135,14 +136,17 @@ class Sensitivity:
         ]
         solved: dict[str, dict[float, Taxonomy]] = {}
         left_out: dict[float, str] = {}
+        importance: Mapping[str, float] = {}
         for name, table in shared.items():
-            solved[name] = _solve(TaxonomyProblem(table, **options), budgets, left_out)
+            problem = TaxonomyProblem(table, **options)
+            importance = problem.importance
+            solved[name] = _solve(problem, budgets, left_out)
             after_each()
         feasible = [budget for budget in budgets if all(budget in answers for answers in solved.values())]
         if not feasible:
             raise InputError(next(iter(left_out.values()), "budgets: none is given"))
         changes = [
-            _change(pair, budget, solved, affinities[pair[1]], options.get("importance", {}))
+            _change(pair, budget, solved, affinities[pair[1]], importance)
             for pair in itertools.permutations(tables, 2)
             for budget in feasible
         ]
@@ -168,6 +172,12 @@ class Sensitivity:
         )
         write_csv(folder / "correlations.csv", CORRELATION_COLUMNS, correlations)
         write_csv(folder / "policies.csv", POLICY_COLUMNS, changes)
+
+
+def _under_common_names(tables: Mapping[str, Transfers]) -> dict[str, Transfers]:
+    """The tables with the tasks of the first called as it calls them."""
+    names = next(iter(tables.values())).tasks
+    return {name: table.with_names_of(names) for name, table in tables.items()}
 
 
 def _key(transfer: Transfer) -> Key:

@@ -5,14 +5,14 @@ transfer; further columns are kept. Sources are joined by `+`. Special contender
 `self` is the target's fully supervised network; `random`, `pixels` and `average` are baselines.
 """
 
-import difflib
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import write_csv
+from lightning_taskonomy.core.task_names import keys_among, name_among, nearest
 from lightning_taskonomy.taxonomy.delimited import DelimitedTable, number_of, read_delimited
 
 SELF = "self"
@@ -105,17 +105,58 @@ class Transfers:
         """The transfers that a taxonomy may choose: measured in the tournament and no baseline."""
         return tuple(row for row in self.rows if row.affinity is not None and not row.is_baseline)
 
-    def require_tasks(self, names: Iterable[str], option: str) -> None:
-        """Check that every name is a task of this table.
+    def tasks_named(self, names: Iterable[str], option: str) -> tuple[str, ...]:
+        """Tasks as this table calls them: by the table's own name, else by another name of the same task.
 
         Raises:
-            InputError: names the unknown task, the option it came from and the nearest known names.
+            InputError: names an unknown task, the option it came from and the nearest known names; or a name
+                that several tasks of this table could have.
         """
-        for name in names:
-            if name not in self.tasks:
-                near = difflib.get_close_matches(name, self.tasks, n=3)
-                hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(self.tasks)}"
-                raise InputError(f"{option}: unknown task {name!r} in {self.origin}; {hint}")
+        return tuple(self._task_named(name, option) for name in names)
+
+    def numbers_of_tasks(self, numbers: Mapping[str, float], option: str) -> dict[str, float]:
+        """As `tasks_named`, for numbers by task.
+
+        Raises:
+            InputError: as well where two names mean the same task.
+        """
+        self.tasks_named(numbers, option)
+        return keys_among(numbers, self.tasks, option)
+
+    def _task_named(self, name: str, option: str) -> str:
+        found = name_among(name, self.tasks, option)
+        if found is None:
+            near = nearest(name, self.tasks)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(self.tasks)}"
+            raise InputError(f"{option}: unknown task {name!r} in {self.origin}; {hint}")
+        return found
+
+    def with_names_of(self, names: Iterable[str]) -> "Transfers":
+        """The same table with its tasks called as elsewhere, where they are the same under other names.
+
+        Args:
+            names: of the tasks elsewhere; a task that has one of them here already keeps it.
+
+        Raises:
+            InputError: a name here could be several of those.
+        """
+        names = set(names)
+        taken = names & set(self.tasks)
+        other: dict[str, str] = {}
+        for task in self.tasks:
+            found = name_among(task, sorted(names - taken), self.origin) if task not in names else None
+            if found is not None:
+                other[task] = found
+                taken.add(found)
+        rows = (
+            replace(
+                row,
+                target=other.get(row.target, row.target),
+                sources=tuple(other.get(source, source) for source in row.sources),
+            )
+            for row in self.rows
+        )
+        return replace(self, rows=tuple(rows)) if other else self
 
     @classmethod
     def read_csv(cls, path: str | Path) -> "Transfers":

@@ -99,7 +99,7 @@ def test_refuses_a_missing_file(tmp_path: Path) -> None:
 def test_suggests_the_nearest_task() -> None:
     table = Transfers((Transfer("normal", ("depth",), 0.5),))
     with pytest.raises(InputError, match="unknown task 'nromal' in transfers; did you mean normal"):
-        table.require_tasks(["nromal"], "targets")
+        table.tasks_named(["nromal"], "targets")
 
 
 @given(st.floats(min_value=0, max_value=1), st.floats(min_value=0, max_value=1))

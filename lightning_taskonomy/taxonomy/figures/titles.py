@@ -6,46 +6,18 @@ In one picture no two tasks are called alike, and none longer than there is room
 import unicodedata
 from collections.abc import Callable, Iterable
 
+from lightning_taskonomy.core.task_names import known_title
+
 _DOTS = "…"
 
-_TITLES = {
-    "autoencoder": "Autoencoding",
-    "class_1000": "Object class. (1000)",
-    "class_places": "Scene class.",
-    "class_selected": "Object class. (100)",
-    "colorization": "Colorization",
-    "curvature": "Curvature",
-    "denoise": "Denoising",
-    "edge2d": "2D edges",
-    "edge3d": "Occlusion edges",
-    "ego_motion": "Egomotion",
-    "fix_pose": "Camera pose (fixated)",
-    "impainting_whole": "In-painting",
-    "inpainting_whole": "In-painting",
-    "jigsaw": "Jigsaw",
-    "keypoint2d": "2D keypoints",
-    "keypoint3d": "3D keypoints",
-    "non_fixated_pose": "Camera pose (non-fix.)",
-    "point_match": "Point matching",
-    "random": "Random encoder",
-    "reshade": "Reshading",
-    "rgb2depth": "Z-depth",
-    "rgb2mist": "Distance",
-    "rgb2sfnorm": "Normals",
-    "room_layout": "Room layout",
-    "segment25d": "2.5D segmentation",
-    "segment2d": "2D segmentation",
-    "segmentsemantic": "Semantic segm.",
-    "segmentsemantic_rb": "Semantic segm.",
-    "vanishing_point": "Vanishing points",
-    "vanishing_point_well_defined": "Vanishing points",
-}
+_SPECIAL = {"random": "Random encoder"}
 
 
 def title_of(task: str) -> str:
-    """The English title of a task of the published dictionary; else its name, made readable."""
-    if task in _TITLES:
-        return _TITLES[task]
+    """The English title of a task of the dictionary, by any of its names; else its name, made readable."""
+    title = _SPECIAL.get(task) or known_title(task)
+    if title is not None:
+        return title
     words = _printable(task.replace("_", " ").strip())
     return words[:1].upper() + words[1:]
 

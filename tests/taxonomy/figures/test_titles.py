@@ -15,8 +15,8 @@ def test_titles_are_english_for_published_tasks_and_readable_for_others() -> Non
 @pytest.mark.parametrize(
     ("tasks", "expected"),
     [
-        (["depth", "normal"], ["Depth", "Normal"]),
-        (["depth", "Depth", "normal"], ["depth", "Depth", "Normal"]),
+        (["depth", "normal"], ["Depth", "Normals"]),
+        (["depth", "Depth", "normal"], ["depth", "Depth", "Normals"]),
         (["edge_a", "edge a"], ["edge_a", "edge a"]),
         (["rgb2depth", "z-depth"], ["rgb2depth", "z-depth"]),
         (["inpainting_whole", "impainting_whole"], ["inpainting_whole", "impainting_whole"]),
