@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import maximum_bipartite_matching
+from scipy.sparse.csgraph import maximum_flow
 from scipy.spatial import cKDTree
 from torch import Tensor
 from torchmetrics import Metric
@@ -97,11 +97,16 @@ def most_matches(said: Flags, edges: Flags, radius: float) -> int:
     if not len(outputs) or not len(targets):
         return 0
     near = cKDTree(outputs).query_ball_tree(cKDTree(targets), radius)
-    counts = np.array([len(its) for its in near])
-    columns = np.concatenate([np.asarray(its, np.int64) for its in near])
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    pairs = csr_array((np.ones(len(columns), np.int8), columns, starts), (len(outputs), len(targets)))
-    return int((maximum_bipartite_matching(pairs, perm_type="column") >= 0).sum())
+    row = np.repeat(np.arange(len(outputs)), [len(its) for its in near])
+    column = np.concatenate([np.asarray(its, np.int64) for its in near]) + len(outputs)
+    # A matching is a flow of ones: source to outputs to targets to sink. Dinic's algorithm needs a tenth of a
+    # second for a photo whose lines scipy's own matching does not finish in minutes.
+    nodes = len(outputs) + len(targets)
+    source, sink = nodes, nodes + 1
+    starts = np.concatenate([row, np.full(len(outputs), source), np.arange(len(outputs), nodes)])
+    ends = np.concatenate([column, np.arange(len(outputs)), np.full(len(targets), sink)])
+    capacities = csr_array((np.ones(len(starts), np.int32), (starts, ends)), (nodes + 2, nodes + 2))
+    return int(maximum_flow(capacities, source, sink).flow_value)
 
 
 def _thin(said: Flags) -> Flags:

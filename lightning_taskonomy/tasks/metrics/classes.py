@@ -18,6 +18,8 @@ class MeanIoU(Metric):
 
     Args:
         classes: how many there are.
+        over_all: whether `miou` is over all classes, those that never occur counting 0, as in the benchmarks
+            of PASCAL-Context and NYUD (Maninis et al., 2019).
     """
 
     is_differentiable = False
@@ -26,9 +28,9 @@ class MeanIoU(Metric):
 
     confusion: Tensor
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, over_all: bool = False) -> None:
         super().__init__()
-        self.classes = classes
+        self.classes, self.over_all = classes, over_all
         # Counted pixels by target, then by output.
         self.add_state("confusion", zero(classes, classes), dist_reduce_fx="sum")
 
@@ -63,8 +65,10 @@ class MeanIoU(Metric):
         """`miou` and `accuracy`."""
         both = self.confusion.diagonal().double()
         either = (self.confusion.sum(dim=0) + self.confusion.sum(dim=1)).double() - both
+        occur = (either > 0).sum()
+        among = torch.full_like(occur, self.classes) if self.over_all and occur else occur
         return {
-            "miou": share((both / either.clamp(min=1)).sum(), (either > 0).sum()),
+            "miou": share((both / either.clamp(min=1)).sum(), among),
             "accuracy": share(both.sum(), self.confusion.sum()),
         }
 

@@ -87,6 +87,17 @@ def test_a_pixel_is_matched_once() -> None:
     assert result(partial(BoundaryF, 0.05, 9), (output, target, None))["precision"] > 0.95
 
 
+def test_lines_of_a_whole_photo_are_matched_at_once() -> None:
+    """Lines a pixel beside their targets: each can be matched, though each has dozens of others in reach."""
+    random = np.random.default_rng(0)
+    regions = random.integers(0, 9, (25, 34)).repeat(15, axis=0).repeat(15, axis=1)
+    edges = thin(ndimage.laplace(regions.astype(float)) != 0)  # type: ignore[no-untyped-call]
+    shifted = np.roll(edges, (1, 1), (0, 1))
+    shifted[0] = shifted[:, 0] = False
+    assert edges.sum() > 10_000
+    assert most_matches(shifted, edges, 0.0075 * 640) == shifted.sum()
+
+
 def test_nothing_to_find_and_nothing_found() -> None:
     nothing = torch.zeros(1, 1, 8, 8)
     assert np.isnan(list(result(FEW, (nothing, nothing, None)).values())).all()

@@ -48,6 +48,20 @@ def test_classes_that_never_occur_do_not_count() -> None:
     assert found == {"miou": 0.25, "accuracy": 0.5}
 
 
+def test_over_all_classes_those_that_never_occur_count_nothing() -> None:
+    """The share of each class, 0 where it neither is nor is said, averaged over all of them."""
+    output, ids, mask = BATCH
+    assert mask is not None
+    metric = MeanIoU(CLASSES + 3, over_all=True)
+    metric.update(torch.cat([output, torch.full_like(output[:, :3], -99)], dim=1), ids, mask)
+    found, right = output.argmax(dim=1)[mask].numpy(), ids[mask].numpy()
+    expected = jaccard_score(right, found, average=None, labels=range(CLASSES + 3), zero_division=0).mean()
+    assert metric.compute()["miou"] == pytest.approx(expected)
+    assert metric.compute()["miou"] < result(mean_iou, BATCH)["miou"]
+    nothing = (output, ids, torch.zeros_like(mask))
+    assert math.isnan(result(partial(MeanIoU, CLASSES, over_all=True), nothing)["miou"])
+
+
 def test_classes_of_pictures_and_ids_at_uncounted_pixels() -> None:
     output, ids, mask = BATCH
     assert mask is not None
