@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from torchmetrics import Metric
 
 from lightning_taskonomy.tasks import task_named
@@ -27,11 +28,25 @@ LabelKind = Literal["classes", "flags", "normals", "depth"]
 (H, W, 3), of length 0 where unknown; metres (H, W), 0 where unknown."""
 UNKNOWN = 255
 _PASCAL_DISTANCE, _NYUD_DISTANCE = 0.0075, 0.011
+PASCAL_CLASSES_WITH_NORMALS = (
+    3, 4, 6, 9, 10, 11, 13, 15, 17, 18, 22, 23, 29, 30, 33, 34, 36, 37, 38, 39, 41, 43, 46, 49, 50, 51, 53,
+    55, 56, 59, 61, 62, 65, 66, 68, 69, 72, 73, 78, 83, 84, 85, 87, 88, 95, 96, 101, 104, 105, 107, 111, 113,
+    115, 122, 124, 135, 141, 142, 143, 146, 150, 154, 157, 158, 159, 165, 172, 174, 181, 183, 184, 191, 193,
+    195, 197, 199, 202, 213, 215, 216, 219, 220, 223, 225, 228, 230, 232, 233, 238, 239, 242, 243, 246, 250,
+    251, 252, 255, 260, 261, 263, 269, 272, 273, 275, 281, 283, 284, 285, 286, 287, 288, 290, 291, 292, 293,
+    295, 304, 307, 309, 310, 314, 315, 319, 323, 329, 330, 331, 336, 342, 345, 349, 350, 351, 352, 355, 357,
+    368, 370, 371, 374, 379, 380, 383, 384, 397, 401, 403, 405, 407, 408, 411, 412, 413, 414, 417, 419, 421,
+    423, 427, 429, 430, 432, 440, 441, 442, 443, 444, 446, 454, 457,
+)  # fmt: skip
+"""The 170 of PASCAL-Context's 459 classes whose normals are trained and scored in the published protocol.
+
+They are the ones that NYUD has classes of the same name for, and monitors.
+"""
 
 
 @dataclass(frozen=True)
 class DenseLabel:
-    """How a label is read that a reader of one of the data sets gives at the size of the network.
+    """How a label of one of the data sets becomes a target, at whatever size the label has.
 
     Attributes:
         domain: its name among the labels of an image.
@@ -44,9 +59,16 @@ class DenseLabel:
     without_background: bool = False
 
     def __call__(self, views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
-        """The example of an image."""
-        view = views[0]
-        label = view[self.domain]
+        """The example of an image, whose labels have been brought to the size of the network."""
+        target, known = self.target(views[0][self.domain])
+        return Example((colour_input(views[0]["rgb"], size),), target, known)
+
+    def target(self, label: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+        """What the network should put out, (H, W) or (C, H, W), and where it is known, (H, W).
+
+        Args:
+            label: as `LabelKind` says.
+        """
         if self.kind == "classes":
             first = int(self.without_background)
             known = (label != UNKNOWN) & (label >= first)
@@ -59,7 +81,7 @@ class DenseLabel:
             target = label.transpose(2, 0, 1).astype(np.float32)
         else:
             known, target = label > 0, label.astype(np.float32)[None]
-        return Example((colour_input(view["rgb"], size),), target, known)
+        return target, known
 
 
 def parts_of_people(task: Task) -> Metric:
