@@ -1,11 +1,12 @@
 """The input of readouts: representations of each batch's views, from the stores of their sources."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from torch import Tensor
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.task_names import name_among, written_name
 from lightning_taskonomy.data import RepresentationStore
 
 
@@ -30,11 +31,12 @@ class StoredInputs:
             InputError: one is missing or damaged, or of another shape.
         """
         if split not in self._stores:
-            stores = {source: RepresentationStore(self.folder / source / split) for source in self.sources}
+            paths = {source: _store(self.folder, source) / split for source in self.sources}
+            stores = {source: RepresentationStore(path) for source, path in paths.items()}
             for source, store in stores.items():
                 if tuple(store.shape) != self.shape:
                     raise InputError(
-                        f"{self.folder / source / split}: expected representations of shape {self.shape}, "
+                        f"{paths[source]}: expected representations of shape {self.shape}, "
                         f"found {tuple(store.shape)}; is `size` that of the encoders' pictures?"
                     )
             self._stores[split] = stores
@@ -75,3 +77,31 @@ class StoredInputs:
             source: stores[source].rows(places).flatten(1, 2).to(views.device, non_blocking=True)
             for source in dict.fromkeys(sources)
         }
+
+
+def source_names(folder: str | Path, sources: Iterable[str]) -> list[str]:
+    """What sources are called in loss tables: tasks of the dictionary by the names that are written.
+
+    Args:
+        folder: of their stores; names of these come first.
+        sources: as the user names them.
+
+    Raises:
+        InputError: a name that several stores could have.
+    """
+    stores = _stores(Path(folder))
+    found: list[str] = []
+    for source in sources:
+        name = name_among(source, stores, "sources") or source
+        both = written_name(name) in stores and name in stores
+        found.append(name if both else written_name(name))
+    return found
+
+
+def _store(folder: Path, source: str) -> Path:
+    """Where a source's representations are; its folder may have another name of the task."""
+    return folder / (name_among(source, _stores(folder), "sources") or source)
+
+
+def _stores(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
