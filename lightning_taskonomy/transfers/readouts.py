@@ -29,6 +29,7 @@ from lightning_taskonomy.transfers.readout_network import (
     sources_of,
 )
 from lightning_taskonomy.transfers.side_by_side import SideBySide
+from lightning_taskonomy.transfers.stored_inputs import source_names
 from lightning_taskonomy.transfers.transfer_network import TransferModule
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,8 @@ class Readouts(TransferModule):
         seed: int = 0,
         representation_channels: int = 8,
     ) -> None:
-        self.transfers = {name: list(sources_of(name)) for name in transfers}
+        named = ["+".join(source_names(representations, sources_of(name))) for name in transfers]
+        self.transfers = {name: list(sources_of(name)) for name in named}
         if not transfers or len(self.transfers) < len(transfers):
             raise InputError("transfers: expected at least one, and none twice")
         of = ReadoutSize(size, variant, decoder_width, hidden, representation_channels)
