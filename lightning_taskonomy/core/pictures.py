@@ -79,7 +79,7 @@ def read_picture(
         raise PictureError(f"{where}: cannot read this picture ({reason})") from error
 
 
-def open_picture(source: Path | bytes, where: str) -> Image.Image:
+def open_picture(source: Path | bytes, where: str, most_pixels: int = MOST_PIXELS) -> Image.Image:
     """An image of a sensible size whose header alone has been read.
 
     For labels, whose numbers count as they are stored; pictures are read by `read_picture`.
@@ -87,20 +87,35 @@ def open_picture(source: Path | bytes, where: str) -> Image.Image:
     Args:
         source: a file, or what is in one.
         where: what to call it.
+        most_pixels: it may have.
 
     Raises:
-        PictureError: it has too many pixels.
+        PictureError: it has more pixels.
         OSError, SyntaxError, ValueError: not a picture.
     """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # of large pictures, which are judged here
+        try:
+            image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, "r", _FORMATS)
+        except Image.DecompressionBombError as error:
+            raise PictureError(f"{where}: expected at most {most_pixels:,} pixels, found far more") from error
     try:
-        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, "r", _FORMATS)
-    except Image.DecompressionBombError as error:
-        raise PictureError(f"{where}: expected at most {MOST_PIXELS:,} pixels, found far more") from error
-    width, height = image.size
-    if width * height > MOST_PIXELS:
+        require_pixels(image.size, where, most_pixels)
+    except PictureError:
         image.close()
-        raise PictureError(f"{where}: expected at most {MOST_PIXELS:,} pixels, found {width} x {height}")
+        raise
     return image
+
+
+def require_pixels(size: tuple[int, int], where: str, most_pixels: int = MOST_PIXELS) -> None:
+    """Refuse a picture by the width and height that its header says.
+
+    Raises:
+        PictureError: it has more pixels.
+    """
+    width, height = size
+    if width * height > most_pixels:
+        raise PictureError(f"{where}: expected at most {most_pixels:,} pixels, found {width} x {height}")
 
 
 def list_pictures(folder: Path, below: bool = False) -> list[Path]:

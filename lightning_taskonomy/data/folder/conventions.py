@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.pictures import open_picture
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.tasks.room_box import is_in_its_room
@@ -82,7 +82,7 @@ def _counted(paths: Iterable[Path], is_wrong: Callable[[Path], bool | None]) -> 
 
 def _picture_is_inverted(path: Path) -> bool | None:
     try:
-        with Image.open(path) as image:
+        with open_picture(path, str(path)) as image:
             return normals_are_inverted(np.asarray(image)) if image.mode == "RGB" else None
     except (OSError, SyntaxError, ValueError):
         return None  # said when it is packed

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
+from lightning_taskonomy.core.pictures import PictureError, open_picture
 from lightning_taskonomy.data.domains import DOMAINS, Domain
 from lightning_taskonomy.data.folder.conventions import normals_are_inverted
 from lightning_taskonomy.data.folder.names import ViewName
@@ -23,6 +24,9 @@ Values = npt.NDArray[Any]
 
 NPY_ERRORS = (ValueError, EOFError, SyntaxError, TokenError, TypeError, KeyError, OverflowError)
 """All that numpy raises when it reads a damaged header as the Python literal that it is."""
+
+MOST_PIXELS = 64_000_000
+"""A label beyond this is a mistake or an attack: several workers that read it would need gigabytes."""
 
 _MODES = {(3, 8): {"RGB"}, (1, 8): {"L"}, (1, 16): {"I;16", "I;16B", "I"}}
 _LARGEST_ID = {"segment_semantic": 17}
@@ -44,11 +48,13 @@ def check_label(path: Path, domain: str, view: ViewName) -> tuple[list[Finding],
 
 def _check_picture(path: Path, domain: Domain) -> tuple[list[Finding], Values | None]:
     try:
-        with Image.open(path) as image:
+        with open_picture(path, path.name, MOST_PIXELS) as image:
             image.verify()  # the checksums, which reading the pixels passes over
-        with Image.open(path) as image:
+        with open_picture(path, path.name, MOST_PIXELS) as image:
             mode = image.mode
             values = np.asarray(image)
+    except PictureError as error:
+        return [("too large", str(error))], None
     except UnidentifiedImageError:
         return [("not a picture", "no PNG header")], None
     except (OSError, SyntaxError, ValueError) as error:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from lightning_taskonomy.core.digest import sha256_of
 from lightning_taskonomy.core.errors import InputError
 
 VERSION = 1
@@ -63,11 +64,7 @@ class StoredFile:
             InputError: it is missing, or damaged in whatever way.
         """
         self.check_size(path)
-        try:
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise InputError(f"{path}: cannot read this part of a store ({error.strerror})") from error
+        found = sha256_of(path)
         if found != self.sha256:
             raise InputError(f"{path}: damaged: expected SHA-256 {self.sha256[:12]}…, found {found[:12]}…")
 

@@ -8,9 +8,10 @@ import numpy as np
 from PIL import Image
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.pictures import PictureError, open_picture
 from lightning_taskonomy.core.resizing import Picture, Resampling, resized
 from lightning_taskonomy.data.domains import DOMAINS, Domain
-from lightning_taskonomy.data.folder.label_check import wrong_mode
+from lightning_taskonomy.data.folder.label_check import MOST_PIXELS, wrong_mode
 
 _PNG_EFFORT = 4
 
@@ -47,11 +48,13 @@ class Encoding:
         try:
             content = path.read_bytes()
             if self.size is None and self.suffix(domain) == "png":
-                return _verified(content, DOMAINS[domain])
-            with Image.open(io.BytesIO(content)) as image:
-                image.load()
+                return _verified(content, DOMAINS[domain], str(path))
+            with open_picture(content, str(path), MOST_PIXELS) as image:
                 _require_mode(image, DOMAINS[domain])
+                image.load()
                 return self._encoded(image, DOMAINS[domain])
+        except PictureError:
+            raise
         except (OSError, SyntaxError, ValueError) as error:
             raise InputError(f"{path}: cannot read this picture ({error})") from error
 
@@ -86,9 +89,9 @@ def _resampling(domain: Domain) -> Resampling:
     return "values" if domain.invalid is None else "depth"
 
 
-def _verified(content: bytes, domain: Domain) -> bytes:
+def _verified(content: bytes, domain: Domain, where: str) -> bytes:
     """The same bytes, after checking that they are a whole picture (its checksums, without decoding it)."""
-    with Image.open(io.BytesIO(content)) as image:
+    with open_picture(content, where, MOST_PIXELS) as image:
         _require_mode(image, domain)
         image.verify()
     return content

@@ -1,6 +1,5 @@
 """Writing one shard: a tar per picture domain, one file of low-dimensional labels, and a record of both."""
 
-import hashlib
 import json
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lightning_taskonomy.core.digest import sha256_of
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import whole_file, write_text
 from lightning_taskonomy.data.domains import DOMAINS
@@ -72,12 +72,12 @@ def write_shard(job: ShardJob) -> None:
     for domain in (domain for domain in job.domains if domain in PICTURE_DOMAINS):
         with whole_file(job.root / domain / shard_name(job.split, job.number, "tar")) as temporary:
             places[domain] = _write_tar(temporary, job, domain, left_out)
-            sha256[domain] = _sha256(temporary)
+            sha256[domain] = sha256_of(temporary)
     columns = {domain: _column(job, domain, left_out) for domain in job.domains if domain in LABEL_DOMAINS}
     if columns:
         with whole_file(job.root / LABELS / shard_name(job.split, job.number, "parquet")) as temporary:
             _write_columns(temporary, job, columns)
-            sha256[LABELS] = _sha256(temporary)
+            sha256[LABELS] = sha256_of(temporary)
     record = {
         "keys": [view.key for view in job.views],
         "places": places,
@@ -198,8 +198,3 @@ def _vector(path: Path, domain: str) -> Any:  # noqa: ANN401 - an array of 32-bi
     if wrong is not None:
         raise InputError(f"{path}: {wrong}")
     return np.array(values, np.float32)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

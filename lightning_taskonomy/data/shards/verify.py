@@ -1,19 +1,17 @@
 """Verifying packed shards against their index: checksums, keys in order, places, and one sample each."""
 
-import hashlib
-import io
 import json
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
+from lightning_taskonomy.core.digest import sha256_of
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.processes import in_processes
 from lightning_taskonomy.data.domains import DOMAINS
-from lightning_taskonomy.data.folder.label_check import wrong_mode
 from lightning_taskonomy.data.folder.report import Problem
+from lightning_taskonomy.data.shards.decode import decode_picture
 from lightning_taskonomy.data.shards.index import LABEL_DOMAINS, LABELS, PICTURE_DOMAINS, SplitIndex
 
 Member = tuple[str, int, int]
@@ -93,10 +91,9 @@ def verify_shards(
 def _verify(check: ShardCheck) -> list[Problem]:
     place = str(check.path.relative_to(check.root.parent))
     try:
-        with check.path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        return [Problem("missing shard", place, error.strerror or str(error))]
+        found = sha256_of(check.path)
+    except InputError as error:
+        return [Problem("missing shard", place, str(error))]
     problems = []
     if found != check.sha256:
         problems.append(
@@ -126,11 +123,10 @@ def _wrong_picture(check: ShardCheck, domain: str) -> str | None:
         file.seek(offset)
         content = file.read(size)
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            image.load()
-            return wrong_mode(image.mode, DOMAINS[domain])
+        decode_picture(content, DOMAINS[domain])
     except (OSError, SyntaxError, ValueError) as error:
         return f"{name}: cannot read this picture ({error})"
+    return None
 
 
 def _wrong_labels(check: ShardCheck) -> str | None:

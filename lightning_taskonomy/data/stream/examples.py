@@ -1,5 +1,6 @@
 """From stored labels to what tasks learn from: the views of an example, and a batch of them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -100,23 +101,37 @@ class Examples:
             samples: places in the index.
             allocate: gives the memory of its tensors.
         """
-        keys: list[str] = []
-        examples: dict[str, list[Placed]] = {task.name: [] for task in self.tasks}
+        made: list[tuple[int, dict[str, Placed]]] = []
         broken: list[BrokenSampleError] = []
         for sample in samples.tolist():
             try:
-                made = self.of_sample(epoch, sample)
+                made.append((sample, self.of_sample(epoch, sample)))
             except BrokenSampleError as error:
                 broken.append(error)
-                continue
-            keys.append(self.shards.index.keys[sample])
-            for task in self.tasks:
-                examples[task.name].append(made[task.name])
-        if not keys:
+        made, odd = self._alike(made)
+        broken += odd
+        if not made:
             return None, broken
-        made_of = {name: [placed.example for placed in its] for name, its in examples.items()}
-        places = {name: [placed.views for placed in its] for name, its in examples.items()}
-        return Stacking(allocate).batch(keys, made_of, places), broken
+        keys = [self.shards.index.keys[sample] for sample, _ in made]
+        examples = {task.name: [its[task.name].example for _, its in made] for task in self.tasks}
+        places = {task.name: [its[task.name].views for _, its in made] for task in self.tasks}
+        return Stacking(allocate).batch(keys, examples, places), broken
+
+    def _alike(
+        self, made: list[tuple[int, dict[str, Placed]]]
+    ) -> tuple[list[tuple[int, dict[str, Placed]]], list[BrokenSampleError]]:
+        """Those whose examples have the shapes that most have, and the others as broken."""
+        broken: list[BrokenSampleError] = []
+        for task in self.tasks:
+            shapes = [_shapes(its[task.name].example) for _, its in made]
+            if len(set(shapes)) < 2:
+                continue
+            usual = Counter(shapes).most_common(1)[0][0]
+            for (sample, _), found in zip(made, shapes, strict=True):
+                if found != usual:
+                    broken.append(self._broken(sample, task, f"of another shape ({found}, not {usual})"))
+            made = [one for one, found in zip(made, shapes, strict=True) if found == usual]
+        return made, broken
 
     def of_sample(self, epoch: int, sample: int) -> dict[str, Placed]:
         """The example of each task.
@@ -134,7 +149,7 @@ class Examples:
             views = [self._view(read, place, task, sample) for place in places]
             try:
                 example = _standardised(task.read(views, self.size, random), task.standard)
-            except (ValueError, KeyError, TypeError, IndexError) as error:
+            except (ValueError, KeyError, TypeError, IndexError, ArithmeticError) as error:
                 raise self._broken(sample, task, f"cannot be decoded ({error})") from error
             target = example.target
             values = target.values if isinstance(target, Stored) else target
@@ -154,6 +169,12 @@ class Examples:
 
     def _broken(self, sample: int, task: Task, reason: str) -> BrokenSampleError:
         return BrokenSampleError(self.shards.split, self.shards.index.keys[sample], task.name, reason)
+
+
+def _shapes(example: Example) -> tuple[tuple[int, ...] | None, ...]:
+    """Of inputs, target and mask."""
+    arrays = [part.values if isinstance(part, Stored) else part for part in (*example.inputs, example.target)]
+    return (*(np.shape(array) for array in arrays), None if example.mask is None else example.mask.shape)
 
 
 def _standardised(example: Example, standard: Standard | None) -> Example:

@@ -5,7 +5,6 @@ SHA-256, and dropped when newer ones need the room: an epoch visits shards in gr
 once. The folder goes when the process that made it ends.
 """
 
-import hashlib
 import logging
 import os
 import shlex
@@ -17,6 +16,7 @@ import weakref
 from collections import OrderedDict
 from pathlib import Path
 
+from lightning_taskonomy.core.digest import sha256_of
 from lightning_taskonomy.core.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ class Place:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 self._copy(path, target)
-                found = hashlib.sha256(target.read_bytes()).hexdigest()
+                found = sha256_of(target)
                 if sha256 not in (None, found):
                     raise OSError(f"expected SHA-256 {sha256[:12] if sha256 else ''}…, found {found[:12]}…")
                 return

@@ -1,6 +1,5 @@
 """Reading one sample: only the domains asked for, straight from their places in the shards."""
 
-import io
 import json
 import os
 from bisect import bisect_right
@@ -11,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.pictures import PictureError
 from lightning_taskonomy.data.domains import DOMAINS
 from lightning_taskonomy.data.folder.label_check import wrong_vector
+from lightning_taskonomy.data.shards.decode import decode_picture
 from lightning_taskonomy.data.shards.index import (
     LABEL_GROUP,
     LABELS,
@@ -24,7 +23,7 @@ from lightning_taskonomy.data.shards.index import (
     SplitIndex,
     shard_name,
 )
-from lightning_taskonomy.data.stream.places import Place
+from lightning_taskonomy.data.stream.places import FetchError, Place
 
 RawLabel = Any
 """A stored label, decoded but not converted: a picture's array, a vector, or point_info's dictionary."""
@@ -32,7 +31,6 @@ RawLabel = Any
 _KEPT_TABLES = 256
 _OPEN_TABLES = 64
 _OPEN_FILES = 256
-_JPEG = b"\xff\xd8\xff"
 
 
 class BrokenSampleError(Exception):
@@ -61,16 +59,30 @@ class _OpenFile:
 
     Attributes:
         number: its descriptor.
+        length: in bytes.
     """
 
     number = -1
 
     def __init__(self, path: Path) -> None:
         self.number = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        self.length = os.fstat(self.number).st_size
 
     def __del__(self) -> None:
         if self.number >= 0:
             os.close(self.number)
+
+
+def require_packed(root: str, split: str) -> None:
+    """See that the split of a shard set on this machine is there; elsewhere nothing is looked for.
+
+    Raises:
+        InputError: there is no such split.
+    """
+    for place in (Place(one) for one in expanded(root)):
+        folder = Path(place.root) / split
+        if place.is_local and not (folder / "index.json").is_file():
+            raise InputError(f"{folder}: not a packed split, or not packed to its end: no index.json")
 
 
 class ShardSet:
@@ -149,7 +161,8 @@ class ShardSet:
             alone: whether no others of its shard will be read soon: of a remote one a part is fetched.
 
         Raises:
-            BrokenSampleError: a label is absent or damaged.
+            BrokenSampleError: a label is absent or cannot be read, whatever the reason.
+            InputError: a shard is missing.
             FetchError: a remote shard cannot be had.
         """
         return {domain: self._read(sample, domain, alone) for domain in domains}
@@ -166,17 +179,38 @@ class ShardSet:
         folder = domain if domain in PICTURE_DOMAINS else LABELS
         path = f"{self.split}/{folder}/{name}"
         sha256 = self.index.sha256[shard].get(folder)
-        if domain not in PICTURE_DOMAINS:
-            return self._label(place.file(path, sha256), shard, sample, domain, name, key)
-        offset, size = int(self.index.offset[domain][sample]), int(self.index.size[domain][sample])
-        content = place.part(path, offset, size) if alone else None
-        if content is None:
-            # Not seek and read: worker processes made by a fork would move each other's place in the file.
-            content = os.pread(self._open(place.file(path, sha256)).number, size, offset)
         try:
-            return decode_picture(content)
-        except (OSError, ValueError, SyntaxError) as error:
-            raise BrokenSampleError(name, key, domain, f"damaged picture ({error})") from error
+            if domain not in PICTURE_DOMAINS:
+                return self._label(place.file(path, sha256), shard, sample, domain)
+            return decode_picture(self._member(place, path, sha256, sample, domain, alone), DOMAINS[domain])
+        except (InputError, FetchError) as error:
+            if isinstance(error, PictureError):
+                raise BrokenSampleError(name, key, domain, f"damaged picture ({error})") from error
+            raise
+        except Exception as error:  # files that were made to be hostile raise nearly anything
+            kind = "damaged picture" if domain in PICTURE_DOMAINS else "damaged label"
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise BrokenSampleError(name, key, domain, f"{kind} ({reason})") from error
+
+    def _member(
+        self, place: Place, path: str, sha256: str | None, sample: int, domain: str, alone: bool
+    ) -> bytes:
+        """The bytes of a picture.
+
+        Raises:
+            ValueError: the index names none that the shard could hold.
+        """
+        offset, size = int(self.index.offset[domain][sample]), int(self.index.size[domain][sample])
+        if offset < 0 or size <= 0:
+            raise ValueError(f"the index says {size} bytes from byte {offset}")
+        content = place.part(path, offset, size) if alone else None
+        if content is not None:
+            return content
+        file = self._open(place.file(path, sha256))
+        if offset + size > file.length:
+            raise ValueError(f"the index says {size} bytes from byte {offset} of {file.length}")
+        # Not seek and read: worker processes made by a fork would move each other's place in the file.
+        return os.pread(file.number, size, offset)
 
     def _open(self, path: Path) -> "_OpenFile":
         if path in self._files:
@@ -203,7 +237,7 @@ class ShardSet:
                 raise InputError(f"{path}: cannot read this shard ({error})") from error
         return self._open_tables[path]
 
-    def _label(self, path: Path, shard: int, sample: int, domain: str, name: str, key: str) -> RawLabel:
+    def _label(self, path: Path, shard: int, sample: int, domain: str) -> RawLabel:
         first = int(np.searchsorted(self.index.shard, shard))
         group, row = divmod(sample - first, LABEL_GROUP)
         if (shard, group, domain) not in self._tables:
@@ -213,13 +247,16 @@ class ShardSet:
             self._tables[shard, group, domain] = table[domain].to_numpy(zero_copy_only=False)
         value = self._tables[shard, group, domain][row]
         if DOMAINS[domain].suffix == "json":
-            return json.loads(value)
+            record = json.loads(value)
+            if not isinstance(record, dict):
+                raise ValueError("expected an object")
+            return record
         vector = np.asarray(value, np.float32)
         wrong = wrong_vector(vector, DOMAINS[domain])
         if wrong is not None:
-            raise BrokenSampleError(name, key, domain, f"wrong shape ({wrong})")
+            raise ValueError(wrong)
         if not np.isfinite(vector).all():
-            raise BrokenSampleError(name, key, domain, "not finite")
+            raise ValueError("not finite")
         return vector
 
 
@@ -237,17 +274,3 @@ def expanded(root: str) -> list[str]:
         return list(braceexpand.braceexpand(root))
     except ValueError as error:
         raise InputError(f"shards: {root}: expected a closing brace for each opening one") from error
-
-
-def decode_picture(content: bytes) -> npt.NDArray[np.generic]:
-    """A PNG or JPEG as the array it holds: 8 or 16 bits, one channel or three.
-
-    Raises:
-        OSError, ValueError: not such a picture, or damaged.
-    """
-    if content.startswith(_JPEG):
-        import simplejpeg
-
-        return np.asarray(simplejpeg.decode_jpeg(content, colorspace="RGB"))
-    with Image.open(io.BytesIO(content)) as image:
-        return np.asarray(image)
