@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.stream.place_in_epochs import ResumableDataModule
@@ -17,12 +17,15 @@ from lightning_taskonomy.switching.data.switched_loader import (
     shares,
     tasks_to_learn,
 )
-from lightning_taskonomy.tasks.dense_sets import NYUD, PASCAL
+from lightning_taskonomy.tasks.dense_sets import NYUD, PASCAL, PASCAL_CLASSES_WITH_NORMALS
 from lightning_taskonomy.tasks.task import Task
 
 
 class DenseDataModule(ResumableDataModule, ABC):
     """Tasks of images in folders; labels may be missing.
+
+    Pictures are resized to a square, and so are the labels that losses are taken from. To be scored by,
+    evaluation has every label at its own size too: resizing breaks and doubles thin lines.
 
     Args:
         root: folder of the data set.
@@ -110,15 +113,29 @@ class PascalMT(DenseDataModule):
 
     Args:
         args: as of `DenseDataModule`.
-        normal_classes: numbers of the context classes whose normals count; by default all.
+        normal_classes: numbers of the context classes whose normals are trained and scored; `published` are
+            the 170 of the published protocol, `all` counts every pixel that has a normal in its file.
         kwargs: as of `DenseDataModule`.
     """
 
     known = PASCAL
 
-    def __init__(self, *args: Any, normal_classes: list[int] | None = None, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401
+        normal_classes: list[int] | Literal["published", "all"] = "published",
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.normal_classes = normal_classes
+        self.normal_classes: Sequence[int] | None
+        if isinstance(normal_classes, str):
+            if normal_classes not in ("published", "all"):
+                raise InputError(
+                    f"normal_classes: expected published, all or numbers, found {normal_classes!r}"
+                )
+            self.normal_classes = PASCAL_CLASSES_WITH_NORMALS if normal_classes == "published" else None
+        else:
+            self.normal_classes = normal_classes
 
     def folder(self, split: Split) -> DenseFolder:
         """Images and labels of a split."""

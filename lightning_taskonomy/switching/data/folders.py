@@ -53,8 +53,8 @@ class PascalFolder:
     Args:
         root: of the data set.
         split: train or val.
-        normal_classes: numbers of the context classes that have a normal; by default every pixel that has one
-            in its file. The published protocol takes 170 of them.
+        normal_classes: numbers of the context classes that have a normal; None for every pixel that has one
+            in its file.
     """
 
     def __init__(self, root: Path, split: Split, normal_classes: Sequence[int] | None = None) -> None:

@@ -1,10 +1,11 @@
 """Batches of images in folders: planned, resumable, and with labels missing here and there."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -21,7 +22,23 @@ from lightning_taskonomy.tasks.task import Example, Stored, Task
 
 Request = tuple[int, int]
 """Epoch, and place among the images."""
-Sample = tuple[str, dict[str, Example | None]]
+Target = tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]
+"""Target and where it is known."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is made of an image.
+
+    Attributes:
+        key: of the image.
+        examples: of each task, by name, at the size of the network; None where its label is missing.
+        own_size: of each task whose label there is, the target at the label's own size; in evaluation only.
+    """
+
+    key: str
+    examples: Mapping[str, Example | None]
+    own_size: Mapping[str, Target] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,7 +92,10 @@ class TaskPictures(Dataset[Sample]):
             task.name: task.read([view], self.pipeline.size, random) if task.name in labels else None
             for task in self.tasks
         }
-        return image, examples
+        own_size = (
+            {} if self.training else {name: its.target(stored[its.domain]) for name, its in labels.items()}
+        )
+        return Sample(image, examples, own_size)
 
     def _labels(self) -> dict[str, DenseLabel]:
         found = {}
@@ -165,35 +185,44 @@ class _Numbered(Dataset[Sample]):
 def stacked(samples: Sequence[Sample]) -> Batch:
     """A batch; where a task's label is missing on some images, `present` says which have it, (B,).
 
-    Tasks whose label no image has are left out.
+    Tasks whose label no image has are left out. In evaluation, `own_target` and `own_mask` are lists with the
+    label of each image at its own size, (H, W) or (C, H, W), and where it is known, (H, W).
     """
-    batch: Batch = {"key": [key for key, _ in samples]}
+    batch: Batch = {"key": [sample.key for sample in samples]}
     inputs: Tensor | None = None
-    for task in samples[0][1]:
-        made = [examples[task] for _, examples in samples]
+    for task in samples[0].examples:
+        made = [sample.examples[task] for sample in samples]
         known = [example for example in made if example is not None]
         if not known:
             continue
         if inputs is None:
-            inputs = torch.stack([_input(examples) for _, examples in samples]).unsqueeze(1)
+            inputs = torch.stack([_input(sample.examples) for sample in samples]).unsqueeze(1)
         # Numbers of another image's shape stand in; they do not count.
         filled = [example or known[0] for example in made]
-        parts = {"input": inputs, "target": torch.stack([_target(example) for example in filled])}
+        parts: dict[str, Any] = {
+            "input": inputs,
+            "target": torch.stack([_target(np.asarray(example.target)) for example in filled]),
+        }
         if all(example.mask is not None for example in filled):
             parts["mask"] = torch.stack([torch.from_numpy(np.asarray(example.mask)) for example in filled])
         if len(known) < len(made):
             parts["present"] = torch.tensor([example is not None for example in made])
+        own = [sample.own_size.get(task) for sample in samples]
+        there = [its for its in own if its is not None]
+        if there:
+            parts["own_target"] = [_target((its or there[0])[0]) for its in own]
+            parts["own_mask"] = [torch.from_numpy((its or there[0])[1]) for its in own]
         batch[task] = parts
     return batch
 
 
-def _input(examples: dict[str, Example | None]) -> Tensor:
+def _input(examples: Mapping[str, Example | None]) -> Tensor:
     """Of an image; the same for all its tasks."""
     stored = next(example for example in examples.values() if example is not None).inputs[0]
     assert isinstance(stored, Stored)
     return stored.scale(torch.from_numpy(np.array(stored.values)))
 
 
-def _target(example: Example) -> Tensor:
-    values = torch.from_numpy(np.asarray(example.target))
-    return values if values.is_floating_point() else values.long()
+def _target(values: npt.NDArray[Any]) -> Tensor:
+    target = torch.from_numpy(values)
+    return target if target.is_floating_point() else target.long()

@@ -69,7 +69,7 @@ def make_pascal(root: Path, train: int = 6, val: int = 3) -> Path:
             photo = random.integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
             picture(root / "JPEGImages" / f"{image}.jpg", photo)
             classes = np.zeros((HEIGHT, WIDTH), np.uint16)
-            classes[10:30, 20:50], classes[30:] = 300, 45
+            classes[10:30, 20:50], classes[30:] = 300, 46
             matrix(root / "pascal-context" / "trainval" / f"{image}.mat", "LabelMap", classes)
             seg = np.where(classes == 300, PERSON, 0).astype(np.uint8)
             seg[:, :3] = 255

@@ -11,13 +11,14 @@ from torch import nn
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.switching.data.dense import NyudMT, PascalMT
+from lightning_taskonomy.switching.data.folders import NyudFolder, PascalFolder
 from lightning_taskonomy.switching.data.switched_loader import Switching
 from lightning_taskonomy.switching.methods import NetworkOptions
 from lightning_taskonomy.switching.metrics import through_eight_bits
 from lightning_taskonomy.switching.module import SwitchingNetwork
 from lightning_taskonomy.switching.results import Results
-from lightning_taskonomy.tasks.dense_sets import NYUD, PASCAL
-from tests.switching.data.small_sets import make_nyud, make_pascal
+from lightning_taskonomy.tasks.dense_sets import NYUD, PASCAL, PASCAL_CLASSES_WITH_NORMALS
+from tests.switching.data.small_sets import HEIGHT, WIDTH, make_nyud, make_pascal
 
 SIZE = 64
 NAMES = [task.name for task in PASCAL]
@@ -68,6 +69,52 @@ def test_evaluation_says_which_images_have_a_label(pascal: Path) -> None:
     assert seg["mask"][:, :, 4:].all()
     again = next(iter(module.val_dataloader()))
     torch.testing.assert_close(again["pascal_semseg"]["input"], seg["input"])
+
+
+def test_evaluation_has_labels_as_they_are_too(pascal: Path, nyud: Path) -> None:
+    """At the size of the picture, untouched; what the network is trained on is a square."""
+    batch = next(iter(PascalMT(str(pascal), NAMES, **{**OPTIONS, "batch_size": 3}).val_dataloader()))
+    folder = PascalFolder(pascal, "val", PASCAL_CLASSES_WITH_NORMALS)
+    for name, label in (("semseg", "semseg"), ("parts", "parts"), ("edge", "edge"), ("saliency", "saliency")):
+        parts = batch[f"pascal_{name}"]
+        assert parts["target"].shape[-2:] == (SIZE, SIZE)
+        for place, image in enumerate(batch["key"]):
+            assert parts["own_target"][place].shape[-2:] == parts["own_mask"][place].shape == (HEIGHT, WIDTH)
+            if "present" not in parts or parts["present"][place]:
+                stored = folder.read(image, [label])[label]
+                known = parts["own_mask"][place].numpy()
+                np.testing.assert_array_equal(known, stored != 255)
+                found = parts["own_target"][place].numpy().reshape(HEIGHT, WIDTH)
+                np.testing.assert_array_equal(found[known], stored[known])
+    (depths,) = list(NyudMT(str(nyud), ["nyud_depth"], **OPTIONS).val_dataloader())
+    np.testing.assert_array_equal(
+        depths["nyud_depth"]["own_target"][1][0], NyudFolder(nyud, "val").read("1001", ["depth"])["depth"]
+    )
+    training = next(iter(PascalMT(str(pascal), NAMES, **OPTIONS, switching="all").train_dataloader()))
+    assert not any("own_target" in training[name] for name in NAMES)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.parametrize(("classes", "rows"), [("published", (30, 50)), ([300], (10, 30)), ("all", (0, 50))])
+def test_normals_count_on_the_chosen_classes(pascal: Path, split: str, classes: Any, rows: Any) -> None:  # noqa: ANN401
+    """Of the file's classes 0, 300 and 46 the published protocol has the last one."""
+    module = PascalMT(str(pascal), ["pascal_normals"], **OPTIONS, normal_classes=classes)
+    expected = np.zeros((HEIGHT, WIDTH), bool)
+    expected[slice(*rows), slice(None) if rows != (10, 30) else slice(20, 50)] = True
+    if split == "val":
+        for batch in module.val_dataloader():
+            for known in batch["pascal_normals"]["own_mask"]:
+                np.testing.assert_array_equal(known, expected)
+        return
+    for batch in module.train_dataloader():
+        counted = float(batch["pascal_normals"]["mask"].float().mean())
+        # Turned and scaled by a quarter at most.
+        assert 0.5 * expected.mean() < counted < min(1.6 * expected.mean(), 1.0001)
+
+
+def test_other_classes_of_normals_are_refused(pascal: Path) -> None:
+    with pytest.raises(InputError, match="normal_classes: expected published, all or numbers, found 'some'"):
+        PascalMT(str(pascal), NAMES, normal_classes="some")  # type: ignore[arg-type]
 
 
 def test_training_images_are_others_in_every_epoch_and_the_same_in_every_run(pascal: Path) -> None:
