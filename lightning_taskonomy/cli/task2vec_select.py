@@ -6,6 +6,7 @@ from lightning_taskonomy.cli.option_types import NO_NAMES, Names, WholeNumbers
 from lightning_taskonomy.cli.progress import progress
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import output_folder, write_csv
+from lightning_taskonomy.core.task_names import names_among
 from lightning_taskonomy.task2vec import read_embeddings
 from lightning_taskonomy.task2vec.embedding import Embedding
 from lightning_taskonomy.task2vec.figures.selection import draw_curve, draw_selection
@@ -52,7 +53,7 @@ def select(
     learning = Learning(steps=steps, decay=decay, alpha=alpha)
     selector = Selector(table, found, learning)
     experts = {*table.tasks, *table.experts}
-    wanted = new or tuple(name for name in found if name not in experts)
+    wanted = tuple(names_among(new, found, "new")) or tuple(name for name in found if name not in experts)
     unknown = [name for name in wanted if name not in found]
     if unknown:
         raise InputError(f"new: task {unknown[0]} has no embedding")

@@ -84,6 +84,13 @@ def written_name(name: str) -> str:
     return _BY_IDENTIFIER[name].name if name in _BY_IDENTIFIER else name
 
 
+def as_written(value: object) -> object:
+    """A name that stands in a file, a transfer (`a+b`) or a list of them, with tasks called as today."""
+    if isinstance(value, list):
+        return [as_written(part) for part in value]
+    return "+".join(map(written_name, value.split("+"))) if isinstance(value, str) else value
+
+
 def known_title(name: str) -> str | None:
     """The title of a task of the dictionary by its written or another name in files; None for other names."""
     return _BY_IDENTIFIER[name].title if name in _BY_IDENTIFIER else None

@@ -181,7 +181,7 @@ def affinities_between(tasks: Sequence[str], transfers: Transfers) -> Floats:
     """
     place = {name: number for number, name in enumerate(tasks)}
     found = np.full((len(tasks), len(tasks)), np.nan)
-    for row in transfers.candidates():
+    for row in transfers.with_names_of(tasks).candidates():
         if row.order == 1 and not row.is_self and row.affinity is not None:
             source, target = place.get(row.sources[0]), place.get(row.target)
             if source is not None and target is not None:

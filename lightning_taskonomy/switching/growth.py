@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.task_names import as_written
 from lightning_taskonomy.switching.networks import MultiTaskNet, SwitchedTasks
 from lightning_taskonomy.tasks.conventions import require_conventions
 
@@ -37,7 +38,7 @@ def take_over(network: MultiTaskNet, path: str, description: Mapping[str, Any]) 
     known = list(found.get("tasks", []))
     expected = {**description, "tasks": description["tasks"][: len(known)], "added": found.get("added")}
     for name, value in expected.items():
-        if name != "outputs" and found.get(name) != value:
+        if name != "outputs" and as_written(found.get(name)) != as_written(value):
             raise InputError(f"{path}: expected one with {name} {value}, found {found.get(name, 'none')}")
     start = "network."
     state = {

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.task_names import names_among
 from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
 from lightning_taskonomy.data.stream.place_in_epochs import PlaceInEpochs, ResumableLoader
 from lightning_taskonomy.tasks.scales import Scale
@@ -109,7 +110,7 @@ def tasks_to_learn(tasks: Sequence[str], learned: Sequence[str] | None) -> list[
     Raises:
         InputError: another task is named, or none is.
     """
-    wanted = list(tasks if learned is None else learned)
+    wanted = list(tasks) if learned is None else names_among(learned, tasks, "train_tasks")
     for name in wanted:
         if name not in tasks:
             raise InputError(f"train_tasks: expected some of {', '.join(tasks)}, found {name!r}")

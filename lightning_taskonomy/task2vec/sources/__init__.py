@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.task_names import names_among
 from lightning_taskonomy.task2vec.labelled_task import LabelledTask
 
 Source = Literal[
@@ -50,6 +51,7 @@ def read_tasks(source: str, root: Path | None, size: int, names: tuple[str, ...]
         options["names"] = names
     tasks: list[LabelledTask] = getattr(module, f"{source}_tasks")(**options)
     known = {task.name: task for task in tasks}
+    names = tuple(names_among(names, known, "tasks"))
     unknown = [name for name in names if name not in known]
     if unknown:
         raise InputError(f"tasks: {source} has no {unknown[0]!r}; it has {_some(list(known))}")

@@ -96,7 +96,7 @@ def _task(root: Path, name: str, size: int, shared: list[_Pictures]) -> Labelled
         shared.append(images)
     found = Targets.of(_kind(task), np.concatenate(targets)[:SAMPLES], _outputs(task))  # type: ignore[arg-type]
     pairs = isinstance(task.loss, PixelPairs)
-    return LabelledTask(name, images, found, np.arange(len(seen)), pairs=pairs)
+    return LabelledTask(task.name, images, found, np.arange(len(seen)), pairs=pairs)
 
 
 def _kind(task: Task) -> str:
