@@ -13,6 +13,7 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.task_names import as_written, keys_among, names_among
 from lightning_taskonomy.switching.growth import Trained, freeze, take_over
 from lightning_taskonomy.switching.methods import (
     Method,
@@ -105,7 +106,9 @@ class SwitchingNetwork(CheckpointsImportNothing, pytorch_lightning.LightningModu
         names = [task.name for task in self.tasks]
         if len(set(names)) < len(names):
             raise InputError(f"tasks: expected each task once, found {', '.join(names)}")
-        for kind, given in (("weights", weights or ()), ("predicted", predicted or ())):
+        weights = keys_among(weights or {}, names, "weights")
+        predicted = names_among(predicted or [], names, "predicted")
+        for kind, given in (("weights", weights), ("predicted", predicted)):
             for name in given:
                 if name not in names:
                     raise InputError(f"{kind}: expected some of {', '.join(names)}, found {name!r}")
@@ -121,7 +124,7 @@ class SwitchingNetwork(CheckpointsImportNothing, pytorch_lightning.LightningModu
         self.pretrained = encoder_weights is not None
         if encoder_weights is not None:
             self.network.load_encoders(backbone_weights(encoder_weights))
-        fixed = [(weights or {}).get(name, WEIGHTS.get(name, 1.0)) for name in names]
+        fixed = [weights.get(name, WEIGHTS.get(name, 1.0)) for name in names]
         self.weighting = LossWeights(fixed, weighting)
         self._gain: Tensor
         self._shift: Tensor
@@ -150,7 +153,8 @@ class SwitchingNetwork(CheckpointsImportNothing, pytorch_lightning.LightningModu
         """
         names = [task.name for task in self.tasks]
         wanted = list(tasks or names)
-        outputs = self.network.tasks_of(self._standardised(pictures), [names.index(name) for name in wanted])
+        numbers = [names.index(name) for name in names_among(wanted, names, "tasks")]
+        outputs = self.network.tasks_of(self._standardised(pictures), numbers)
         return dict(zip(wanted, outputs, strict=True))
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
@@ -263,7 +267,7 @@ class SwitchingNetwork(CheckpointsImportNothing, pytorch_lightning.LightningModu
         found = checkpoint.get("switching") or {}
         require_conventions(found.get("conventions"), "checkpoint", "train again")
         for name, expected in self.description().items():
-            if found.get(name) != expected:
+            if as_written(found.get(name)) != as_written(expected):
                 raise InputError(
                     f"checkpoint: expected one with {name} {expected}, found {found.get(name, 'none')}"
                 )
