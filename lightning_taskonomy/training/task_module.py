@@ -10,7 +10,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from lightning_taskonomy.core.errors import InputError
-from lightning_taskonomy.core.task_names import written_name
+from lightning_taskonomy.core.task_names import as_written
 from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 from lightning_taskonomy.tasks.losses import PerImageLoss, PixelPairs
@@ -139,7 +139,7 @@ class TaskModule(CheckpointsImportNothing, pytorch_lightning.LightningModule):
         require_conventions(found.pop("conventions", None), "checkpoint", "train again")
         standard = found.pop("standard", None)
         for name, expected in self.description().items():
-            if _as_written(found.get(name)) != _as_written(expected):
+            if as_written(found.get(name)) != as_written(expected):
                 raise InputError(
                     f"checkpoint: expected one with {name} {expected}, found {found.get(name, 'none')}"
                 )
@@ -178,13 +178,6 @@ class TaskModule(CheckpointsImportNothing, pytorch_lightning.LightningModule):
             numbers = {f"{stage}/{name}": value for name, value in metric.compute().items()}
             self.log_dict(numbers, sync_dist=True)  # equal on all ranks already; Lightning cannot know
             metric.reset()
-
-
-def _as_written(value: object) -> object:
-    """A value of a checkpoint with tasks called as they are today; older files have the internal names."""
-    if isinstance(value, list):
-        return [_as_written(part) for part in value]
-    return "+".join(map(written_name, value.split("+"))) if isinstance(value, str) else value
 
 
 def _with_standard(task: Task, standard: list[list[float]]) -> Task:
