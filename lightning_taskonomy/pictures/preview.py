@@ -12,8 +12,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import whole_file
+from lightning_taskonomy.core.pictures import open_picture
 from lightning_taskonomy.data.domains import DEPTH_INVALID, DEPTH_UNITS_PER_METRE, DOMAINS
-from lightning_taskonomy.data.folder.label_check import NPY_ERRORS, wrong_mode, wrong_vector
+from lightning_taskonomy.data.folder.label_check import MOST_PIXELS, NPY_ERRORS, wrong_mode, wrong_vector
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.tasks.class_tables import SCENE_CLASSES, SCENE_PLACES, SCENES_IN_FILES
@@ -98,7 +99,7 @@ def _tile(path: Path | None, domain: str) -> Image.Image:
         ImageDraw.Draw(tile).multiline_text((6, 6), lines, _INK, ImageFont.load_default(9), spacing=3)
         return tile
     try:
-        with Image.open(path) as image:
+        with open_picture(path, path.name, MOST_PIXELS) as image:
             wrong = wrong_mode(image.mode, DOMAINS[domain])
             if wrong is not None:
                 raise ValueError(wrong)

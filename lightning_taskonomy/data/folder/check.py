@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.processes import in_processes
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.data.folder.report import Problem, Report
 from lightning_taskonomy.data.folder.split_lists import find_splits, wrong_official_count
@@ -33,7 +32,8 @@ def check_folder(
     list_of_splits = find_splits(root, splits)
     report = Report(folder.layout, labels={domain: {} for domain in folder.domains})
     found: dict[str, _Building] = {}
-    for building in _checked(folder, workers):
+    buildings = [(folder, name) for name in folder.buildings]
+    for building in in_processes(_Building, buildings, workers):
         found[building.name] = building
         after_each(building.views)
     for name, building in sorted(found.items()):
@@ -69,22 +69,6 @@ class _Building:
         if "point_info" in folder.domains:  # without cameras there are no pairs to make
             self.problems += _without_partner(views)
         self.problems += _odd_sizes(folder, sizes)
-
-
-def _checked(folder: DataFolder, workers: int) -> Iterator[_Building]:
-    """The buildings, each as soon as it is checked."""
-    if workers == 1 or len(folder.buildings) == 1:
-        for name in folder.buildings:
-            yield _Building(folder, name)
-        return
-    with ProcessPoolExecutor(min(workers, len(folder.buildings)), get_context("spawn")) as pool:
-        waiting = [pool.submit(_Building, folder, name) for name in folder.buildings]
-        try:
-            for done in as_completed(waiting):
-                yield done.result()
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
 
 
 def _problems_of_names(folder: DataFolder, building: str) -> list[Problem]:

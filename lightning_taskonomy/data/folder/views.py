@@ -22,8 +22,8 @@ _Places = dict[str, dict[str, Path]]
 class DataFolder:
     """A folder of labels, its buildings found but their files not yet listed.
 
-    Files in the folder itself, such as lists of splits, and folders that hold no domain of the dictionary,
-    such as `rgb_large`, are left alone.
+    Left alone are files in the folder itself, such as lists of splits, folders that hold no domain of the
+    dictionary, such as `rgb_large`, and hidden files, such as the `._NAME` that macOS leaves beside each.
 
     Attributes:
         root: where it is.
@@ -123,7 +123,7 @@ class DataFolder:
                 with os.scandir(
                     folder
                 ) as entries:  # a quarter of the time of Path.iterdir on millions of files
-                    names = [(entry.name, entry.is_file()) for entry in entries]
+                    names = [(entry.name, entry.is_file()) for entry in entries if not _is_hidden(entry.name)]
             except OSError as error:
                 raise InputError(f"{folder}: cannot list this folder ({error.strerror})") from error
             for name, is_file in sorted(
@@ -168,7 +168,12 @@ def _add(places: _Places, building: str, domain: str, folder: Path) -> None:
 
 def _has_no_file(folder: Path) -> bool:
     with os.scandir(folder) as entries:
-        return all(entry.is_dir() for entry in entries)
+        return all(entry.is_dir() or _is_hidden(entry.name) for entry in entries)
+
+
+def _is_hidden(name: str) -> bool:
+    # What a killed run has left of a label is hidden, too, but should be told.
+    return name.startswith(".") and not name.startswith(".point_")
 
 
 def _folders(folder: Path) -> list[Path]:

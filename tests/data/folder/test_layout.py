@@ -86,6 +86,21 @@ def test_what_is_no_label_is_told_apart(tmp_path: Path) -> None:
     assert labels["mask_valid"] == label_file(root, "ash", 0, 0, "mask_valid")
 
 
+def test_what_is_hidden_is_passed_over(tmp_path: Path) -> None:
+    root = make_folder(tmp_path / "data", ("ash",), domains=("rgb", "normal"))
+    nested = tmp_path / "nested" / "rgb" / "taskonomy"
+    nested.parent.mkdir(parents=True)
+    (root / "rgb").rename(nested)
+    hidden = b"\0\5\x16\7" + bytes(100)
+    for folder in (root, root / "normal", root / "normal" / "ash", nested.parent, nested, nested / "ash"):
+        for name in ("._point_0_view_0_domain_rgb.png", "._point_0_view_0_domain_normal.png", ".DS_Store"):
+            (folder / name).write_bytes(hidden)
+    for found in (DataFolder.open(root), DataFolder.open(tmp_path / "nested")):
+        assert found.buildings == ("ash",)
+        assert found.stray_files("ash") == []
+        assert len(found.labels("ash")) == 4
+
+
 def test_one_label_is_found_as_in_the_list(tmp_path: Path) -> None:
     root = make_folder(tmp_path, ("ash",), 2, 2, ("rgb", "mask_valid"))
     renamed = label_file(root, "ash", 1, 1, "mask_valid")
