@@ -224,15 +224,16 @@ def _lamp_rays(
         factor = _arriving(kind, way, length, front, area) * cosine / length * np.float32(1 / np.pi)
         if factor * strongest < FAINT:
             continue
-        if factor * strongest < DIM:
-            if jitter[pixel, last] >= np.float32(0.25):
-                continue
-            factor *= np.float32(4.0)
         material = face_material[face[pixel]]
         shine = np.float32(0.0)
         if specular[material] > 0:
             shine = factor * specular[material]
             shine *= _shine(position[pixel], normal[pixel], eye, way, length, gloss[material])
+        if max(factor, shine) * strongest < DIM:
+            if jitter[pixel, last] >= np.float32(0.25):
+                continue
+            factor *= np.float32(4.0)
+            shine *= np.float32(4.0)
         stretch = np.float32(60.0) if kind == SUN else np.float32(1.0)
         for axis in range(3):
             origins[rays, axis] = position[pixel, axis] + OFFSET_M * normal[pixel, axis]

@@ -243,7 +243,7 @@ def _ceiling_lights(room: PlannedRoom, shop: Workshop, daylight: bool) -> list[I
             for sign in (-1, 1)
         ]
     make = [_pendant, _flush_panel, _spotlight_bar][int(shop.random.choice(3, p=[0.45, 0.4, 0.15]))]
-    lit = shop.chance(0.7) or not daylight
+    lit = shop.chance(0.88) or not daylight
     return [make(shop, lit).placed(x, y, room.ceiling) for x, y in places]
 
 

@@ -191,6 +191,13 @@ def _paint(palette: Palette, random: Random) -> int:
     return palette.plain(Material(tint=linear(_one(random, _PAINTS)), specular=0.05, gloss=50, mirror=0.015))
 
 
+def _boards(palette: Palette, random: Random) -> int:
+    """Matt: round boards that mirror lamps would glitter."""
+    if random.random() < 0.5:
+        return palette.textured(textures.wood(random, _one(random, _WOODS)), (1.2, 0.6), Material())
+    return palette.plain(Material(tint=linear(_one(random, _PAINTS + _WALLS))))
+
+
 def _white_goods(palette: Palette, random: Random) -> int:
     if random.random() < 0.5:
         return _steel(palette, random)
@@ -311,6 +318,7 @@ KINDS: dict[str, Callable[[Palette, Random], int]] = {
     "linen": _linen,
     "stone": _stone,
     "paint": _paint,
+    "boards": _boards,
     "white goods": _white_goods,
     "steel": _steel,
     "chrome": _chrome,

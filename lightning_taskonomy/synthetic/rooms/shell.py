@@ -81,7 +81,7 @@ class _Look:
         return cls(
             wall,
             trim,
-            shop.material("wood") if shop.chance(0.5) else shop.material("paint"),
+            shop.material("boards"),
             shop.between(0.08, 0.16),
             shop.between(0.05, 0.11) if shop.chance(0.75) else 0.0,
             (room.ceiling - 0.12 if shop.chance(0.25) else shop.between(0.85, 1.25)) if boarded else 0.0,
