@@ -20,7 +20,7 @@ from lightning_taskonomy.tasks.losses import (
     l2,
 )
 from lightning_taskonomy.tasks.metrics import of_task as of
-from lightning_taskonomy.tasks.own import own_task
+from lightning_taskonomy.tasks.own import changed, own_task, require_usable
 from lightning_taskonomy.tasks.pixel_labels import PixelLabel, ShareUpTo, read_semantic
 from lightning_taskonomy.tasks.self_supervised import read_autoencoding, read_denoising, read_inpainting
 from lightning_taskonomy.tasks.task import Example, Pixels, Standard, Task, Training, Vector, ViewLabels
@@ -250,10 +250,11 @@ def register(task: Task) -> None:
     """Add a custom task; call it in a file that the configuration names.
 
     Raises:
-        InputError: the name is taken by another task.
+        InputError: the name is taken by another task, or cannot stand in tables and as a file's name.
     """
+    require_usable(task, "tasks")
     taken = _registered.get(written_name(task.name), task)
-    if taken != task:
+    if taken != task and not changed(task, taken):
         also = "" if taken.name == task.name else f" (now called {taken.name})"
         raise InputError(f"tasks: there is a task {task.name!r} already{also}")
     _registered[task.name] = task
