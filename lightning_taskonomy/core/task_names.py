@@ -100,7 +100,7 @@ def name_among(name: str, known: Iterable[str], origin: str) -> str | None:
     """Which of some known names is meant.
 
     One that is spelled the same is. Only where there is none do aliases and titles serve, in any case: then
-    the known name of the same task is meant.
+    the known name of the same task is meant, rather one of the same letters.
 
     Args:
         name: as a user gives it; `normal@1000` is looked up with its number of labels.
@@ -118,7 +118,11 @@ def name_among(name: str, known: Iterable[str], origin: str) -> str | None:
         return name
     wanted = _meanings(name)
     one = (other for other in dict.fromkeys(known) if len(_meanings(other)) == 1)
-    found = [other for other in one if _meanings(other) <= wanted]
+    same = [other for other in one if _meanings(other) <= wanted]
+    spelled = [other for other in same if _folded(other) == _folded(name)]
+    # A custom task may be called by a title, and is not meant where the task of that title is there as well.
+    identified = [other for other in same if _without_labels(other)[0] in _BY_IDENTIFIER]
+    found = spelled or identified or same
     if len(found) > 1:
         raise InputError(f"{origin}: {name!r} is ambiguous; expected one of {', '.join(found)}")
     return found[0] if found else None
@@ -177,7 +181,11 @@ _MEANINGS = _by_form(_folded)
 
 def _meanings(name: str) -> frozenset[str]:
     """The tasks that a name may mean, by their written names and the number of labels."""
+    task, labels = _without_labels(name)
+    return frozenset(meaning + labels for meaning in _MEANINGS.get(_folded(task), ()))
+
+
+def _without_labels(name: str) -> tuple[str, str]:
+    """A name and its number of labels with the sign: `normal` and `@1000` of `normal@1000`."""
     labels = _LABELS.fullmatch(name)
-    if labels is not None:
-        return frozenset(task + labels["labels"] for task in _meanings(labels["task"]))
-    return _MEANINGS.get(_folded(name), frozenset())
+    return (name, "") if labels is None else (labels["task"], labels["labels"])

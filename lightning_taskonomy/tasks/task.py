@@ -126,8 +126,8 @@ class Task:
     """One entry of the dictionary.
 
     Attributes:
-        name: as the published tables call it.
-        title: as a reader does.
+        name: the one that is written, in files and folders too; `core.task_names` has the others.
+        title: for readers.
         domains: labels needed beside `rgb`.
         output: what its network puts out.
         loss: how that is judged, per image.

@@ -141,9 +141,10 @@ class Transfers:
             InputError: a name here could be several of those.
         """
         names = set(names)
-        taken = names & set(self.tasks)
+        own = sorted({name for row in self.rows for name in (row.target, *row.sources)})
+        taken = names & set(own)
         other: dict[str, str] = {}
-        for task in self.tasks:
+        for task in own:
             found = name_among(task, sorted(names - taken), self.origin) if task not in names else None
             if found is not None:
                 other[task] = found

@@ -1,6 +1,7 @@
 """Every `taxonomy` command as a user calls it, on the table that the project ships."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -236,3 +237,53 @@ def test_two_tables_of_one_target_and_an_empty_folder_are_refused(
         write_losses(tmp_path / folder, "depth", ["self", "x"])
     assert run("tournament", "--losses", tmp_path / "a", tmp_path / "b", "--out", tmp_path / "t.csv") == 2
     assert "target depth has the loss table" in capsys.readouterr().err
+
+
+def test_options_name_the_tasks_of_a_published_table_in_any_way(tmp_path: Path, published: Path) -> None:
+    found = []
+    for number, names in enumerate(
+        [("rgb2sfnorm", "rgb2depth", "edge3d"), ("normal", "depth_zbuffer", "edge_occlusion"),
+         ("NORMALS", "z depth", "Occlusion edges")]
+    ):  # fmt: skip
+        normals, depth, edges = names
+        out = tmp_path / str(number)
+        options = ["--targets", ",".join(names), "--importance", f"{normals}=2", "--cost", f"{edges}=3"]
+        options += ["--trained", depth, "--target-only", edges, "--budget", "4"]
+        assert run("solve", "--transfers", published, *options, "--out", out) == 0
+        found.append((out / "taxonomy.json").read_bytes())
+    assert found[0] == found[1] == found[2]
+    assert [row["target"] for row in json.loads(found[0])["transfers"]] == [
+        "edge3d",
+        "rgb2depth",
+        "rgb2sfnorm",
+    ]
+
+
+def test_sensitivity_of_tables_with_different_names(tmp_path: Path, published: Path) -> None:
+    words = {"rgb2sfnorm": "normal", "rgb2depth": "depth_zbuffer", "reshade": "reshading"}
+    text = published.read_text()
+    for internal, name in words.items():
+        text = re.sub(rf"\b{internal}\b", name, text)
+    (tmp_path / "ours.csv").write_text(text)
+    options = ["--budgets", "8", "--max-order", "1", "--importance", "Normals=2", "--out", tmp_path / "out"]
+    assert run("sensitivity", "--transfers", published, tmp_path / "ours.csv", *options) == 0
+    rows = read_rows(tmp_path / "out" / "correlations.csv")
+    assert all(float(row["spearman"]) == pytest.approx(1) for row in rows)
+    assert "rgb2sfnorm" in {row["target"] for row in rows}
+    changes = read_rows(tmp_path / "out" / "policies.csv")
+    assert all(float(row["relative_change"]) == pytest.approx(0) for row in changes)
+
+
+def test_unknown_and_ambiguous_tasks_are_refused_in_one_line(
+    tmp_path: Path, published: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, message in (
+        ("normla", "unknown task 'normla' in .*; did you mean rgb2sfnorm"),
+        ("object class", "'object class' is ambiguous; expected one of class_1000, class_selected"),
+    ):
+        options = ["--budget", "4", "--source-only", name, "--out", str(tmp_path / "out")]
+        assert run("solve", "--transfers", published, *options) == 2
+        error = capsys.readouterr().err
+        assert re.search(f"source-only: {message}", error)
+        assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()

@@ -21,6 +21,7 @@ from lightning_taskonomy.tasks import (
     ViewLabels,
     dictionary,
     register,
+    registered_task,
     task_named,
 )
 from lightning_taskonomy.tasks.losses import L2, CrossEntropy, PixelPairs, PoseNorm, SoftCrossEntropy, l1
@@ -224,10 +225,57 @@ def test_tasks_travel_to_other_processes(name: str) -> None:
     assert pickle.loads(pickle.dumps(task_named(name))) == task_named(name)
 
 
-def test_other_spellings_name_the_same_task() -> None:
-    assert task_named("inpainting_whole") is task_named("inpainting")
-    assert task_named("segmentsemantic") is task_named("segment_semantic")
-    assert task_named("vanishing_point") is task_named("vanishing_point")
+FORMS = {
+    "normal": ("rgb2sfnorm", "Normals", "normals", "surface normals", "NORMAL"),
+    "inpainting": ("impainting_whole", "inpainting_whole", "In-painting", "in painting"),
+    "segment_semantic": ("segmentsemantic_rb", "segmentsemantic", "Semantic segm.", "semantic segmentation"),
+    "vanishing_point": ("vanishing_point_well_defined", "Vanishing points"),
+    "curvature": ("principal_curvature", "CURVATURE"),
+    "class_object": ("class_1000", "Object class. (1000)"),
+    "class_selected": ("Object class. (100)",),
+}
+
+
+@pytest.mark.parametrize(("name", "form"), [(name, form) for name, forms in FORMS.items() for form in forms])
+def test_every_name_of_a_task_finds_it(name: str, form: str) -> None:
+    assert task_named(form) is dictionary()[form] is dictionary()[name]
+    assert form in dictionary()
+    assert dictionary()[form].name == name
+
+
+def test_the_dictionary_lists_each_task_once_by_the_written_name() -> None:
+    names = list(dictionary())[:26]
+    assert len(names) == 26
+    assert all(dictionary()[name].name == name for name in names)
+    assert {"normal", "depth_zbuffer", "edge_texture"} <= set(names)
+    assert not {"rgb2sfnorm", "rgb2depth", "edge2d"} & set(names)
+
+
+def test_a_name_that_several_tasks_could_have_is_refused_in_one_line() -> None:
+    message = "tasks: 'object class' is ambiguous; expected one of class_object, class_selected"
+    with pytest.raises(InputError, match=message):
+        task_named("object class")
+    assert "object class" not in dictionary()
+    with pytest.raises(KeyError, match="is ambiguous"):
+        dictionary()["object class"]
+
+
+def test_files_name_tasks_by_identifiers_alone() -> None:
+    assert registered_task("rgb2sfnorm", "a file").name == "normal"
+    with pytest.raises(InputError, match="a file: it names a custom task, 'Normals'"):
+        registered_task("Normals", "a file")
+
+
+def test_a_custom_task_may_have_a_title_for_its_name_and_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lightning_taskonomy.tasks.entries._registered", dict(dictionary()))
+    own = replace(task_named("depth_euclidean"), name="distance")
+    register(own)
+    assert task_named("distance") is own
+    assert dictionary()["distance"] is own
+    assert task_named("rgb2mist").name == "depth_euclidean"
+    for name in ("rgb2sfnorm", "inpainting_whole", "normal"):
+        with pytest.raises(InputError, match=f"there is a task '{name}' already"):
+            register(replace(own, name=name))
 
 
 def test_unknown_names_are_refused() -> None:
@@ -248,13 +296,13 @@ def test_a_task_of_ones_own_is_named_by_its_file(tmp_path: Path, monkeypatch: py
     found = task_named(f"{file}:MINE")
     assert found.name == "mine"
     assert task_named("lines_of_mine.MINE") is found
-    with pytest.raises(InputError, match="expected a Task called 'OTHER' in lines_of_mine; it has MINE"):
+    with pytest.raises(InputError, match=r"a Task called 'OTHER' in .*lines_of_mine\.py; it has MINE"):
         task_named(f"{file}:OTHER")
     with pytest.raises(InputError, match=r"no file .*absent\.py"):
         task_named(f"{tmp_path}/absent.py:MINE")
     file = tmp_path / "wrong_of_mine.py"
     file.write_text("import no_such_module")
-    with pytest.raises(InputError, match=r"cannot import wrong_of_mine \(ModuleNotFoundError"):
+    with pytest.raises(InputError, match=r"cannot import .*wrong_of_mine\.py \(ModuleNotFoundError"):
         task_named(f"{file}:MINE")
 
 

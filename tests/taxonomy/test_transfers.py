@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightning_taskonomy.core.errors import InputError
-from lightning_taskonomy.taxonomy import Transfer, Transfers
+from lightning_taskonomy.taxonomy import TaxonomyProblem, Transfer, Transfers
 
 HEADER = "target,sources,order,affinity,win_rate_vs_scratch,win_rate_vs_full\n"
 GOOD = HEADER + "a,self,1,0.5,0.9,0.5\na,b,1,0.3,0.8,0.4\na,b+c,2,0.2,,\na,random,1,0.1,0.5,0.1\n"
@@ -110,3 +110,41 @@ def test_numbers_survive_a_round_trip_exactly(
     table = Transfers((Transfer("a", ("b",), affinity, gain, None),))
     table.write_csv(path)
     assert Transfers.read_csv(path).rows == table.rows
+
+
+def test_tasks_are_found_by_any_of_their_names_and_keep_the_tables() -> None:
+    table = Transfers((Transfer("rgb2sfnorm", ("rgb2depth",), 0.5), Transfer("rgb2depth", ("self",), 0.5)))
+    assert table.tasks_named(["normal", "Z-Depth", "rgb2sfnorm"], "targets") == (
+        "rgb2sfnorm",
+        "rgb2depth",
+        "rgb2sfnorm",
+    )
+    assert table.numbers_of_tasks({"Normals": 2}, "cost") == {"rgb2sfnorm": 2}
+
+
+def test_a_table_with_two_names_of_one_task_keeps_them_apart() -> None:
+    rows = (Transfer("normal", ("self",), 0.4), Transfer("rgb2sfnorm", ("self",), 0.6))
+    problem = TaxonomyProblem(Transfers(rows), budget=2, importance={"normal": 3.0}, targets=["normal"])
+    assert problem.importance == {"normal": 3.0}
+    assert problem.solve().sources == ("normal",)
+    with pytest.raises(InputError, match="'Normals' is ambiguous; expected one of normal, rgb2sfnorm"):
+        TaxonomyProblem(Transfers(rows), targets=["Normals"])
+
+
+def test_tables_with_different_names_come_under_one() -> None:
+    ours = Transfers((Transfer("normal", ("reshading", "random"), 0.5, extra=("x",)),), ("more",))
+    theirs = ours.with_names_of(["rgb2sfnorm", "reshade", "depth"])
+    assert [(row.target, row.sources, row.extra) for row in theirs] == [
+        ("rgb2sfnorm", ("reshade", "random"), ("x",))
+    ]
+    assert theirs.tasks == ("rgb2sfnorm",)
+    assert ours.with_names_of(ours.tasks) is ours
+    both = Transfers((Transfer("normal", ("self",), 0.5), Transfer("rgb2sfnorm", ("self",), 0.5)))
+    assert both.with_names_of(["normal"]).targets == ("normal", "rgb2sfnorm")
+
+
+@pytest.mark.parametrize("option", ["importance", "cost"])
+def test_one_task_has_one_number(option: str) -> None:
+    table = Transfers((Transfer("rgb2sfnorm", ("self",), 0.5),))
+    with pytest.raises(InputError, match=f"{option}: rgb2sfnorm is given twice, also as normal"):
+        TaxonomyProblem(table, **{option: {"rgb2sfnorm": 1.0, "normal": 2.0}})  # type: ignore[arg-type]

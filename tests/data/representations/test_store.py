@@ -101,7 +101,7 @@ def test_what_is_open_stays_as_it_was_when_the_store_is_made_anew(folder: Path) 
         (
             "cc" * 32,
             "bb" * 32,
-            r"stale: made with other weights of depth_zbuffer: expected .* cccccccccccc…, found aaaaaaaaaaaa…$",
+            r"made with other weights of depth_zbuffer: expected .* cccccccccccc…, found aaaaaaaaaaaa…$",
         ),
         (
             "aa" * 32,
