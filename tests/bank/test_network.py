@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from safetensors.torch import save_file
 from torch.nn.functional import group_norm
 
 from lightning_taskonomy import bank
+from lightning_taskonomy.bank.folder import BankFolder
 from lightning_taskonomy.bank.network import load_file
 from lightning_taskonomy.bank.published import PUBLISHED
 from lightning_taskonomy.bank.weights import StoredNetwork, write_network, write_published
@@ -212,3 +214,14 @@ def test_checkpoints_trained_on_normals_towards_the_camera_are_refused(tmp_path:
         load_file(tmp_path / "old.ckpt")
     with pytest.raises(InputError, match=r"checkpoint: made by label conventions 1, .*; train again$"):
         module.on_load_checkpoint(checkpoint)
+
+
+@pytest.mark.parametrize("place", ["rgb2sfnorm.safetensors", "rgb2sfnorm/weights.safetensors"])
+@pytest.mark.parametrize("name", ["normal", "rgb2sfnorm", "NORMALS"])
+def test_networks_of_earlier_runs_are_known_by_every_name(tmp_path: Path, place: str, name: str) -> None:
+    earlier = replace(small_network("normal").stored, task="rgb2sfnorm")
+    write_network(tmp_path / place, earlier)
+    found = bank.load(name, tmp_path)
+    assert found.task.name == "normal"
+    assert load_file(tmp_path / place).task.name == "normal"
+    assert list(BankFolder.open(tmp_path).entries) == ["normal"]

@@ -9,8 +9,10 @@ import pytest
 from lightning_taskonomy.cli import main
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.explorer import tables as limits
+from lightning_taskonomy.explorer.state import Explorer
 from lightning_taskonomy.explorer.tables import LARGEST_UPLOAD, Tables
 from lightning_taskonomy.explorer.uploads import upload
+from lightning_taskonomy.explorer.view import View
 from lightning_taskonomy.taxonomy import Transfers
 
 HEAD = "target,sources,order,affinity,win_rate_vs_scratch,win_rate_vs_full\n"
@@ -99,3 +101,22 @@ def test_files_of_one_name_are_told_apart(own: Path, tmp_path: Path) -> None:
     copy.write_bytes(own.read_bytes())
     assert [table.key for table in Tables([own, copy]).given] == ["transfers", "run-transfers"]
     assert len({table.key for table in Tables([own, own, own, own]).given}) == 4
+
+
+def test_two_tables_are_compared_under_the_names_of_the_first(tmp_path: Path) -> None:
+    header = "target,sources,order,affinity,win_rate_vs_scratch,win_rate_vs_full\n"
+    (tmp_path / "a.csv").write_text(f"{header}normal,self,1,0.5,0.9,0.5\nnormal,reshading,1,0.4,0.8,0.4\n")
+    (tmp_path / "b.csv").write_text(
+        f"{header}rgb2sfnorm,self,1,0.5,0.9,0.5\nrgb2sfnorm,reshade,1,0.6,0.8,0.4\n"
+    )
+    explorer = Explorer(Tables([tmp_path / "a.csv", tmp_path / "b.csv"]))
+    first, second = explorer.looked(View(table="a", against="table", second_table="b", cost={"Normals": 1.0}))
+    assert second.table.transfers.tasks == first.table.transfers.tasks == ("normal", "reshading")
+    assert second.question.cost == first.question.cost == (("normal", 1.0),)
+    answers = [explorer.solve(looked, 1).transfers[0] for looked in (first, second)]
+    assert [(answer.target, answer.sources) for answer in answers] == [
+        ("normal", ("self",)),
+        ("normal", ("reshading",)),
+    ]
+    (alone,) = explorer.looked(View(table="b", cost={"normal": 1.0}))
+    assert alone.question.cost == (("rgb2sfnorm", 1.0),)

@@ -1,5 +1,7 @@
 """The link: it restores what it was made from, and says what is wrong with one that was not."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,3 +74,17 @@ def test_another_table_keeps_the_tasks_it_has() -> None:
     assert view.on("other", ["a"]) == View(
         table="other", source_only=("a",), importance={"a": 2}, cost={}, budget=5
     )
+
+
+def test_links_name_tasks_in_any_way_and_a_table_has_its_own() -> None:
+    view = View(source_only=("normal",), importance={"Z-depth": 2}, cost={"reshade": 0}, target_only=("c",))
+    there = ["rgb2sfnorm", "rgb2depth", "reshade"]
+    named = View(
+        source_only=("rgb2sfnorm",), importance={"rgb2depth": 2}, cost={"reshade": 0}, target_only=("c",)
+    )
+    assert view.with_names_of(there) == named
+    assert view.on("", there) == replace(named, target_only=())
+    two = View(cost={"Normals": 1})
+    assert two.on("", ["normal", "rgb2sfnorm"]) == View()
+    with pytest.raises(InputError, match="link: cost: 'Normals' is ambiguous"):
+        two.with_names_of(["normal", "rgb2sfnorm"])

@@ -209,3 +209,34 @@ def test_a_checkpoint_of_another_transfer_is_refused(packed: Path, stores: Path,
             trainer(tmp_path).test(
                 other, data(packed, "reshading"), ckpt_path=tmp_path / "one.ckpt", weights_only=True
             )
+
+
+def test_stores_are_found_by_any_name_of_their_source(stores: Path, tmp_path: Path) -> None:
+    earlier = tmp_path / "earlier"
+    earlier.mkdir()
+    (earlier / "reshade").symlink_to(stores / "reshading")
+    for folder in (stores, earlier):
+        for name in ("reshade", "reshading", "Reshading"):
+            network = transfer("normal", folder, [name])
+            assert network.sources == ["reshading"]
+            assert (
+                TransferNetwork.contender_name({"representations": folder, "sources": [name]}) == "reshading"
+            )
+            opened = network.stored.open("val")["reshading"].path
+            assert opened.samefile(stores / "reshading" / "val")
+    (earlier / "reshading").symlink_to(stores / "edge_texture")
+    for name in ("reshade", "reshading"):  # names of stores come first
+        network = transfer("normal", earlier, [name])
+        assert network.sources == [name]
+        assert network.stored.open("val")[name].path == earlier / name / "val"
+
+
+def test_a_checkpoint_with_the_internal_names_fits(stores: Path) -> None:
+    network = transfer("normal", stores, SOURCES[:2])
+    checkpoint: dict[str, Any] = {}
+    network.on_save_checkpoint(checkpoint)
+    checkpoint["contender"] |= {"task": "rgb2sfnorm", "sources": ["edge2d", "reshade"]}
+    network.on_load_checkpoint(checkpoint)
+    checkpoint["contender"]["task"] = "rgb2depth"
+    with pytest.raises(InputError, match="expected one with task normal, found rgb2depth"):
+        network.on_load_checkpoint(checkpoint)
