@@ -1,46 +1,50 @@
 """`fit`, `validate`, `test` and `predict`: Lightning's own command line with this project's defaults."""
 
+import importlib
 import logging
 import re
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
+from enum import Enum
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
+import yaml
 from jsonargparse import Namespace
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
-from pytorch_lightning.callbacks import Callback, EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, EarlyStopping, LearningRateMonitor
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.loggers import TensorBoardLogger
 
 from lightning_taskonomy.cli.commands import ReadableConfiguration, one_line
-from lightning_taskonomy.cli.unfinished import alone, begun_as, stop, unfinished_run
+from lightning_taskonomy.cli.unfinished import (
+    alone,
+    begun_as,
+    checkpoint_to_judge,
+    first_checkpoint,
+    stop,
+    written,
+)
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.signals import Preempted, leaving_at_signals
 from lightning_taskonomy.data import TaskonomyDataModule
+from lightning_taskonomy.data.stream.place_in_epochs import ResumableDataModule
 from lightning_taskonomy.switching.data.dense import NyudMT, PascalMT
 from lightning_taskonomy.switching.data.taskonomy import SwitchingTaskonomy
 from lightning_taskonomy.switching.module import SwitchingNetwork
-from lightning_taskonomy.tasks import task_named
+from lightning_taskonomy.training.assembly import assembled, curves
 from lightning_taskonomy.training.constant_guess import ConstantGuess
+from lightning_taskonomy.training.contender import Contender, Run
 from lightning_taskonomy.training.finite import StopOnNan
-from lightning_taskonomy.training.loss_table import WriteLossTable
-from lightning_taskonomy.training.pictures import LogPictures
+from lightning_taskonomy.training.network_summary import NetworkSummary
 from lightning_taskonomy.training.plain_progress import PrintProgress
-from lightning_taskonomy.training.predictions import WritePredictions
-from lightning_taskonomy.training.requeue import environment
-from lightning_taskonomy.training.running_checkpoint import RunningCheckpoint, Unfinished
-from lightning_taskonomy.training.seeded_steps import SeedSteps
 from lightning_taskonomy.training.task_network import TaskNetwork
 from lightning_taskonomy.training.throughput import LogThroughput
-from lightning_taskonomy.training.whole_checkpoints import WholeCheckpoints
-from lightning_taskonomy.transfers.live_tournament import LiveTournament
 from lightning_taskonomy.transfers.readouts import Readouts
-from lightning_taskonomy.transfers.transfer_network import TransferModule, TransferNetwork
+from lightning_taskonomy.transfers.transfer_network import TransferNetwork
 
 CONTENDERS = (TaskNetwork, ConstantGuess, TransferNetwork, Readouts, SwitchingNetwork)
 DATA = (TaskonomyDataModule, SwitchingTaskonomy, PascalMT, NyudMT)
@@ -54,6 +58,8 @@ def run(program: str, words: Sequence[str]) -> None:
         InputError: a bad option, or whatever cannot be trained.
     """
     torch.set_float32_matmul_precision("high")
+    # Lightning's own defaults of callbacks have words of this kind, and are written to config.yaml.
+    yaml.SafeDumper.add_multi_representer(Enum, lambda to, word: to.represent_str(str(word.value)))
     leave_out_what_no_user_can_act_on()
     try:
         with leaving_at_signals("what is whole is kept"):
@@ -75,23 +81,43 @@ def run(program: str, words: Sequence[str]) -> None:
     except MisconfigurationException as error:
         raise InputError(str(error)) from error
     except ValueError as error:
-        # jsonargparse wraps what a class says of its own arguments.
-        if isinstance(error.__cause__, InputError):
-            raise error.__cause__ from None
-        raise
+        raise _first_cause(error) from error
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """What a class says of its arguments, which jsonargparse wraps several times; else the error itself."""
+    cause, about = error, str(error)
+    while cause.__cause__ is not None:
+        cause, about = cause.__cause__, about + str(cause.__cause__)
+    named = re.search(r"Problem with given class_path '[\w.]*?(\w+)'", about)
+    kind = f"{named[1]}: " if named else ""
+    missing = re.search(r"Requirement '([\w-]+)\S*' not met", str(cause))
+    if missing:
+        return InputError(f"{kind}needs {missing[1]}: pip install {missing[1]}")
+    if isinstance(cause, InputError) or cause is error:
+        return cause
+    if isinstance(cause, ImportError | MisconfigurationException | ValueError | TypeError) and named:
+        return InputError(f"{kind}{one_line(str(cause))}")
+    return error
 
 
 def leave_out_what_no_user_can_act_on() -> None:
     """Lightning's advertisements, and its use of what torch will drop."""
     for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.rank_zero"):
-        logging.getLogger(name).addFilter(lambda record: "litlogger" not in record.getMessage())
+        logging.getLogger(name).addFilter(_is_news)
     for message in (
         r".*treespec, LeafSpec.*",
         r".*does not have many workers.*",
         r".*logging interval.*",
         r".*`srun` command is available.*",
+        r".*callbacks used to create the checkpoint need to be provided.*",
     ):
         warnings.filterwarnings("ignore", message)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    message = record.getMessage()
+    return "litlogger" not in message and "model summary callbacks" not in message
 
 
 class _OneLineParser(ReadableConfiguration, LightningArgumentParser):  # type: ignore[misc]
@@ -109,7 +135,7 @@ def _plainer(line: str) -> str:
 class _CommandLine(LightningCLI):
     """Says task and size once, names folders by task and contender, and resumes what was asked for only."""
 
-    _unfinished: Unfinished | None = None
+    _first_step = 0
 
     @cached_property
     def _held(self) -> ExitStack:
@@ -128,6 +154,12 @@ class _CommandLine(LightningCLI):
             "`self`, or the sources of a transfer joined by +",
         )
         parser.add_argument("--runs", type=str, default="runs", help="folder for everything that is written")
+        parser.add_argument(
+            "--overwrite",
+            type=bool,
+            default=False,
+            help="whether `fit` may replace a trained network in its folder; by default it refuses",
+        )
         parser.add_argument(
             "--patience",
             type=int | None,
@@ -156,132 +188,150 @@ class _CommandLine(LightningCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         with self._held:
             super()._run_subcommand(subcommand)
+        if self.trainer.is_global_zero and self._writes():
+            for line in written(self._run(), subcommand):
+                print(line, flush=True)
 
     def before_instantiate_classes(self) -> None:
         chosen = self._chosen()
         self._limit_predictions(chosen)
         if chosen.trainer.default_root_dir is None:
             chosen.trainer.default_root_dir = str(self._folder())
+        if chosen.trainer.barebones:
+            chosen.trainer.log_every_n_steps = None
+            self.save_config_callback = None
         root = Path(chosen.trainer.default_root_dir)
         # Lightning would load it unasked under SLURM, whatever task it belongs to.
         for left in sorted(root.glob("hpc_ckpt_*")):
             raise InputError(f"{left}: left by another run; move it away, or name it with --ckpt_path")
-        if self._leaves_weights_out() and chosen.trainer.strategy in ("auto", "ddp"):
+        if any(way in str(chosen.trainer.strategy) for way in ("spawn", "fork", "notebook")):
+            raise InputError(
+                f"trainer.strategy: expected one that starts the command for each rank, such as ddp, "
+                f"found {chosen.trainer.strategy}"
+            )
+        if self._kind().leaves_weights_out(self._arguments()) and chosen.trainer.strategy in ("auto", "ddp"):
             several = str(chosen.trainer.devices) not in ("auto", "1") or chosen.trainer.num_nodes > 1
             several |= chosen.trainer.devices == "auto" and torch.cuda.device_count() > 1
             if several:
                 chosen.trainer.strategy = "ddp_find_unused_parameters_true"
-        if self.subcommand == "fit" and not chosen.trainer.fast_dev_run:
-            self._go_on_in(root)
-        if self.subcommand != "fit" and chosen.ckpt_path is None:
-            kept = root / "checkpoints" / f"{self._kept()}.ckpt"
-            if not kept.exists():
-                raise InputError(f"{kept}: nothing trained here yet; fit first, or name a --ckpt_path")
-            chosen.ckpt_path = str(kept)
+        self._data_kind().require(chosen.data.init_args.as_dict(), str(self.subcommand))
+        chosen.ckpt_path = self._checkpoint(self._run())
         chosen.weights_only = True  # never unpickle what may have come from elsewhere
-        if chosen.ckpt_path is not None and not Path(chosen.ckpt_path).exists():
-            raise InputError(f"{chosen.ckpt_path}: no such checkpoint")
 
-    def _go_on_in(self, root: Path) -> None:
-        """Hold the run's folder, and go on with a fit that was stopped there."""
-        chosen = self._chosen()
-        self._held.enter_context(alone(root))
-        if chosen.ckpt_path is None:
-            self._unfinished = unfinished_run(root, begun_as(self._chosen()))
-            if self._unfinished is not None:
-                chosen.ckpt_path = str(self._unfinished.path)
+    def _checkpoint(self, run: Run) -> str | None:
+        """The checkpoint to begin with, if any; holds the run's folder while it is trained."""
+        chosen, named = self._chosen(), self._chosen().ckpt_path
+        if named in ("best", "last"):
+            named = str(run.checkpoints / f"{named}.ckpt")
+            if not Path(named).exists():
+                raise InputError(f"{named}: no such checkpoint; nothing of this name was trained here")
+        if named is not None and not Path(named).exists():
+            raise InputError(f"{named}: no such checkpoint")
+        if self.subcommand != "fit":
+            return named or str(checkpoint_to_judge(run.checkpoints, self._kind().kept))
+        if not self._writes():
+            return named  # type: ignore[no-any-return]
+        self._held.enter_context(alone(run.folder))
+        begun = first_checkpoint(run, named, bool(chosen.overwrite))
+        self._first_step = begun.next_step
+        return None if begun.path is None else str(begun.path)
 
     def _limit_predictions(self, chosen: Namespace) -> None:
         if chosen.task is None:
             return
-        if self.subcommand != "predict" or not self._is_a(SwitchingNetwork):
+        if self.subcommand != "predict" or not self._kind().several_tasks:
             raise InputError("--task: expected with predict and a SwitchingNetwork only")
         chosen.model.init_args.predicted = chosen.task.split(",")
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - passed on
-        chosen = self._chosen()
-        root = Path(chosen.trainer.default_root_dir)
-        logger = chosen.trainer.logger
-        if logger is None or logger is True:
-            # What testing logs begins at step 0 again, and would hide the curves of training.
-            version = "" if self.subcommand == "fit" else self.subcommand
-            # What was drawn after the checkpoint, or before a run that begins again, is hidden: one curve.
-            step = 0 if self._unfinished is None else self._unfinished.next_step
-            kwargs["logger"] = TensorBoardLogger(
-                root, name="", version=version, default_hp_metric=False, purge_step=None if version else step
-            )
-        own = list(self.config_init[self.subcommand].trainer.callbacks or ())
-        kinds = {type(callback) for callback in own}
-        if not chosen.trainer.fast_dev_run:
-            own += [callback for callback in self._callbacks(root) if type(callback) not in kinds]
-        plugins = [WholeCheckpoints(), *environment(), *(chosen.trainer.plugins or ())]
-        return super().instantiate_trainer(**{**kwargs, "callbacks": own, "plugins": plugins})
+        chosen, run = self._chosen(), self._run()
+        own = self.config_init[self.subcommand].trainer.callbacks or []
+        own = list(own) if isinstance(own, list) else [own]
+        ours: list[Callback] = []
+        if self._writes():
+            ours = self._callbacks(run)
+            if chosen.trainer.logger is None or chosen.trainer.logger is True:
+                version = "" if self.subcommand == "fit" else str(self.subcommand)
+                kwargs["logger"] = curves(run, self._first_step, version)
+        made = assembled(
+            run,
+            ours,
+            kept=("last",) if self._kind().kept == "last" else ("best", "last"),
+            saved=self._writes() and chosen.trainer.enable_checkpointing is not False,
+            own=own,
+            plugins=_listed(chosen.trainer.plugins),
+        )
+        return super().instantiate_trainer(**{**kwargs, **made})
 
-    def _callbacks(self, root: Path) -> list[Callback]:
+    def _callbacks(self, run: Run) -> list[Callback]:
         chosen = self._chosen()
         callbacks: list[Callback] = [
-            *self._checkpoints(root / "checkpoints"),
             StopOnNan(),
             LogThroughput(),
             PrintProgress(),
-            SeedSteps(chosen.seed_everything if isinstance(chosen.seed_everything, int) else 0),
-            RunningCheckpoint(root / "checkpoints", chosen.checkpoint_seconds, begun_as(chosen)),
+            *self.model.run_callbacks(run),
         ]
-        if not self._is_a(SwitchingNetwork):  # it brings what writes its results and predictions
-            callbacks.append(WriteLossTable(str(Path(chosen.runs) / "losses"), self._contender()))
-        if self._is_a(Readouts):
-            callbacks.append(LiveTournament())
-        elif not self._is_a(SwitchingNetwork):
-            callbacks += [LogPictures(), WritePredictions(str(root / "predictions"))]
+        if chosen.trainer.enable_model_summary is not False:
+            callbacks.append(NetworkSummary())
         if chosen.trainer.logger is not False:
             callbacks.append(LearningRateMonitor("step"))
         if chosen.patience is not None:
             callbacks.append(EarlyStopping("val/loss", patience=chosen.patience))
         return callbacks
 
-    def _checkpoints(self, folder: Path) -> list[Callback]:
-        # Of its own: Lightning's `save_last` copies the best one, and after a resumption the last one.
-        last = ModelCheckpoint(folder, "last", enable_version_counter=False)
-        if self._kept() == "last":
-            return [last]
-        return [ModelCheckpoint(folder, "best", monitor="val/loss", enable_version_counter=False), last]
+    def _writes(self) -> bool:
+        """Whether anything is written: not by trials of Lightning's."""
+        trainer = self._chosen().trainer
+        return not (trainer.fast_dev_run or trainer.barebones)
 
-    def _kept(self) -> str:
-        """The checkpoint that is judged: of transfers the last one, as all contenders learn equally long."""
-        return "last" if self._is_a(TransferModule) else "best"
+    def _run(self) -> Run:
+        chosen = self._chosen()
+        return Run(
+            Path(chosen.trainer.default_root_dir),
+            Path(chosen.runs) / "losses",
+            self._contender(),
+            begun_as(chosen),
+            chosen.seed_everything if isinstance(chosen.seed_everything, int) else 0,
+            chosen.checkpoint_seconds,
+        )
 
     def _chosen(self) -> Namespace:
         chosen: Namespace = self.config[self.subcommand]
         return chosen
 
     def _folder(self) -> Path:
-        chosen = self._chosen()
-        several = self._is_a(SwitchingNetwork)
-        name = "switching" if several else task_named(chosen.model.init_args.task).name
-        return Path(str(chosen.runs), name, self._contender())
+        return Path(str(self._chosen().runs), self._kind().folder_name(self._arguments()), self._contender())
 
     def _contender(self) -> str:
-        chosen = self._chosen()
-        if chosen.contender is not None:
-            return str(chosen.contender)
-        if self._is_a(SwitchingNetwork):
-            return str(chosen.model.init_args.method)
-        if self._is_a(TransferNetwork):
-            return "+".join(chosen.model.init_args.sources)
-        return "transfers" if self._is_a(Readouts) else "self"
+        named = self._chosen().contender
+        return self._kind().contender_name(self._arguments()) if named is None else str(named)
 
-    def _is_a(self, kind: type[LightningModule]) -> bool:
-        """Whether the model that was chosen is of a kind."""
-        name = self._chosen().model.class_path.rpartition(".")[2]
-        return any(issubclass(contender, kind) for contender in CONTENDERS if contender.__name__ == name)
+    def _arguments(self) -> dict[str, Any]:
+        """Those that the model will be made with."""
+        return dict(self._chosen().model.init_args.as_dict())
 
-    def _leaves_weights_out(self) -> bool:
-        """Whether some steps do not use some of the weights."""
-        arguments = self._chosen().model.init_args
-        if self._is_a(SwitchingNetwork):  # what other tasks have of their own
-            return bool(arguments.method != "switching" or arguments.added)
-        has_discriminator = task_named(arguments.task).norm_share is not None
-        return has_discriminator and arguments.get("adversarial_after") is not None
+    def _data_kind(self) -> type[ResumableDataModule]:
+        """The class of the data."""
+        place, _, name = self._chosen().data.class_path.rpartition(".")
+        kind = getattr(importlib.import_module(place), name)
+        if not issubclass(kind, ResumableDataModule):
+            names = ", ".join(one.__name__ for one in DATA)
+            raise InputError(f"data: expected one of {names}, or a subclass of one, found {name}")
+        return kind  # type: ignore[no-any-return]
+
+    def _kind(self) -> type[Contender]:
+        """The class of the model."""
+        path = self._chosen().model.class_path
+        place, _, name = path.rpartition(".")
+        kind = getattr(importlib.import_module(place), name)
+        if not issubclass(kind, Contender):
+            names = ", ".join(one.__name__ for one in CONTENDERS)
+            raise InputError(f"model: expected one of {names}, or a subclass of one, found {name}")
+        return kind  # type: ignore[no-any-return]
+
+
+def _listed(plugins: Any) -> list[Any]:  # noqa: ANN401 - one of them or several
+    return [] if plugins is None else list(plugins) if isinstance(plugins, list) else [plugins]
 
 
 def _tasks(model: Namespace | None) -> list[str]:

@@ -1,10 +1,12 @@
-"""What `fit` does about runs that were stopped: going on, requeueing, and refusing to write side by side."""
+"""What a run begins with and leaves: checkpoints to go on from, networks that are not to be replaced."""
 
 import hashlib
 import json
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,9 +16,12 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.signals import STOPPED, Preempted
 from lightning_taskonomy.pipeline.records import alone_in
+from lightning_taskonomy.training.contender import Kept, Run
 from lightning_taskonomy.training.event_files import put_in_order
+from lightning_taskonomy.training.kept_checkpoint import finished_checkpoint
 from lightning_taskonomy.training.requeue import Finished, requeue
 from lightning_taskonomy.training.running_checkpoint import Unfinished
+from lightning_taskonomy.training.whole_checkpoints import read_checkpoint
 
 _ANY = (
     "max_epochs",
@@ -27,6 +32,10 @@ _ANY = (
     "callbacks",
     "plugins",
     "profiler",
+    "accelerator",
+    "devices",
+    "num_nodes",
+    "strategy",
 )
 """Options of the trainer that a run may be gone on with under other values."""
 
@@ -63,33 +72,114 @@ def begun_as(chosen: Namespace) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def unfinished_run(root: Path, run: str) -> Unfinished | None:
-    """The fit to go on with, if one was stopped in this folder.
+@dataclass(frozen=True)
+class Beginning:
+    """Where training begins.
+
+    Attributes:
+        path: of a checkpoint to go on from; None for fresh weights.
+        next_step: the step at which curves go on.
+    """
+
+    path: Path | None = None
+    next_step: int = 0
+
+
+def first_checkpoint(run: Run, named: str | None, overwrite: bool) -> Beginning:
+    """What a fit begins with: the checkpoint that is named, that of a fit stopped in this folder, or none.
 
     Args:
-        root: folder of the run.
-        run: fingerprint of the configuration.
+        run: that is to begin.
+        named: a checkpoint that the user names.
+        overwrite: whether a trained network in the folder may be replaced.
 
     Raises:
-        InputError: it was started with another configuration, or its checkpoints are damaged.
+        InputError: a trained network would be replaced; what was stopped there was started with another
+            configuration; or its checkpoints are damaged.
         SystemExit: it is done: SLURM has started its job once more after its end.
     """
-    if Finished.before_requeue(root / "checkpoints", run):
+    if named is not None:
+        path = Path(named)
+        if path.parent.resolve() == run.checkpoints.resolve():
+            put_in_order_once(run.folder)
+            return Beginning(path, _next_step(path))
+        _refuse_to_replace(run, overwrite)
+        return Beginning(path)
+    found = _unfinished(run, overwrite)
+    if found is None:
+        _refuse_to_replace(run, overwrite)
+        return Beginning()
+    return Beginning(found.path, found.next_step)
+
+
+def put_in_order_once(folder: Path) -> None:
+    """Have curves go on after those that are there; the first rank sees to it."""
+    if _rank() == 0:
+        put_in_order(folder)
+
+
+def _next_step(path: Path) -> int:
+    loop = read_checkpoint(path).get("loops", {}).get("fit_loop", {})
+    return int(loop.get("epoch_loop.state_dict", {}).get("_batches_that_stepped", 0))
+
+
+def _refuse_to_replace(run: Run, overwrite: bool) -> None:
+    there = finished_checkpoint(run.checkpoints, run.fingerprint)
+    if there is not None and not overwrite and _rank() == 0:
+        raise InputError(
+            f"{there}: a trained network is here already; choose another --contender or --runs, go on with "
+            "it by --ckpt_path last, or replace it by --overwrite true"
+        )
+
+
+def _unfinished(run: Run, overwrite: bool) -> Unfinished | None:
+    if Finished.before_requeue(run.checkpoints, run.fingerprint):
         if _rank() == 0:
-            print(f"{root}: training had finished before this job was requeued", flush=True)
+            print(f"{run.folder}: training had finished before this job was requeued", flush=True)
         raise SystemExit(0)
-    found = Unfinished.in_folder(root / "checkpoints")
+    found = Unfinished.in_folder(run.checkpoints)
     if found is None:
         return None
-    if found.run != run:
+    if found.run != run.fingerprint:
+        if overwrite:
+            return None
         raise InputError(
-            f"{found.path}: an unfinished run with another configuration; start it as before to go on, "
-            "remove its checkpoint to start again, or choose another --contender"
+            f"{found.path}: an unfinished run with another configuration; start it as before to go on, name "
+            "it with --ckpt_path to go on as configured now, start again by --overwrite true, or choose "
+            "another --contender"
         )
     if _rank() == 0:
-        put_in_order(root)
+        put_in_order(run.folder)
         print(f"going on at step {found.next_step} from {found.path}", flush=True)
     return found
+
+
+def checkpoint_to_judge(folder: Path, kept: Kept) -> Path:
+    """The checkpoint that `validate`, `test` and `predict` take: the kept one, or else the last one.
+
+    Raises:
+        InputError: there is neither.
+    """
+    path, last = folder / f"{kept}.ckpt", folder / "last.ckpt"
+    if path.exists():
+        return path
+    if not last.exists():
+        raise InputError(f"{path}: nothing trained here yet; fit first, or name a --ckpt_path")
+    if _rank() == 0:
+        print(f"{path}: there was no validation to choose it by; taking {last.name}", file=sys.stderr)
+    return last
+
+
+def written(run: Run, subcommand: str) -> Iterator[str]:
+    """What a command has written, a line for each place."""
+    if subcommand == "fit":
+        checkpoints = sorted(run.checkpoints.glob("*.ckpt"))
+        if checkpoints:
+            yield f"wrote {run.checkpoints}: {', '.join(path.name for path in checkpoints)}"
+        if next(run.folder.glob("events.out.tfevents.*"), None) is not None:
+            yield f"curves: tensorboard --logdir {run.folder}"
+    if subcommand == "predict" and (run.folder / "predictions").is_dir():
+        yield f"wrote {run.folder / 'predictions'}"
 
 
 def stop(preempted: Preempted) -> NoReturn:

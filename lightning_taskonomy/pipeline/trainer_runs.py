@@ -9,20 +9,19 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.loggers import TensorBoardLogger
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.pipeline.settings import PipelineSettings
+from lightning_taskonomy.training.assembly import assembled, curves
+from lightning_taskonomy.training.contender import Run
 from lightning_taskonomy.training.event_files import put_in_order
 from lightning_taskonomy.training.loss_table import WriteLossTable
-from lightning_taskonomy.training.requeue import environment
-from lightning_taskonomy.training.running_checkpoint import RunningCheckpoint, Unfinished
-from lightning_taskonomy.training.seeded_steps import SeedSteps
-from lightning_taskonomy.training.whole_checkpoints import WholeCheckpoints, read_checkpoint
+from lightning_taskonomy.training.running_checkpoint import NAME as RUNNING
+from lightning_taskonomy.training.running_checkpoint import Unfinished
+from lightning_taskonomy.training.whole_checkpoints import read_checkpoint
 
 log = logging.getLogger(__name__)
-CHECKPOINTS, BEST = "checkpoints", "best"
+CHECKPOINTS = "checkpoints"
 
 
 def fit_and_test(
@@ -57,35 +56,28 @@ def fit_and_test(
     Returns:
         The folder with `<target>.parquet`.
     """
-    checkpoints = folder / CHECKPOINTS
-    running = RunningCheckpoint(checkpoints, settings.machine.checkpoint_seconds, run)
-    saving: list[Callback] = [running]
-    if best:  # before the other one, which then knows of it at the end of an epoch
-        saving.insert(0, ModelCheckpoint(checkpoints, BEST, monitor="val/loss", enable_version_counter=False))
-    resumed = _unfinished(folder, run)
-    # For curves that go on where the checkpoint was made, whatever was drawn after it.
-    step = 0 if resumed is None else resumed.next_step
-    logger = TensorBoardLogger(folder, name="", version="", default_hp_metric=False, purge_step=step)
     losses = folder / "losses"
+    this = Run(folder, losses, contender, run, settings.seed, settings.machine.checkpoint_seconds)
+    judging = WriteLossTable(str(losses), contender)
+    resumed = _unfinished(this)
     trainer = Trainer(
         accelerator=settings.machine.accelerator,
         devices=1,
         precision=settings.machine.precision,
         max_epochs=epochs,
         num_sanity_val_steps=0,
-        logger=logger,
-        callbacks=[*callbacks, *saving, SeedSteps(settings.seed), WriteLossTable(str(losses), contender)],
-        plugins=[WholeCheckpoints(), *environment()],
+        logger=curves(this, 0 if resumed is None else resumed.next_step),
         enable_progress_bar=sys.stdout.isatty(),
         enable_model_summary=False,
+        **assembled(this, [*callbacks, judging], kept=["best"] if best else []),
         **{"log_every_n_steps": 10, **options},
     )
     torch.manual_seed(settings.seed)
     trainer.fit(module, data, ckpt_path=None if resumed is None else str(resumed.path), weights_only=True)
     # Kept until the job is done: what is killed from here on need not learn again.
-    trainer.save_checkpoint(running.path, weights_only=False)
+    trainer.save_checkpoint(this.checkpoints / RUNNING, weights_only=False)
     if best:
-        module.load_state_dict(read_checkpoint(checkpoints / f"{BEST}.ckpt")["state_dict"])
+        module.load_state_dict(read_checkpoint(this.checkpoints / "best.ckpt")["state_dict"])
     if tested:
         shutil.rmtree(losses, ignore_errors=True)  # those of another test may be of other images
         trainer.test(module, data, verbose=False)
@@ -101,15 +93,15 @@ def remove_checkpoints(folder: Path) -> None:
         shutil.rmtree(going)
 
 
-def _unfinished(folder: Path, run: str) -> Unfinished | None:
+def _unfinished(run: Run) -> Unfinished | None:
     """The fit to go on with; what is damaged, or belongs to another one, is removed."""
     try:
-        found = Unfinished.in_folder(folder / CHECKPOINTS)
+        found = Unfinished.in_folder(run.checkpoints)
     except InputError as error:
         log.warning("%s: this job starts again", error)
         found = None
-    if found is not None and found.run == run:
-        put_in_order(folder)
+    if found is not None and found.run == run.fingerprint:
+        put_in_order(run.folder)
         return found
-    remove_checkpoints(folder)
+    remove_checkpoints(run.folder)
     return None

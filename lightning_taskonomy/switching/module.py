@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict
 
-import pytorch_lightning
 import torch
 from pytorch_lightning import Callback
 from torch import Tensor
@@ -30,8 +29,9 @@ from lightning_taskonomy.tasks.batch_losses import BatchLoss
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 from lightning_taskonomy.tasks.dense_sets import WEIGHTS, dense_task_named
 from lightning_taskonomy.tasks.losses import PixelPairs
-from lightning_taskonomy.tasks.own import CheckpointsImportNothing
+from lightning_taskonomy.tasks.own import made_from_checkpoint
 from lightning_taskonomy.tasks.task import Task
+from lightning_taskonomy.training.contender import Contender
 from lightning_taskonomy.training.means_over_images import MeansOverImages
 
 _FACTOR, _SMALLEST_CHANGE = 0.5, 1e-12
@@ -52,7 +52,7 @@ class SeveralOutputs(TypedDict):
     outputs: dict[str, Tensor]
 
 
-class SwitchingNetwork(CheckpointsImportNothing, pytorch_lightning.LightningModule):
+class SwitchingNetwork(Contender):
     """One network for several tasks of one picture.
 
     Which task a batch is for, the data decide: it trains on whatever tasks a batch has labels of, in one pass
@@ -82,6 +82,8 @@ class SwitchingNetwork(CheckpointsImportNothing, pytorch_lightning.LightningModu
             draws how the tasks' embeddings relate to it.
     """
 
+    several_tasks: ClassVar[bool] = True
+
     def __init__(
         self,
         tasks: list[str],
@@ -102,6 +104,9 @@ class SwitchingNetwork(CheckpointsImportNothing, pytorch_lightning.LightningModu
         transfers: str | None = None,
     ) -> None:
         super().__init__()
+        self.save_hyperparameters(logger=False)
+        if isinstance(network, Mapping):  # as a checkpoint holds it
+            network = NetworkOptions(**network)
         self.tasks = [dense_task_named(name) for name in tasks]
         names = [task.name for task in self.tasks]
         if len(set(names)) < len(names):
@@ -122,7 +127,7 @@ class SwitchingNetwork(CheckpointsImportNothing, pytorch_lightning.LightningModu
         self.eight_bit, self.predicted, self.transfers = eight_bit, predicted or names, transfers
         self.network = network.build(method, [channels_of(task) for task in self.tasks], added)
         self.pretrained = encoder_weights is not None
-        if encoder_weights is not None:
+        if encoder_weights is not None and not made_from_checkpoint():
             self.network.load_encoders(backbone_weights(encoder_weights))
         fixed = [weights.get(name, WEIGHTS.get(name, 1.0)) for name in names]
         self.weighting = LossWeights(fixed, weighting)
@@ -133,11 +138,26 @@ class SwitchingNetwork(CheckpointsImportNothing, pytorch_lightning.LightningModu
         self.register_buffer("_shift", (0.5 - mean) / deviation, persistent=False)
         self.metrics = TaskMetrics(self.tasks)
         self._mean_losses = [MeansOverImages() for _ in self.tasks]
-        if start_from is not None:
+        if start_from is not None and not made_from_checkpoint():
             known = take_over(self.network, start_from, self.description())
             if added:
                 freeze(self.network, known, trained)
                 self.train()  # what is frozen is not in training
+
+    @classmethod
+    def folder_name(cls, arguments: Mapping[str, Any]) -> str:
+        """One folder for networks of any tasks."""
+        return "switching"
+
+    @classmethod
+    def contender_name(cls, arguments: Mapping[str, Any]) -> str:
+        """The method."""
+        return str(arguments["method"])
+
+    @classmethod
+    def leaves_weights_out(cls, arguments: Mapping[str, Any]) -> bool:
+        """Whether a batch of one task leaves out what other tasks have of their own."""
+        return bool(arguments["method"] != "switching" or arguments["added"])
 
     @property
     def parameter_count(self) -> int:
@@ -256,6 +276,7 @@ class SwitchingNetwork(CheckpointsImportNothing, pytorch_lightning.LightningModu
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Note what the weights are for."""
+        super().on_save_checkpoint(checkpoint)
         checkpoint["switching"] = {**self.description(), "conventions": LABEL_CONVENTIONS}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

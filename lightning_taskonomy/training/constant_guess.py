@@ -4,6 +4,7 @@ from typing import Any
 
 import pytorch_lightning
 import torch
+from pytorch_lightning import Callback
 from torch import Tensor
 
 from lightning_taskonomy.core.errors import InputError
@@ -16,6 +17,7 @@ from lightning_taskonomy.tasks.losses import (
     SoftCrossEntropy,
     l1,
 )
+from lightning_taskonomy.training.assembly import image_callbacks
 from lightning_taskonomy.training.best_constants import (
     Fit,
     GeometricMedianFit,
@@ -23,6 +25,7 @@ from lightning_taskonomy.training.best_constants import (
     MedianFit,
     SharesFit,
 )
+from lightning_taskonomy.training.contender import Run
 from lightning_taskonomy.training.searched_constants import DescentFit, PlacesFit
 from lightning_taskonomy.training.task_module import TaskModule
 
@@ -48,6 +51,7 @@ class ConstantGuess(TaskModule):
 
     def __init__(self, task: str, size: int = 256, images: int = 1024) -> None:
         super().__init__(task, size)
+        self.save_hyperparameters(logger=False)
         if images < 1:
             raise InputError(f"images: expected at least 1, found {images}")
         self.images = images
@@ -57,6 +61,10 @@ class ConstantGuess(TaskModule):
         self._fit: Fit | None = None
         self._taken = 0
         self._stale = False
+
+    def run_callbacks(self, run: Run) -> list[Callback]:
+        """Those of a network that is judged image by image."""
+        return image_callbacks(run)
 
     def setup(self, stage: str) -> None:
         """Take over what the data set says, and see that no more is read than needed.

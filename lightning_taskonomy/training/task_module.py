@@ -1,10 +1,9 @@
 """What every contender for a task shares: how it is evaluated, image by image, and what a checkpoint says."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypedDict
 
-import pytorch_lightning
 import torch
 from torch import Tensor
 from torchmetrics import Metric
@@ -14,8 +13,8 @@ from lightning_taskonomy.core.task_names import as_written
 from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 from lightning_taskonomy.tasks.losses import PerImageLoss, PixelPairs
-from lightning_taskonomy.tasks.own import CheckpointsImportNothing
 from lightning_taskonomy.tasks.task import Pixels, Standard, Task
+from lightning_taskonomy.training.contender import Contender
 from lightning_taskonomy.training.means_over_images import MeansOverImages
 
 Parts = dict[str, Tensor]
@@ -36,7 +35,7 @@ class Evaluated(TypedDict):
     output: Tensor
 
 
-class TaskModule(CheckpointsImportNothing, pytorch_lightning.LightningModule):
+class TaskModule(Contender):
     """A contender for one task: it gives an output for each image, and is judged by the task's loss.
 
     Args:
@@ -59,6 +58,11 @@ class TaskModule(CheckpointsImportNothing, pytorch_lightning.LightningModule):
         self.size = size
         self._metrics: torch.nn.ModuleDict = torch.nn.ModuleDict()
         self._mean_losses = MeansOverImages()
+
+    @classmethod
+    def folder_name(cls, arguments: Mapping[str, Any]) -> str:
+        """The task's name."""
+        return task_named(arguments["task"]).name
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -122,6 +126,7 @@ class TaskModule(CheckpointsImportNothing, pytorch_lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Note what the weights are for."""
+        super().on_save_checkpoint(checkpoint)
         standard = self.task.standard
         checkpoint["contender"] = {
             **self.description(),

@@ -1,8 +1,10 @@
 """A task-specific network (Taskonomy, step I): the encoder and decoder of one task, trained on its labels."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from pytorch_lightning import Callback
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
 from torch.optim import SGD, Adam, Optimizer
@@ -10,10 +12,13 @@ from torch.optim.lr_scheduler import LRScheduler, MultiStepLR
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.nn import Encoder, TaskNet
+from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.tasks.colours import BINS
 from lightning_taskonomy.tasks.losses import SoftCrossEntropy
 from lightning_taskonomy.tasks.task import Pixels, Task, Vector
 from lightning_taskonomy.training.adversarial import AdversarialTerm
+from lightning_taskonomy.training.assembly import image_callbacks
+from lightning_taskonomy.training.contender import Run
 from lightning_taskonomy.training.decoders import decoder_of
 from lightning_taskonomy.training.optimisation import clip_each, decayed_groups
 from lightning_taskonomy.training.seeded_steps import seed_of
@@ -71,6 +76,7 @@ class TaskNetwork(TaskModule):
         instance_noise: float | None = None,
     ) -> None:
         super().__init__(task, size)
+        self.save_hyperparameters(logger=False)
         if size % 16:
             raise InputError(f"size: expected a multiple of 16 pixels, found {size}")
         self.width, self.blocks, self.decoder_width, self.hidden = width, tuple(blocks), decoder_width, hidden
@@ -93,6 +99,16 @@ class TaskNetwork(TaskModule):
             torch.nn.utils.convert_conv2d_weight_memory_format(self, torch.channels_last)
         if compiled:
             self.network.compile()
+
+    @classmethod
+    def leaves_weights_out(cls, arguments: Mapping[str, Any]) -> bool:
+        """Whether there is a discriminator, which does not learn in every step."""
+        has_discriminator = task_named(arguments["task"]).norm_share is not None
+        return has_discriminator and arguments.get("adversarial_after") is not None
+
+    def run_callbacks(self, run: Run) -> list[Callback]:
+        """Those of a network that is judged image by image."""
+        return image_callbacks(run)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Outputs, (B, …), of pictures (B, views, C, H, W)."""

@@ -1,16 +1,50 @@
 """A callback that holds the tournament among readouts at every validation, while they are trained."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol, TypedDict, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor
 
+from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.taxonomy.figures.win_rates import draw_win_rates
 from lightning_taskonomy.taxonomy.tournament import Tournament, count_half_wins
-from lightning_taskonomy.transfers.readouts import EvaluatedTogether, Readouts
+
+
+class EvaluatedTogether(TypedDict):
+    """What evaluating a batch gives callbacks.
+
+    Attributes:
+        key: of each image.
+        contenders: their names.
+        losses: of each image and contender, (B, contenders).
+    """
+
+    key: list[str]
+    contenders: list[str]
+    losses: Tensor
+
+
+@runtime_checkable
+class JudgedTogether(Protocol):
+    """A module of several contenders for one task, as `Readouts` is.
+
+    Attributes:
+        task: that they are for.
+    """
+
+    task: Task
+
+    @property
+    def sound(self) -> Sequence[str]:
+        """Names of those that have not diverged."""
+
+    def log_dict(self, dictionary: dict[str, Any], *, rank_zero_only: bool = False) -> None:
+        """As Lightning's."""
 
 
 class LiveTournament(Callback):
@@ -32,7 +66,7 @@ class LiveTournament(Callback):
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin anew, with those that have not diverged."""
-        assert isinstance(pl_module, Readouts)
+        assert isinstance(pl_module, JudgedTogether)
         self._contenders = tuple(pl_module.sound)
         several = len(self._contenders)
         self._halves = np.zeros((several, several), np.int64)
@@ -56,7 +90,7 @@ class LiveTournament(Callback):
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add up what the ranks have counted; log the matrix and the affinities."""
-        assert isinstance(pl_module, Readouts)
+        assert isinstance(pl_module, JudgedTogether)
         counted = torch.from_numpy(np.concatenate([self._halves.ravel(), [self._images]]))
         sums = torch.from_numpy(self._sums)
         device = trainer.strategy.root_device

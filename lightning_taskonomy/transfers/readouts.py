@@ -7,9 +7,10 @@ would have become alone, whatever happens to the others.
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 import torch
+from pytorch_lightning import Callback
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR
@@ -18,8 +19,11 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.stream.one_thread import one_thread
 from lightning_taskonomy.nn import Readout
 from lightning_taskonomy.nn.readout import Variant
+from lightning_taskonomy.training.contender import Run
+from lightning_taskonomy.training.loss_table import WriteLossTable
 from lightning_taskonomy.training.means_over_images import MeansOverImages
 from lightning_taskonomy.training.task_module import Evaluated
+from lightning_taskonomy.transfers.live_tournament import EvaluatedTogether, LiveTournament
 from lightning_taskonomy.transfers.readout_network import (
     ReadoutSize,
     adam_of_readouts,
@@ -33,20 +37,6 @@ from lightning_taskonomy.transfers.stored_inputs import source_names
 from lightning_taskonomy.transfers.transfer_network import TransferModule
 
 log = logging.getLogger(__name__)
-
-
-class EvaluatedTogether(TypedDict):
-    """What evaluating a batch gives callbacks.
-
-    Attributes:
-        key: of each image.
-        contenders: their names.
-        losses: of each image and contender, (B, contenders).
-    """
-
-    key: list[str]
-    contenders: list[str]
-    losses: Tensor
 
 
 class Readouts(TransferModule):
@@ -95,6 +85,7 @@ class Readouts(TransferModule):
         of = ReadoutSize(size, variant, decoder_width, hidden, representation_channels)
         every = [source for sources in self.transfers.values() for source in sources]
         super().__init__(task, every, representations, of, seed)
+        self.save_hyperparameters(logger=False)
         self.learning_rate, self.drop_after, self.weight_decay = learning_rate, drop_after, weight_decay
         self.readouts = nn.ModuleList(
             readout_network(self.task, len(sources), of, seed) for sources in self.transfers.values()
@@ -105,6 +96,15 @@ class Readouts(TransferModule):
         self.diverged: dict[str, int] = {}
         self.stopped: dict[str, int] = {}
         self._side_by_side = SideBySide()
+
+    @classmethod
+    def contender_name(cls, arguments: Mapping[str, Any]) -> str:
+        """Of all of them together; loss tables name each."""
+        return "transfers"
+
+    def run_callbacks(self, run: Run) -> list[Callback]:
+        """The loss table, with a column for each, and the tournament among them."""
+        return [WriteLossTable(str(run.losses), run.contender), LiveTournament()]
 
     @property
     def networks(self) -> dict[str, Readout]:

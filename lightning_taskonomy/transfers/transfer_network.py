@@ -1,15 +1,19 @@
 """One transfer (Taskonomy, step II): a readout of stored representations, trained with the target's loss."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+from pytorch_lightning import Callback
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import MultiStepLR
 
 from lightning_taskonomy.nn import Encoder
 from lightning_taskonomy.nn.readout import Variant
+from lightning_taskonomy.training.assembly import image_callbacks
+from lightning_taskonomy.training.contender import Kept, Run
 from lightning_taskonomy.training.optimisation import clip_each
 from lightning_taskonomy.training.seeded_steps import seed_of
 from lightning_taskonomy.training.task_module import TaskModule
@@ -21,7 +25,7 @@ from lightning_taskonomy.transfers.readout_network import (
     seed_dropout,
     sources_of,
 )
-from lightning_taskonomy.transfers.stored_inputs import StoredInputs
+from lightning_taskonomy.transfers.stored_inputs import StoredInputs, source_names
 
 
 class TransferModule(TaskModule):
@@ -34,6 +38,8 @@ class TransferModule(TaskModule):
         of: the readouts' size.
         seed: of weights and of whatever a step of training draws.
     """
+
+    kept: ClassVar[Kept] = "last"  # all contenders learn equally long
 
     def __init__(
         self, task: str, sources: list[str], representations: str, of: ReadoutSize, seed: int
@@ -126,11 +132,21 @@ class TransferNetwork(TransferModule):
         seed: int = 0,
     ) -> None:
         of = ReadoutSize(size, variant, decoder_width, hidden)
-        self.sources = list(sources_of("+".join(sources)))
+        self.sources = list(sources_of("+".join(source_names(representations, sources))))
         super().__init__(task, self.sources, representations, of, seed)
+        self.save_hyperparameters(logger=False)
         self.learning_rate, self.drop_after, self.weight_decay = learning_rate, drop_after, weight_decay
         self.readout = readout_network(self.task, len(self.sources), of, seed)
         torch.nn.utils.convert_conv2d_weight_memory_format(self, torch.channels_last)
+
+    @classmethod
+    def contender_name(cls, arguments: Mapping[str, Any]) -> str:
+        """The sources, joined by +."""
+        return "+".join(source_names(arguments["representations"], arguments["sources"]))
+
+    def run_callbacks(self, run: Run) -> list[Callback]:
+        """Those of a network that is judged image by image."""
+        return image_callbacks(run)
 
     def network_input(self, batch: dict[str, Any]) -> Tensor:
         """The representations of all sources, (B, order · V · C, s, s)."""

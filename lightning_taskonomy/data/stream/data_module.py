@@ -2,9 +2,9 @@
 
 import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from lightning_taskonomy.data.stream.loader import PlannedLoader
 from lightning_taskonomy.data.stream.partners import WHOLE_SPLIT, Span
 from lightning_taskonomy.data.stream.place_in_epochs import ResumableDataModule
 from lightning_taskonomy.data.stream.plan import EpochPlan
+from lightning_taskonomy.data.stream.reading import require_packed
 from lightning_taskonomy.data.stream.statistics import COLORIZATION, measured, with_colour_weights
 from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.tasks.losses import SoftCrossEntropy
@@ -84,6 +85,16 @@ class TaskonomyDataModule(ResumableDataModule):
         if colour_weights is not None:
             self.tasks = [with_colour_weights(task, Path(colour_weights)) for task in self.tasks]
         self._loaders: list[PlannedLoader] = []
+
+    @classmethod
+    def require(cls, arguments: Mapping[str, Any], stage: str) -> None:
+        """See that the split is there.
+
+        Raises:
+            InputError: it is not.
+        """
+        splits = {"fit": arguments.get("train_split", "train"), "validate": "val"}
+        require_packed(arguments["shards"], splits.get(stage, "test"))
 
     def setup(self, stage: str) -> None:
         """Measure what the tasks need to know of the data set."""

@@ -1,5 +1,6 @@
 """How far training has come in its data: what a checkpoint holds, and a resumed run goes on from."""
 
+from collections.abc import Mapping
 from typing import Any, NoReturn, Protocol
 
 import pytorch_lightning
@@ -71,6 +72,18 @@ class ResumableDataModule(pytorch_lightning.LightningDataModule):
     def state_dict(self) -> dict[str, Any]:
         """The place in the training data."""
         return {} if self._learned_from is None else {"train": self._learned_from.state_dict()}
+
+    @classmethod
+    def require(cls, arguments: Mapping[str, Any], stage: str) -> None:
+        """See that the data are there, before anything is built for them.
+
+        Args:
+            arguments: that the data module will be made with.
+            stage: `fit`, `validate`, `test` or `predict`.
+
+        Raises:
+            InputError: they are not.
+        """
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401

@@ -1,6 +1,7 @@
 """Tasks of the dictionary taking turns: packed shards for networks that learn several of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
@@ -76,6 +77,15 @@ class SwitchingTaskonomy(ResumableDataModule):
         self._learned = of(names, batch_size)
         examples = shares(batch_size, names) if switching == "mixed" else dict.fromkeys(names, batch_size)
         self._alone = {name: of([name], examples[name]) for name in names}
+
+    @classmethod
+    def require(cls, arguments: Mapping[str, Any], stage: str) -> None:
+        """See that the split is there.
+
+        Raises:
+            InputError: it is not.
+        """
+        TaskonomyDataModule.require(arguments, stage)
 
     def setup(self, stage: str) -> None:
         """Tell the parts which ranks there are."""

@@ -1,0 +1,69 @@
+"""What every trainer of this project is made of beside its options: callbacks, curves and plugins."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pytorch_lightning import Callback
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from lightning_taskonomy.training.contender import Kept, Run
+from lightning_taskonomy.training.kept_checkpoint import KeptCheckpoint
+from lightning_taskonomy.training.loss_table import WriteLossTable
+from lightning_taskonomy.training.pictures import LogPictures
+from lightning_taskonomy.training.predictions import WritePredictions
+from lightning_taskonomy.training.requeue import environment
+from lightning_taskonomy.training.running_checkpoint import RunningCheckpoint
+from lightning_taskonomy.training.seeded_steps import SeedSteps
+from lightning_taskonomy.training.whole_checkpoints import WholeCheckpoints
+
+
+def assembled(
+    run: Run,
+    callbacks: Sequence[Callback],
+    *,
+    kept: Sequence[Kept] = (),
+    saved: bool = True,
+    own: Sequence[Callback] = (),
+    plugins: Sequence[Any] = (),
+) -> dict[str, Any]:
+    """The trainer's `callbacks` and `plugins`.
+
+    Args:
+        run: that is trained or judged.
+        callbacks: of the command and of the module.
+        kept: checkpoints that are kept beside the one to go on from.
+        saved: whether there are checkpoints at all.
+        own: callbacks that the user names; one of the same kind as one of ours replaces it.
+        plugins: that the user names.
+    """
+    saving: list[Callback] = []
+    if saved:  # the one to go on from after the others, whose state at the end of an epoch it then holds
+        saving += (KeptCheckpoint(run, name) for name in kept)
+        saving.append(RunningCheckpoint(run.checkpoints, run.checkpoint_seconds, run.fingerprint))
+    named = {type(callback) for callback in own}
+    ours = [
+        callback for callback in (*callbacks, *saving, SeedSteps(run.seed)) if type(callback) not in named
+    ]
+    return {"callbacks": [*own, *ours], "plugins": [WholeCheckpoints(), *environment(), *plugins]}
+
+
+def curves(run: Run, first_step: int, version: str = "") -> TensorBoardLogger:
+    """The logger of a run: TensorBoard's files in its folder.
+
+    Args:
+        run: that is trained or judged.
+        first_step: curves go on here; what was drawn later, by a run that was stopped, is hidden.
+        version: folder below the run's for what begins at step 0 again, as testing does, and would hide the
+            curves of training.
+    """
+    purged = None if version else first_step
+    return TensorBoardLogger(run.folder, name="", version=version, default_hp_metric=False, purge_step=purged)
+
+
+def image_callbacks(run: Run) -> list[Callback]:
+    """What writes the results of a network that is judged image by image."""
+    return [
+        WriteLossTable(str(run.losses), run.contender),
+        LogPictures(),
+        WritePredictions(str(run.folder / "predictions")),
+    ]
