@@ -20,7 +20,8 @@ def rooms(
 ) -> None:
     """Render furnished rooms with every label of the dictionary, in Taskonomy's folder layout.
 
-    Views that an earlier, interrupted run has finished are kept. The same seed always gives the same files.
+    Views that an earlier, interrupted run with the same options has finished are kept. The same seed always
+    gives the same files.
 
     Args:
         out: folder to write to.

@@ -3,24 +3,28 @@
 import json
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
+import sys
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
 from multiprocessing.queues import Queue
 from pathlib import Path
 from queue import Empty
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lightning_taskonomy.core.errors import InputError
-from lightning_taskonomy.core.output import write_text
+from lightning_taskonomy.core.output import output_folder, write_text
+from lightning_taskonomy.core.processes import worker_pool
+from lightning_taskonomy.core.signals import signals_held
+from lightning_taskonomy.data.domains import DOMAINS
 from lightning_taskonomy.data.folder.names import label_path
 from lightning_taskonomy.data.folder.splits import write_splits
 from lightning_taskonomy.data.folder.writing import view_is_finished, write_labels
+from lightning_taskonomy.synthetic.render.around import plan_views_around
 from lightning_taskonomy.synthetic.render.prepared import prepare
 from lightning_taskonomy.synthetic.render.scene import Scene
 from lightning_taskonomy.synthetic.render.view_labels import render_view
@@ -28,7 +32,8 @@ from lightning_taskonomy.synthetic.render.viewpoints import plan_views
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 
 _NOTE = "rendered.json"
-"""In the folder: which label conventions its views follow."""
+"""In the folder: which label conventions its views follow, and what they were rendered from and how."""
+_LONGEST_SHOWN = 40
 
 
 class Building(Protocol):
@@ -41,6 +46,10 @@ class Building(Protocol):
     @property
     def seed(self) -> int:
         """Decides where pictures of it are taken."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What decides its pictures, ready for JSON: by what to call it in a sentence."""
 
     def load(self) -> Scene:
         """Make or read the scene."""
@@ -90,9 +99,8 @@ def render_buildings(
 
     Raises:
         InputError: a scene cannot be read, has no place for cameras, a file cannot be written, or the folder
-            holds views whose labels follow other conventions.
+            holds views whose labels follow other conventions, or that were rendered otherwise.
     """
-    _claim(root, [building.name for building in buildings])
     count = workers if workers is not None else len(os.sched_getaffinity(0))
     pieces = -(-count // len(buildings))
     parts = [
@@ -101,70 +109,125 @@ def render_buildings(
     total = len(buildings) * pictures.points * pictures.views
     columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("rendering", total=total)
-        for _ in _finished_views(parts, count):
-            progress.advance(bar)
-    write_splits(root / "splits.csv", [building.name for building in buildings])
+    with output_folder(root):
+        names = _claim(root, buildings, pictures)
+        notes: set[str] = set()
+        try:
+            with (
+                Progress(*columns, console=console, disable=not console.is_terminal) as progress,
+                closing(_finished_views(parts, count)) as finished,  # its workers end with an error here, too
+            ):
+                bar = progress.add_task("rendering", total=total)
+                for note in finished:
+                    progress.advance(bar, note is None)
+                    if note is not None and note not in notes:
+                        notes.add(note)
+                        print(note, file=sys.stderr)
+        except BaseException:
+            if not any(_has_views(root, name) for name in names):
+                (root / _NOTE).unlink(missing_ok=True)
+            raise
+        write_splits(root / "splits.csv", names)
 
 
-def _claim(root: Path, buildings: Sequence[str]) -> None:
-    """Note by which conventions a folder is rendered; views of earlier ones are not mixed with new ones."""
+def _claim(root: Path, buildings: Sequence[Building], pictures: Pictures) -> list[str]:
+    """Note what a folder is rendered from and how; gives the names of all buildings in it.
+
+    Raises:
+        InputError: it holds views of other conventions, of a building that was another, or taken otherwise.
+    """
     note = root / _NOTE
+    how: dict[str, Any] = asdict(pictures)
+    settings = {building.name: json.loads(json.dumps(dict(building.settings))) for building in buildings}
+    held = _read_note(note)
+    if held is None and any(_has_views(root, name) for name in settings):
+        require_conventions(None, str(root), "render to another folder")
+    if held is not None:
+        require_conventions(held.get("conventions"), str(root), "render to another folder")
+    noted: dict[str, Any] = {} if held is None else held.get("buildings", {})
+    there = [name for name in {**noted, **settings} if _has_views(root, name)]
+    before = {"pictures": how} if held is None or not there else held
+    for name, found in (before.get("pictures", {})).items():
+        if found != how.get(name):
+            raise InputError(
+                f"{root}: holds {there[0]} at {name} {found}, not {how.get(name)}; choose another folder"
+            )
+    for name in there:
+        if name not in noted or "pictures" not in before:
+            raise InputError(
+                f"{root}: holds views of {name}, and not how they were rendered; choose another folder"
+            )
+        if name in settings and settings[name] != noted[name]:
+            raise InputError(f"{root}: holds {_difference(name, noted[name], settings[name])}")
+    kept = {name: noted[name] for name in there} | settings
+    content = {"conventions": LABEL_CONVENTIONS, "pictures": how, "buildings": kept}
+    write_text(note, json.dumps(content, indent=1) + "\n")
+    return list(kept)
+
+
+def _difference(name: str, held: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """In which way a building was another one."""
+    key = next(key for key in {**held, **wanted} if held.get(key) != wanted.get(key))
+    found, asked = held.get(key), wanted.get(key)
+    if all(value is None or isinstance(value, bool | int | float | str) for value in (found, asked)):
+        long = max(len(str(found)), len(str(asked))) > _LONGEST_SHOWN
+        way = f"with another {key}" if long else f"with {key} {found}, not {asked}"
+    else:
+        way = f"with another {key}"
+    return f"{name} {way}; choose another folder"
+
+
+def _read_note(note: Path) -> dict[str, Any] | None:
     if not note.exists():
-        if any(label_path(root, "point_info", name, 0, 0).parent.is_dir() for name in buildings):
-            require_conventions(None, str(root), "render to another folder")
-        write_text(note, json.dumps({"conventions": LABEL_CONVENTIONS}) + "\n")
-        return
+        return None
     try:
-        found = json.loads(note.read_text(encoding="utf-8")).get("conventions")
-    except (OSError, ValueError, AttributeError) as error:
+        held: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+        _ = {**held.get("pictures", {})}, {name: {**of} for name, of in held.get("buildings", {}).items()}
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise InputError(f"{note}: not written by this command ({error})") from error
-    require_conventions(found, str(root), "render to another folder")
+    return held
 
 
-def _finished_views(parts: Sequence[_Part], workers: int) -> Iterator[None]:
-    """Render the parts, yielding once per finished view."""
+def _has_views(root: Path, building: str) -> bool:
+    folders = [label_path(root, domain, building, 0, 0).parent for domain in DOMAINS]
+    return any(next(folder.glob("point_*"), None) is not None for folder in folders if folder.is_dir())
+
+
+def _finished_views(parts: Sequence[_Part], workers: int) -> Generator[str | None]:
+    """Render the parts, yielding None for each finished view, and what is to be noted about a scene."""
     if workers == 1:
         for part in parts:
-            for _ in _render_part(part):
-                yield
+            yield from _render_part(part)
         return
-    # A fresh interpreter per worker: Embree and numba keep threads and locks that do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    ticks = context.Queue()
-    with ProcessPoolExecutor(min(workers, len(parts)), context, _keep_ticks, (ticks,)) as pool:
-        waiting = [pool.submit(_render_part_in_worker, part) for part in parts]
-        try:
-            while not all(future.done() for future in waiting) or not ticks.empty():
-                failed = [future for future in waiting if future.done() and future.exception()]
-                if failed:
-                    break
-                with suppress(Empty):
-                    ticks.get(timeout=0.2)
-                    yield
-            for future in waiting:
+    ticks: Queue[str | None] = multiprocessing.get_context("spawn").Queue()
+    with worker_pool(min(workers, len(parts)), _keep_ticks, (ticks,)) as pool:
+        with signals_held():  # submitting starts the workers
+            waiting = [pool.submit(_render_part_in_worker, part) for part in parts]
+        while not all(future.done() for future in waiting) or not ticks.empty():
+            if any(future.done() and future.exception() for future in waiting):
+                break
+            with suppress(Empty):
+                yield ticks.get(timeout=0.2)
+        for future in waiting:
+            if future.done():
                 future.result()
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
 
 
-_ticks: "Queue[None] | None" = None
+_ticks: "Queue[str | None] | None" = None
 
 
-def _keep_ticks(ticks: "Queue[None]") -> None:
+def _keep_ticks(ticks: "Queue[str | None]") -> None:
     global _ticks
     _ticks = ticks
 
 
 def _render_part_in_worker(part: _Part) -> None:
-    for _ in _render_part(part):
+    for note in _render_part(part):
         if _ticks is not None:
-            _ticks.put(None)
+            _ticks.put(note)
 
 
-def _render_part(part: _Part) -> Iterator[None]:
+def _render_part(part: _Part) -> Iterator[str | None]:
     building, pictures = part.building, part.pictures
     everything = [
         (number // pictures.views, number % pictures.views)
@@ -173,14 +236,17 @@ def _render_part(part: _Part) -> Iterator[None]:
     mine = set(everything[part.first :: part.step])
     missing = {key for key in mine if not view_is_finished(part.root, building.name, *key)}
     for _ in range(len(mine) - len(missing)):
-        yield
+        yield None
     if not missing:
         return
-    prepared = prepare(building.load())
+    scene = building.load()
+    yield from scene.notes
+    prepared = prepare(scene)
     random = np.random.default_rng([building.seed, 77])
-    for view in plan_views(prepared, pictures.points, pictures.views, pictures.size, random, building.name):
+    plan = plan_views_around if scene.outside else plan_views
+    for view in plan(prepared, pictures.points, pictures.views, pictures.size, random, building.name):
         key = (view.target.number, view.number)
         if key in missing:
             made = render_view(prepared, view, building.seed * 1_000_003 + key[0] * 1009 + key[1])
             write_labels(part.root, building.name, *key, made)
-            yield
+            yield None

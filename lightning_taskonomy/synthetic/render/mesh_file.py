@@ -1,23 +1,21 @@
 """One's own 3D scans as scenes: any mesh that trimesh reads, with its texture or vertex colours."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import trimesh
-from trimesh.visual import ColorVisuals, TextureVisuals
 
+from lightning_taskonomy.core.digest import sha256_of
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.synthetic.render.mesh_reading import GLTF_SUFFIXES, Part, files_of, read_parts
 from lightning_taskonomy.synthetic.render.mesh_shape import shape_of_mesh
 from lightning_taskonomy.synthetic.render.scene import Colour, Material, Room, Scene, Triangles
 from lightning_taskonomy.tasks.class_tables import SCENE_CLASSES
 
 Up = Literal["auto", "y", "z"]
-
-_SEMANTIC_NAMES = ("semantic", "semantic_id", "label", "category_id")
-"""Face attributes that are taken for semantic ids, the first one found."""
 
 _LAST_SEMANTIC_ID = 17
 _OBJECT_OF_SEMANTIC = (
@@ -39,6 +37,7 @@ class MeshFile:
         scene_class: one of `SCENE_CLASSES`, or None to write no `class_scene`.
         up: the file's upward axis; "auto" is y for glTF and z for the rest.
         metres: how many metres one unit of the file is.
+        outside: whether cameras stand around it, as around an object, and not inside.
     """
 
     path: Path
@@ -47,11 +46,31 @@ class MeshFile:
     scene_class: str | None = None
     up: Up = "auto"
     metres: float = 1.0
+    outside: bool = False
 
     @property
     def name(self) -> str:
         """The building's name: that of the file, without dots."""
         return self.path.stem.replace(".", "_").replace("/", "_")
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What decides its pictures: the options and the content of its files.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        if not self.path.is_file():
+            raise InputError(f"{self.path}: no such mesh file")
+        return {
+            "content of the mesh": [sha256_of(path) for path in files_of(self.path)],
+            "semantic ids": None if self.semantic is None else sha256_of(self.semantic),
+            "seed": self.seed,
+            "scene": self.scene_class,
+            "up": self.up,
+            "metres": self.metres,
+            "outside": self.outside,
+        }
 
     def load(self) -> Scene:
         """Read the file.
@@ -63,9 +82,9 @@ class MeshFile:
             raise InputError(
                 f"scene: {self.scene_class!r} is none of the 63 scene classes: {', '.join(SCENE_CLASSES)}"
             )
-        parts = _read_parts(self.path)
+        parts, missing = read_parts(self.path)
         corners = np.concatenate([part.corners for part in parts]) * self.metres
-        if self.up == "y" or (self.up == "auto" and self.path.suffix.lower() in (".glb", ".gltf")):
+        if self.up == "y" or (self.up == "auto" and self.path.suffix.lower() in GLTF_SUFFIXES):
             corners = corners @ _TO_Z_UP.T
         semantic = self._semantic_ids(parts, len(corners))
         normals, curvature = shape_of_mesh(corners)
@@ -91,9 +110,11 @@ class MeshFile:
             object_classes=np.array(_OBJECT_OF_SEMANTIC if semantic.any() else [-1], np.int32),
             sky=(0.0, 0.0, 0.0) if any(part.has_light for part in parts) else (0.9, 1.0, 1.1),
             baked_light=any(part.has_light for part in parts),
+            outside=self.outside,
+            notes=tuple(f"{self.path}: no texture {name}; drawn in plain colours" for name in missing),
         )
 
-    def _semantic_ids(self, parts: list["_Part"], faces: int) -> npt.NDArray[np.uint8]:
+    def _semantic_ids(self, parts: list[Part], faces: int) -> npt.NDArray[np.uint8]:
         if self.semantic is not None:
             try:
                 ids = np.load(self.semantic, allow_pickle=False)
@@ -118,93 +139,7 @@ class MeshFile:
         return np.asarray(ids, np.uint8)
 
 
-@dataclass(frozen=True)
-class _Part:
-    corners: npt.NDArray[np.float64]
-    uv: npt.NDArray[np.float64]
-    colour: npt.NDArray[np.float64]
-    semantic: npt.NDArray[np.int64]
-    texture: npt.NDArray[np.uint8] | None
-    tint: Colour
-    has_light: bool
-
-
-def _read_parts(path: Path) -> list[_Part]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such mesh file")
-    try:
-        loaded = trimesh.load_scene(str(path))
-    except Exception as error:
-        raise InputError(
-            f"{path}: trimesh cannot read this mesh ({type(error).__name__}: {error})"
-        ) from error
-    parts = []
-    for node in loaded.graph.nodes_geometry:
-        transform, geometry = loaded.graph[node]
-        mesh = loaded.geometry[geometry]
-        if isinstance(mesh, trimesh.Trimesh) and len(mesh.faces):
-            parts.append(_part(mesh, np.asarray(transform)))
-    if not parts:
-        raise InputError(f"{path}: expected a mesh with triangles, found none")
-    return parts
-
-
-def _part(mesh: trimesh.Trimesh, transform: npt.NDArray[np.float64]) -> _Part:
-    vertices = np.asarray(mesh.vertices) @ transform[:3, :3].T + transform[:3, 3]
-    faces = np.asarray(mesh.faces)
-    if np.linalg.det(transform[:3, :3]) < 0:
-        faces = faces[:, ::-1]
-    count = len(faces)
-    uv, colour = np.zeros((count, 3, 2)), np.ones((count, 3, 3))
-    texture, tint, has_light = None, (0.6, 0.6, 0.6), False
-    visual = mesh.visual
-    if isinstance(visual, TextureVisuals):
-        texture, tint = _texture_of(visual.material)
-        if texture is not None and visual.uv is not None:
-            uv = np.asarray(visual.uv, np.float64)[faces]
-            has_light = True
-        else:
-            texture = None
-    elif isinstance(visual, ColorVisuals) and visual.kind is not None:
-        if visual.kind == "vertex":
-            chosen = np.asarray(visual.vertex_colors, np.float64)[faces]
-        else:
-            chosen = np.repeat(np.asarray(visual.face_colors, np.float64)[:, None], 3, axis=1)
-        colour, tint, has_light = _linear(chosen[..., :3] / 255), (1.0, 1.0, 1.0), True
-    return _Part(vertices[faces], uv, colour, _face_ids(mesh, count), texture, tint, has_light)
-
-
-def _texture_of(material: Any) -> tuple[npt.NDArray[np.uint8] | None, Colour]:  # noqa: ANN401 - trimesh has no types
-    """The picture (rows, columns, 3; sRGB) and the linear base colour of a trimesh material."""
-    picture = getattr(material, "baseColorTexture", None)
-    picture = getattr(material, "image", None) if picture is None else picture
-    factor = getattr(material, "baseColorFactor", None)
-    tint: Colour = (1.0, 1.0, 1.0)
-    if factor is not None:
-        red, green, blue = (np.asarray(factor, np.float64)[:3] / 255).tolist()
-        tint = (red, green, blue)
-    elif picture is None:
-        red, green, blue = _linear(np.asarray(material.main_color, np.float64)[:3] / 255).tolist()
-        tint = (red, green, blue)
-    return (None if picture is None else np.asarray(picture.convert("RGB"))), tint
-
-
-def _linear(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-
-
-def _face_ids(mesh: trimesh.Trimesh, count: int) -> npt.NDArray[np.int64]:
-    stored: dict[str, Any] = dict(mesh.face_attributes)
-    ply = mesh.metadata.get("_ply_raw", {}).get("face", {}).get("data")
-    if ply is not None and getattr(ply, "dtype", None) is not None and ply.dtype.names:
-        stored |= {name: ply[name] for name in ply.dtype.names}
-    for name in _SEMANTIC_NAMES:
-        if name in stored and len(stored[name]) == count:
-            return np.asarray(stored[name]).reshape(count).astype(np.int64)
-    return np.zeros(count, np.int64)
-
-
-def _materials(parts: list[_Part]) -> tuple[Material, ...]:
+def _materials(parts: list[Part]) -> tuple[Material, ...]:
     made, textures = [], 0
     for part in parts:
         made.append(Material(texture=-1 if part.texture is None else textures, tint=part.tint))

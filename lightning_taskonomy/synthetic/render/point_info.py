@@ -22,12 +22,12 @@ Floats = npt.NDArray[np.float64]
 _AXIS_LENGTH_M, _AXES_AHEAD_M = 0.1, 0.2
 
 
-def point_info(view: View, room: Room) -> dict[str, Any]:
+def point_info(view: View, room: Room | None) -> dict[str, Any]:
     """The record of a view, ready for JSON.
 
     Args:
         view: where the picture is taken.
-        room: the room in which the camera is.
+        room: the room in which the camera is; None where it is in none.
     """
     camera, target = view.camera, view.target
     towards = target.location - camera.location
@@ -50,8 +50,7 @@ def point_info(view: View, room: Room) -> dict[str, Any]:
         "camera_distance": distance,
         "field_of_view_rads": camera.field_of_view_rads,
         "resolution": camera.resolution,
-        "room": room.name,
-        "bounding_box_ranges": stored_ranges(room.low, room.high),
+        **({} if room is None else _room_fields(room)),
         "vanishing_points_gaussian_sphere": {
             axis: _list(row) for axis, row in zip("xyz", sphere, strict=True)
         },
@@ -60,6 +59,10 @@ def point_info(view: View, room: Room) -> dict[str, Any]:
         },
         "nonfixated_points_in_view": list(view.others_in_view),
     }
+
+
+def _room_fields(room: Room) -> dict[str, Any]:
+    return {"room": room.name, "bounding_box_ranges": stored_ranges(room.low, room.high)}
 
 
 def vanishing_points(rotation: npt.ArrayLike) -> Floats:

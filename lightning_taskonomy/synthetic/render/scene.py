@@ -120,6 +120,8 @@ class Scene:
         sky: linear radiance of the open sky at the zenith.
         baked_light: whether textures and colours already hold the light, as in scans; then they are shown as
             they are.
+        outside: whether cameras stand around it, as around an object, and not in its rooms.
+        notes: what of its file could not be used, a line each.
     """
 
     triangles: Triangles
@@ -130,3 +132,5 @@ class Scene:
     object_classes: npt.NDArray[np.int32]
     sky: Colour = (0.9, 1.15, 1.5)
     baked_light: bool = False
+    outside: bool = False
+    notes: tuple[str, ...] = ()

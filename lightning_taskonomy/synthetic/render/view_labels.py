@@ -59,7 +59,7 @@ def render_view(prepared: PreparedScene, view: View, noise_seed: int) -> Mapping
         "edge_occlusion": occlusion,
         "keypoints3d": keypoints3d(depth, camera.field_of_view_rads),
         "segment_unsup25d": segment_unsup25d(stored_depth, normals, occlusion),
-        "point_info": point_info(view, scene.rooms[view.stand.room]),
+        "point_info": point_info(view, None if scene.outside else scene.rooms[view.stand.room]),
     }
     if scene.triangles.semantic.any():
         made["segment_semantic"] = labels.semantic_picture(scene, surfaces, camera)

@@ -100,9 +100,15 @@ def plan_views(
         name: of the building, for error messages.
 
     Raises:
-        InputError: not enough points are seen by enough cameras.
+        InputError: there is no place for cameras, or not enough points are seen by enough of them.
     """
     stands = _stands(prepared, random)
+    if not stands:
+        raise InputError(
+            f"{name}: no free place inside from which its faces are seen; it is {extent_in_words(prepared)} "
+            "large: turn its faces inwards, say with --metres how many metres a unit of the file is, or look "
+            "at it from outside (--outside)"
+        )
     chosen: list[View] = []
     rooms = sorted({stand.room for stand in stands})
     visits = [rooms[int(k)] for k in random.permutation(len(rooms))]
@@ -114,11 +120,19 @@ def plan_views(
             chosen += taken
             number += bool(taken)
     if len(chosen) < points * views:
+        fewer = "ask for fewer points or views, or " if points * views > 1 else ""
         raise InputError(
             f"{name}: found {len(chosen) // views} points that {max(MIN_CAMERAS_PER_POINT, views)} cameras "
-            f"see, expected {points}; ask for fewer points or views, or give a scene with more free space"
+            f"see, expected {points}; it is {extent_in_words(prepared)} large: {fewer}say with --metres how "
+            "many metres a unit of the file is, or give a scene with more free space"
         )
-    return _with_others_in_view(prepared, chosen)
+    return with_others_in_view(prepared, chosen)
+
+
+def extent_in_words(prepared: PreparedScene) -> str:
+    """How large a scene is, as `5 x 4 x 2.6 m`."""
+    corners = prepared.scene.triangles.corners.reshape(-1, 3).astype(np.float64)
+    return " x ".join(f"{side:,.4g}" for side in np.ptp(corners, axis=0)) + " m"
 
 
 def sees(prepared: PreparedScene, location: Floats, points: Floats) -> npt.NDArray[np.bool_]:
@@ -189,10 +203,10 @@ def _views_of_new_point(
         target = _candidate(prepared, number, stand, random)
         if target is None:
             continue
-        seeing = _seeing(prepared, target, stands)
+        seeing = places_that_see(prepared, target, stands)
         if len(seeing) < max(MIN_CAMERAS_PER_POINT, views):
             continue
-        order = _spread_out(stand, seeing, random)
+        order = spread_out(stand, seeing, random)
         taken = list(_turned_cameras(prepared, target, order, views, resolution, random))
         if len(taken) == views:
             return taken
@@ -213,13 +227,23 @@ def _candidate(
     plain = prepared.scene.triangles.semantic[face] <= 1 and prepared.scene.triangles.semantic.any()
     if plain and not keep_plain:
         return None
+    return Target(number, met.position[0].astype(np.float64), front_of(prepared, int(face), way))
+
+
+def front_of(prepared: PreparedScene, face: int, way: Floats) -> Floats:
+    """The unit normal (3) of a triangle on the side that is met by looking along a way (3)."""
     corners = prepared.scene.triangles.corners[face].astype(np.float64)
     front = np.cross(corners[1] - corners[0], corners[2] - corners[0])
-    front *= -np.sign(front @ way) / np.linalg.norm(front)
-    return Target(number, met.position[0].astype(np.float64), front)
+    return np.asarray(front * (-np.sign(front @ way) / np.linalg.norm(front)))
 
 
-def _seeing(prepared: PreparedScene, target: Target, stands: list[Stand]) -> list[Stand]:
+def places_that_see(
+    prepared: PreparedScene,
+    target: Target,
+    stands: list[Stand],
+    nearest_m: float = _NEAREST_POINT_M,
+    furthest_m: float = _FURTHEST_POINT_M,
+) -> list[Stand]:
     """Places from which a target is seen directly, on its front side, near enough and not too obliquely."""
     places = np.array([stand.location for stand in stands])
     towards = target.location - places
@@ -228,19 +252,14 @@ def _seeing(prepared: PreparedScene, target: Target, stands: list[Stand]) -> lis
     flat = (
         np.hypot(towards[:, 0], towards[:, 1]) > 0.15
     )  # not straight above: the camera's right would be undefined
-    near = (
-        (distance > _NEAREST_POINT_M)
-        & (distance < _FURTHEST_POINT_M)
-        & (cosine > np.cos(_STEEPEST_RADS))
-        & flat
-    )
+    near = (distance > nearest_m) & (distance < furthest_m) & (cosine > np.cos(_STEEPEST_RADS)) & flat
     rows = np.flatnonzero(near)
     hits = prepared.caster.nearest(places[rows], towards[rows])
     direct = np.abs(hits.reach - 1.0) * distance[rows] < SIGHT_TOLERANCE_M
     return [stands[int(row)] for row in rows[direct]]
 
 
-def _spread_out(first: Stand, seeing: list[Stand], random: np.random.Generator) -> list[Stand]:
+def spread_out(first: Stand, seeing: list[Stand], random: np.random.Generator) -> list[Stand]:
     """An order of cameras: each next one is far from those before, with some chance."""
     left = [seeing[int(k)] for k in random.permutation(len(seeing)) if seeing[int(k)].number != first.number]
     order = [first] if len(left) < len(seeing) else []
@@ -308,7 +327,8 @@ def _things_known(prepared: PreparedScene) -> int:
     return 1 if len(prepared.scene.rooms) == 1 else len(prepared.scene.object_classes)
 
 
-def _with_others_in_view(prepared: PreparedScene, chosen: list[View]) -> list[View]:
+def with_others_in_view(prepared: PreparedScene, chosen: list[View]) -> list[View]:
+    """The same views, with the other targets that each of them sees directly."""
     targets = {view.target.number: view.target for view in chosen}
     places = np.array([targets[number].location for number in sorted(targets)])
     complete = []
