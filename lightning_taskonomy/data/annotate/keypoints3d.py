@@ -27,6 +27,7 @@ _COARSEST_RADS = np.radians(4.0)
 
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int32]
 
 
 def keypoints3d(depth_m: Floats, field_of_view_rads: float) -> Words:
@@ -208,6 +209,21 @@ def _smoothed(direction: Floats, weight: Floats) -> Floats:
 
 
 @compiled
+def _changing(weight: Floats) -> tuple[Places, Places]:
+    """Where the surface changes enough to count: columns row by row, and where each row's begin, (H + 1,)."""
+    height, width = weight.shape
+    columns, starts = np.empty(height * width, np.int32), np.zeros(height + 1, np.int32)
+    found = 0
+    for row in range(height):
+        for column in range(width):
+            if weight[row, column] >= _LEAST_CHANGE:
+                columns[found] = column
+                found += 1
+        starts[row + 1] = found
+    return columns[:found], starts
+
+
+@compiled
 def _interest(
     weight: Floats,
     direction: Floats,
@@ -221,6 +237,12 @@ def _interest(
     height, width = weight.shape
     interest = np.zeros((height, width), np.float32)
     strongest = np.zeros(_DIRECTIONS)
+    columns, starts = _changing(weight)
+    bins = np.empty(len(columns), np.int32)
+    for row in range(height):
+        for place in range(starts[row], starts[row + 1]):
+            turn = direction[row, columns[place]] / np.pi
+            bins[place] = int(turn * _DIRECTIONS + 2 * _DIRECTIONS) % _DIRECTIONS
     for row in range(height):
         for column in range(width):
             if not judged[row, column]:
@@ -231,25 +253,43 @@ def _interest(
                 interest[row, column] = coarser[row, column]
                 continue
             reach = max(int(0.5 * SUPPORT_M * focal * distance / (z * z)), 2)
-            stable = _look_around(weight, direction, points, row, column, reach, strongest)
+            stable = _look_around(weight, points, columns, starts, bins, row, column, reach, strongest)
             interest[row, column] = stable * _of_best_pair(strongest)
     return interest
 
 
 @compiled
 def _look_around(
-    weight: Floats, direction: Floats, points: Floats, row: int, column: int, reach: int, strongest: Values
+    weight: Floats,
+    points: Floats,
+    columns: Places,
+    starts: Places,
+    bins: Places,
+    row: int,
+    column: int,
+    reach: int,
+    strongest: Values,
 ) -> float:
-    """How stable a pixel is, 0 to 1; `strongest` gets the largest value in each direction of its support."""
-    height, width = weight.shape
+    """How stable a pixel is, 0 to 1; `strongest` gets the largest value in each direction of its support.
+
+    Only pixels where the surface changes are looked at, by their columns in each row: most change nothing.
+    """
     radius = 0.5 * SUPPORT_M
     strongest[:] = 0.0
     stable = 1.0
-    for r in range(max(row - reach, 0), min(row + reach + 1, height)):
-        for c in range(max(column - reach, 0), min(column + reach + 1, width)):
-            w = weight[r, c]
-            if w < _LEAST_CHANGE:
-                continue
+    for r in range(max(row - reach, 0), min(row + reach + 1, len(starts) - 1)):
+        first, end = starts[r], starts[r + 1]
+        last = end
+        while first < last:  # the first column in reach
+            middle = (first + last) // 2
+            if columns[middle] < column - reach:
+                first = middle + 1
+            else:
+                last = middle
+        for place in range(first, end):
+            c = columns[place]
+            if c > column + reach:
+                break
             square = 0.0
             for axis in range(3):
                 square += (points[r, c, axis] - points[row, column, axis]) ** 2
@@ -257,10 +297,10 @@ def _look_around(
             pixels = max(abs(r - row), abs(c - column))
             if share > 1 and pixels > 2:
                 continue
+            w = weight[r, c]
             value = w if pixels < 2 else w * max(1.0 - share, 0.0)
             stable = min(stable, (1.0 - 0.5 * w * max(1.0 - share / _STABLE_SHARE, 0.0)) ** 2)
-            place = int(direction[r, c] / np.pi * _DIRECTIONS + 2 * _DIRECTIONS) % _DIRECTIONS
-            strongest[place] = max(strongest[place], value)
+            strongest[bins[place]] = max(strongest[bins[place]], value)
     return stable
 
 
