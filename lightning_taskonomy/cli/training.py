@@ -228,6 +228,8 @@ class _CommandLine(LightningCLI):
         if named is not None and not Path(named).exists():
             raise InputError(f"{named}: no such checkpoint")
         if self.subcommand != "fit":
+            if named is None and self._kind().brings_weights(self._arguments()):
+                return None
             return named or str(checkpoint_to_judge(run.checkpoints, self._kind().kept))
         if not self._writes():
             return named  # type: ignore[no-any-return]

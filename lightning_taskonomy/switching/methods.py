@@ -2,11 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
-
-import torch
-from torch import Tensor
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.nn.switching import SwitchingNet, TaskCodes
@@ -108,26 +104,3 @@ def channels_of(task: Task) -> int:
     if task.views != 1 or task.pictures is not None or task.input_channels != 3:
         raise InputError(f"tasks: expected tasks of one picture in colour, found {task.name}")
     return output.channels
-
-
-def backbone_weights(path: str) -> dict[str, Tensor]:
-    """The weights in a file of a backbone: `.safetensors`, or a state dict as torch saves it.
-
-    Raises:
-        InputError: no such file, or not one of weights.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise InputError(f"{path}: expected a file of weights, found none")
-    try:
-        if file.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(file)
-        found = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # each format has errors of its own
-        raise InputError(f"{path}: cannot be read as weights ({error})") from error
-    found = found.get("state_dict", found) if isinstance(found, dict) else found
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise InputError(f"{path}: expected a state dict of tensors")
-    return found

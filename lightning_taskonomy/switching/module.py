@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar
 
 import torch
 from pytorch_lightning import Callback
@@ -14,45 +14,27 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.task_names import as_written, keys_among, names_among
 from lightning_taskonomy.switching.growth import Trained, freeze, take_over
-from lightning_taskonomy.switching.methods import (
-    Method,
-    NetworkOptions,
-    backbone_weights,
-    channels_of,
-)
-from lightning_taskonomy.switching.metrics import TaskMetrics, through_eight_bits
+from lightning_taskonomy.switching.methods import Method, NetworkOptions, channels_of
+from lightning_taskonomy.switching.metrics import TaskMetrics, labelled
 from lightning_taskonomy.switching.predictions import WriteTaskPredictions
+from lightning_taskonomy.switching.published_weights import load_published
 from lightning_taskonomy.switching.report import WriteSwitchingFigures
 from lightning_taskonomy.switching.results import WriteResults
+from lightning_taskonomy.switching.several_tasks import SeveralTasks, TaskOutputs
 from lightning_taskonomy.switching.weights import LossWeights, Weighting
-from lightning_taskonomy.tasks.batch_losses import BatchLoss
+from lightning_taskonomy.task2vec.weight_files import read_state
+from lightning_taskonomy.tasks.batch_losses import mean_loss
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 from lightning_taskonomy.tasks.dense_sets import WEIGHTS, dense_task_named
-from lightning_taskonomy.tasks.losses import PixelPairs
 from lightning_taskonomy.tasks.own import made_from_checkpoint
-from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.training.contender import Contender
 from lightning_taskonomy.training.means_over_images import MeansOverImages
 
 _FACTOR, _SMALLEST_CHANGE = 0.5, 1e-12
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's pictures, from 0 to 1."""
 _PIXELS_SEED = 0
 
 
-class SeveralOutputs(TypedDict):
-    """What evaluating a batch gives callbacks.
-
-    Attributes:
-        key: of each picture.
-        outputs: of each task, (B, …).
-    """
-
-    key: list[str]
-    outputs: dict[str, Tensor]
-
-
-class SwitchingNetwork(Contender):
+class SwitchingNetwork(SeveralTasks, Contender):
     """One network for several tasks of one picture.
 
     Which task a batch is for, the data decide: it trains on whatever tasks a batch has labels of, in one pass
@@ -75,8 +57,12 @@ class SwitchingNetwork(Contender):
         added: how many tasks, the last ones, have learned codes: those that are or have been added.
         trained: what then learns: `code` (of the added tasks; the others cannot change), `embedding` (the
             embedding network and the codes) or `all`.
-        eight_bit: whether normals, edges and saliency are judged as 8-bit pictures of them would be, which
+        reference: checkpoint of the switching network as its authors publish it, to begin with or to `test`;
+            then `encoder_weights` is not read.
+        eight_bit: whether normals, edges and saliency are scored as 8-bit pictures of them would be, which
             the published numbers are.
+        over_all_classes: whether mean intersection over union is over all classes, those that never occur
+            counting 0, which the published numbers are; by default it is over those that occur.
         predicted: tasks that `predict` writes; by default all.
         transfers: table of measured transfers between the same tasks, of `taxonomy run` for example: `test`
             draws how the tasks' embeddings relate to it.
@@ -99,7 +85,9 @@ class SwitchingNetwork(Contender):
         start_from: str | None = None,
         added: int = 0,
         trained: Trained = "code",
+        reference: str | None = None,
         eight_bit: bool = False,
+        over_all_classes: bool = False,
         predicted: list[str] | None = None,
         transfers: str | None = None,
     ) -> None:
@@ -124,25 +112,16 @@ class SwitchingNetwork(Contender):
         self.size, self.method, self.options = size, method, network
         self.encoder_rate, self.rate, self.patience = encoder_rate, rate, patience
         self.added, self.trained = added, trained
-        self.eight_bit, self.predicted, self.transfers = eight_bit, predicted or names, transfers
+        self.eight_bit, self.over_all_classes = eight_bit, over_all_classes
+        self.predicted, self.transfers = predicted or names, transfers
         self.network = network.build(method, [channels_of(task) for task in self.tasks], added)
-        self.pretrained = encoder_weights is not None
-        if encoder_weights is not None and not made_from_checkpoint():
-            self.network.load_encoders(backbone_weights(encoder_weights))
         fixed = [weights.get(name, WEIGHTS.get(name, 1.0)) for name in names]
         self.weighting = LossWeights(fixed, weighting)
-        self._gain: Tensor
-        self._shift: Tensor
-        mean, deviation = (torch.tensor(values).view(3, 1, 1) for values in (_MEAN, _DEVIATION))
-        self.register_buffer("_gain", 0.5 / deviation, persistent=False)
-        self.register_buffer("_shift", (0.5 - mean) / deviation, persistent=False)
-        self.metrics = TaskMetrics(self.tasks)
+        self.metrics = TaskMetrics(self.tasks, eight_bit, over_all_classes)
         self._mean_losses = [MeansOverImages() for _ in self.tasks]
-        if start_from is not None and not made_from_checkpoint():
-            known = take_over(self.network, start_from, self.description())
-            if added:
-                freeze(self.network, known, trained)
-                self.train()  # what is frozen is not in training
+        self.pretrained = encoder_weights is not None or reference is not None
+        if not made_from_checkpoint():  # whose weights replace these
+            self._load(encoder_weights, reference, start_from)
 
     @classmethod
     def folder_name(cls, arguments: Mapping[str, Any]) -> str:
@@ -151,31 +130,18 @@ class SwitchingNetwork(Contender):
 
     @classmethod
     def contender_name(cls, arguments: Mapping[str, Any]) -> str:
-        """The method."""
-        return str(arguments["method"])
+        """The method; of the authors' own weights, `published`."""
+        return str(arguments["method"]) if arguments.get("reference") is None else "published"
+
+    @classmethod
+    def brings_weights(cls, arguments: Mapping[str, Any]) -> bool:
+        """Whether the authors' own weights are named."""
+        return arguments.get("reference") is not None
 
     @classmethod
     def leaves_weights_out(cls, arguments: Mapping[str, Any]) -> bool:
         """Whether a batch of one task leaves out what other tasks have of their own."""
         return bool(arguments["method"] != "switching" or arguments["added"])
-
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers the network consists of, frozen ones too."""
-        return sum(weight.numel() for weight in self.network.parameters())
-
-    def forward(self, pictures: Tensor, tasks: Sequence[str] | None = None) -> dict[str, Tensor]:
-        """The outputs of several tasks, (B, C, H, W) each; shared encoders run once.
-
-        Args:
-            pictures: (B, 3, H, W), from −1 to 1.
-            tasks: names; by default all.
-        """
-        names = [task.name for task in self.tasks]
-        wanted = list(tasks or names)
-        numbers = [names.index(name) for name in names_among(wanted, names, "tasks")]
-        outputs = self.network.tasks_of(self._standardised(pictures), numbers)
-        return dict(zip(wanted, outputs, strict=True))
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """One step on the losses of the tasks that the batch has labels of."""
@@ -197,10 +163,10 @@ class SwitchingNetwork(Contender):
         """Judge a batch."""
         self._judge(batch, "test")
 
-    def predict_step(self, batch: dict[str, Any], batch_idx: int) -> SeveralOutputs:
+    def predict_step(self, batch: dict[str, Any], batch_idx: int) -> TaskOutputs:
         """The outputs of the wanted tasks, in one pass of a shared encoder."""
-        groups = {task: parts for task, parts in self._groups(batch).items() if task in self._wanted()}
-        outputs = self._outputs(groups)
+        groups = {task: parts for task, parts in self.labels_by_task(batch).items() if task in self._wanted()}
+        outputs = self.outputs_by_task(groups)
         return {
             "key": batch["key"],
             "outputs": {self.tasks[task].name: its.float() for task, its in outputs.items()},
@@ -265,7 +231,8 @@ class SwitchingNetwork(Contender):
         """Make the metrics of the tasks that the data have."""
         there = getattr(getattr(self.trainer, "datamodule", None), "tasks", self.tasks)
         names = {task.name for task in there}
-        self.metrics = TaskMetrics([task for task in self.tasks if task.name in names]).to(self.device)
+        known = [task for task in self.tasks if task.name in names]
+        self.metrics = TaskMetrics(known, self.eight_bit, self.over_all_classes).to(self.device)
 
     def train(self, mode: bool = True) -> "SwitchingNetwork":
         """As ever; but what is frozen stays in evaluation, so that statistics do not move either."""
@@ -302,43 +269,39 @@ class SwitchingNetwork(Contender):
             **asdict(self.options),
         }
 
+    def _load(self, encoder_weights: str | None, reference: str | None, start_from: str | None) -> None:
+        if reference is not None:
+            load_published(self.network, reference, [task.name for task in self.tasks])
+        elif encoder_weights is not None:
+            self.network.load_encoders(read_state(Path(encoder_weights)))
+        if start_from is not None:
+            known = take_over(self.network, start_from, self.description())
+            if self.added:
+                freeze(self.network, known, self.trained)
+                self.train()  # what is frozen is not in training
+
     def _wanted(self) -> set[int]:
         return {number for number, task in enumerate(self.tasks) if task.name in self.predicted}
 
-    def _groups(self, batch: dict[str, Any]) -> dict[int, dict[str, Tensor]]:
-        """The labels of a batch by the tasks' numbers."""
-        return {number: batch[task.name] for number, task in enumerate(self.tasks) if task.name in batch}
-
-    def _outputs(self, groups: Mapping[int, dict[str, Tensor]]) -> dict[int, Tensor]:
-        """Of each task for its pictures, in one pass of the encoder where these are the same."""
-        given = [parts["input"] for parts in groups.values()]
-        if all(pictures is given[0] for pictures in given):
-            outputs = self.network.tasks_of(self._standardised(given[0].flatten(1, 2)), list(groups))
-        else:
-            runs = [(task, len(parts["input"])) for task, parts in groups.items()]
-            outputs = self.network(self._standardised(torch.cat(given).flatten(1, 2)), runs)
-        return dict(zip(groups, outputs, strict=True))
-
     def _losses(self, batch: dict[str, Any]) -> dict[int, Tensor]:
-        groups = self._groups(batch)
-        outputs = self._outputs(groups)
+        groups = self.labels_by_task(batch)
+        outputs = self.outputs_by_task(groups)
         return {
-            task: _mean_loss(self.tasks[task], *_with_labels(outputs[task], parts))
+            task: mean_loss(self.tasks[task].loss, *labelled(outputs[task], parts))
             for task, parts in groups.items()
         }
 
     def _judge(self, batch: dict[str, Any], stage: str) -> None:
-        groups = self._groups(batch)
-        outputs = self._outputs(groups)
+        groups = self.labels_by_task(batch)
+        outputs = self.outputs_by_task(groups)
         for number, parts in groups.items():
             task = self.tasks[number]
-            output, target, mask = _with_labels(outputs[number], parts)
+            output, target, mask = labelled(outputs[number], parts)
             if not len(output):
                 continue
-            loss = _mean_loss(task, output, target, mask, same_pixels=True)
+            loss = mean_loss(task.loss, output, target, mask, _PIXELS_SEED)
             self._mean_losses[number].add(loss.expand(len(output)))
-            judged = through_eight_bits(task, output.float()) if self.eight_bit else output.float()
-            self.metrics.update(stage, task.name, judged, target, mask)
+            self.metrics.update(stage, task, outputs[number].float(), parts)
 
     def _balance(self, losses: dict[int, Tensor]) -> None:
         if len(losses) < 2:
@@ -366,7 +329,7 @@ class SwitchingNetwork(Contender):
         )
 
     def _forget(self, stage: str) -> None:
-        self.metrics.forget(stage)
+        self.metrics.reset(stage)
         self._mean_losses = [MeansOverImages() for _ in self.tasks]
 
     def _log_losses(self, stage: str) -> None:
@@ -386,27 +349,3 @@ class SwitchingNetwork(Contender):
             self.log_dict(
                 {f"{stage}/{task}/{name}": value for name, value in numbers.items()}, sync_dist=True
             )
-
-    def _standardised(self, pictures: Tensor) -> Tensor:
-        """From −1 to 1 as ImageNet's pictures are standardised."""
-        return torch.addcmul(self._shift, self._gain, pictures)
-
-
-def _with_labels(output: Tensor, parts: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Output, target and mask of the examples that have the label."""
-    target, mask = parts["target"], parts.get("mask")
-    if "present" not in parts:
-        return output, target, mask
-    rows = parts["present"]
-    return output[rows], target[rows], None if mask is None else mask[rows]
-
-
-def _mean_loss(
-    task: Task, output: Tensor, target: Tensor, mask: Tensor | None, same_pixels: bool = False
-) -> Tensor:
-    loss = task.loss
-    if isinstance(loss, BatchLoss):
-        return loss.of_batch(output, target, mask)
-    if same_pixels and isinstance(loss, PixelPairs):
-        loss = loss.pixels_at(_PIXELS_SEED)
-    return loss(output, target, mask).mean()

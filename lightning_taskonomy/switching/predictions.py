@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import torch
 from PIL import Image
@@ -20,10 +20,8 @@ from lightning_taskonomy.pictures.drawn import (
     drawn_target,
     enlarged,
 )
+from lightning_taskonomy.switching.several_tasks import SeveralTasks, TaskOutputs
 from lightning_taskonomy.tasks.task import Task
-
-if TYPE_CHECKING:
-    from lightning_taskonomy.switching.module import SeveralOutputs, SwitchingNetwork
 
 _SHEET_ROWS, _SHEET_PIXELS = 6, 128
 _UNITS_PER_METRE, _CODES = 512, 2.0**16
@@ -59,7 +57,7 @@ class WriteTaskPredictions(Callback):
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        outputs: "SeveralOutputs",
+        outputs: TaskOutputs,
         batch: dict[str, Any],
         batch_idx: int,
         dataloader_idx: int = 0,
@@ -69,7 +67,8 @@ class WriteTaskPredictions(Callback):
         Raises:
             InputError: a key that leads out of the folder, or a file that cannot be written.
         """
-        tasks = {task.name: task for task in cast("SwitchingNetwork", pl_module).tasks}
+        assert isinstance(pl_module, SeveralTasks)
+        tasks = {task.name: task for task in pl_module.tasks}
         for place, key in enumerate(outputs["key"]):
             if leads_out(key):
                 raise InputError(f"image {key[:80]!r}: expected a name below the data set's folder")

@@ -1,7 +1,6 @@
 """Pictures that `test` leaves of networks for several tasks."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
@@ -19,11 +18,9 @@ from lightning_taskonomy.switching.figures import (
 from lightning_taskonomy.switching.methods import channels_of
 from lightning_taskonomy.switching.networks import SwitchedTasks
 from lightning_taskonomy.switching.results import results_below, title_of_run
+from lightning_taskonomy.switching.several_tasks import SeveralTasks
 from lightning_taskonomy.taxonomy import Transfers
 from lightning_taskonomy.taxonomy.figures.style import save_figure
-
-if TYPE_CHECKING:
-    from lightning_taskonomy.switching.module import SwitchingNetwork
 
 _MOST_TASKS = 9
 
@@ -55,12 +52,12 @@ class WriteSwitchingFigures(Callback):
             InputError: a file cannot be written, or the table of transfers has not three pairs of the tasks.
         """
         if trainer.is_global_zero:
-            network = cast("SwitchingNetwork", pl_module)
-            self._draw_all_runs(network)
-            if isinstance(network.network, SwitchedTasks) and len(network.tasks) > 1:
-                self._draw_embeddings([task.name for task in network.tasks], network.network)
+            assert isinstance(pl_module, SeveralTasks)
+            self._draw_all_runs(pl_module)
+            if isinstance(pl_module.network, SwitchedTasks) and len(pl_module.tasks) > 1:
+                self._draw_embeddings([task.name for task in pl_module.tasks], pl_module.network)
 
-    def _draw_all_runs(self, network: "SwitchingNetwork") -> None:
+    def _draw_all_runs(self, network: SeveralTasks) -> None:
         above = self.folder.resolve().parent
         channels = max(channels_of(task) for task in network.tasks)
         counts = parameters_by_tasks(max(_MOST_TASKS, len(network.tasks)), network.options, channels)

@@ -4,16 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import write_csv, write_text
 from lightning_taskonomy.switching.methods import TITLES
-
-if TYPE_CHECKING:
-    from lightning_taskonomy.switching.module import SwitchingNetwork
+from lightning_taskonomy.switching.several_tasks import SeveralTasks
 
 LOWER_IS_BETTER = {
     "miou": False,
@@ -160,6 +157,7 @@ class WriteResults(Callback):
         Raises:
             InputError: one cannot be written.
         """
+        assert isinstance(pl_module, SeveralTasks)
         results = results_of(pl_module, self.folder.resolve().name)  # every rank: metrics are summed up
         if trainer.is_global_zero and results.scores:
             results.save(self.folder)
@@ -172,14 +170,13 @@ def title_of_run(row: Results) -> str:
     return title if row.name == row.method else f"{title} ({row.name})"
 
 
-def results_of(module: Any, name: str) -> Results:  # noqa: ANN401 - a `SwitchingNetwork`, which imports this
+def results_of(network: SeveralTasks, name: str) -> Results:
     """What the metrics of a network's test say.
 
     Args:
-        module: a `SwitchingNetwork` at the end of a test.
+        network: at the end of a test.
         name: of the run.
     """
-    network: SwitchingNetwork = module
     titles = {task.name: task.title for task in network.tasks}
     scores = []
     for task, numbers in network.metrics.numbers("test").items():

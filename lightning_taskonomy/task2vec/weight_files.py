@@ -25,7 +25,7 @@ _PASSED_OVER = (
     *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")),
     *(f"pathlib.{name}" for name in ("Path", "PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")),
 )
-_AROUND_WEIGHTS = ("state_dict", "model", "model_state_dict", "net")
+_AROUND_WEIGHTS = ("state_dict", "model", "model_state_dict", "model_state", "net")
 _REFUSED = re.compile(r"GLOBAL (\S+)")
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lightning_taskonomy.tasks.losses import counted, require_same_shape
+from lightning_taskonomy.tasks.losses import PerImageLoss, PixelPairs, counted, require_same_shape
 
 _SOBEL = ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0))
 _SHORTEST = 1e-12
@@ -46,6 +46,25 @@ class BatchLoss:
         masks = [None] * len(output) if mask is None else mask.unsqueeze(1)
         pairs = zip(output.unsqueeze(1), target.unsqueeze(1), masks, strict=True)
         return torch.stack([self.of_batch(given, right, counts) for given, right, counts in pairs])
+
+
+def mean_loss(
+    loss: PerImageLoss, output: Tensor, target: Tensor, mask: Tensor | None, seed: int | None = None
+) -> Tensor:
+    """What a training step minimises: a batch loss as it is, another's mean over the images.
+
+    Args:
+        loss: of a task.
+        output: of its network.
+        target: as the loss takes it.
+        mask: which pixels count, (B, H, W).
+        seed: makes losses of drawn pixels draw the same ones every time, so that epochs can be compared.
+    """
+    if isinstance(loss, BatchLoss):
+        return loss.of_batch(output, target, mask)
+    if seed is not None and isinstance(loss, PixelPairs):
+        loss = loss.pixels_at(seed)
+    return loss(output, target, mask).mean()
 
 
 def class_cross_entropy(output: Tensor, target: Tensor, mask: Tensor) -> Tensor:

@@ -70,6 +70,11 @@ class Contender(CheckpointsImportNothing, pytorch_lightning.LightningModule):
         """Whether some training steps use only some of the weights, which distributed training must know."""
         return False
 
+    @classmethod
+    def brings_weights(cls, arguments: Mapping[str, Any]) -> bool:
+        """Whether the arguments name trained weights, so that there may be no checkpoint to evaluate."""
+        return False
+
     def run_callbacks(self, run: Run) -> list[Callback]:
         """Callbacks that write this module's results below the run's folder."""
         return []

@@ -343,7 +343,7 @@ def test_checkpoints_of_other_networks_are_refused(packed: Path, tmp_path: Path,
         ({"added": 1}, "added"),
         ({"method": "two"}, "method: expected one of"),
         ({"network": NetworkOptions(outputs=3)}, "outputs: expected at least 17"),
-        ({"encoder_weights": "nowhere.pt"}, "nowhere.pt: expected a file of weights"),
+        ({"encoder_weights": "nowhere.pt"}, "nowhere.pt: cannot read this file"),
     ],
 )
 def test_bad_options_are_named(options: dict[str, Any], message: str) -> None:

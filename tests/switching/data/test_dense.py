@@ -14,7 +14,7 @@ from lightning_taskonomy.switching.data.dense import NyudMT, PascalMT
 from lightning_taskonomy.switching.data.folders import NyudFolder, PascalFolder
 from lightning_taskonomy.switching.data.switched_loader import Switching
 from lightning_taskonomy.switching.methods import NetworkOptions
-from lightning_taskonomy.switching.metrics import through_eight_bits
+from lightning_taskonomy.switching.metrics import as_scored
 from lightning_taskonomy.switching.module import SwitchingNetwork
 from lightning_taskonomy.switching.results import Results
 from lightning_taskonomy.tasks.dense_sets import NYUD, PASCAL, PASCAL_CLASSES_WITH_NORMALS
@@ -227,13 +227,13 @@ def test_eight_bits_round_towards_zero_levels() -> None:
     torch.manual_seed(0)
     tasks = {task.name: task for task in PASCAL}
     normals = torch.randn(1, 3, 4, 4)
-    found = through_eight_bits(tasks["pascal_normals"], normals)
+    found = as_scored(tasks["pascal_normals"], normals, (4, 4), eight_bit=True)
     units = nn.functional.normalize(normals, dim=1)
     levels = ((units.numpy() + 1) * 127.5).astype(np.uint8)
     np.testing.assert_allclose(found.numpy(), 2 * (levels / 255) - 1, atol=1e-6)
     logits = torch.randn(1, 1, 4, 4) * 3
-    chances = torch.sigmoid(through_eight_bits(tasks["pascal_edge"], logits))
+    chances = torch.sigmoid(as_scored(tasks["pascal_edge"], logits, (4, 4), eight_bit=True))
     expected = (torch.sigmoid(logits) * 255).numpy().astype(np.uint8) / 255
     np.testing.assert_allclose(chances.numpy(), expected, atol=1e-6)
     classes = torch.randn(1, 21, 4, 4)
-    assert through_eight_bits(tasks["pascal_semseg"], classes) is classes
+    assert as_scored(tasks["pascal_semseg"], classes, (4, 4), eight_bit=True) is classes

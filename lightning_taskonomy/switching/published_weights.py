@@ -1,0 +1,35 @@
+"""Checkpoints of the switching network as its authors publish them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.nn.switching import load_reference
+from lightning_taskonomy.switching.networks import MultiTaskNet, SwitchedTasks
+from lightning_taskonomy.task2vec.weight_files import read_state
+from lightning_taskonomy.tasks.dense_sets import PASCAL
+
+
+def load_published(network: MultiTaskNet, path: str, tasks: Sequence[str]) -> None:
+    """Load a checkpoint of the switching network as its authors publish it.
+
+    The file is the dictionary that their training saves; its entry `model_state` is read, and no code is run.
+
+    Args:
+        network: of the published shape, for the tasks of PASCAL-Context.
+        path: of the checkpoint.
+        tasks: names; the place of a task decides about its code.
+
+    Raises:
+        InputError: other tasks, another network, or a file that does not hold its weights.
+    """
+    published = [task.name for task in PASCAL]
+    if list(tasks) != published:
+        raise InputError(f"reference: expected the tasks {', '.join(published)}, found {', '.join(tasks)}")
+    if not isinstance(network, SwitchedTasks):
+        raise InputError("reference: expected the method switching, whose checkpoints are published")
+    try:
+        load_reference(network.network, read_state(Path(path)))
+    except InputError as error:
+        where = "" if str(error).startswith(path) else f"{path}: "
+        raise InputError(f"{where}{error}") from error
