@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from lightning_taskonomy.core.task_names import name_among
 from lightning_taskonomy.tasks.scales import Scale
 from lightning_taskonomy.tasks.task import Example, Stored
 
@@ -25,6 +26,16 @@ Batch = dict[str, Any]
 """`key`: of each sample; per task by name a dictionary: `input` (B, views, C, H, W), `target` (B, …),
 `views` (B, views), the places in the index that they come from, and, where there is one, `mask` (B, H, W),
 true where the loss counts."""
+
+
+class NamedBatch(dict[str, Any]):
+    """A batch that gives a task's dictionary under each of its names; it lists the written ones."""
+
+    def __missing__(self, name: str) -> Any:  # noqa: ANN401 - as a batch's
+        known = name_among(name, self, "batch")
+        if known is None:
+            raise KeyError(name)
+        return self[known]
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,7 @@ class PackedBatch:
             for part in parts.values():
                 if part not in made:
                     made[part] = _finished(self.tensors[part[0]], part[1])
-        batch: Batch = {"key": list(self.keys)}
+        batch = NamedBatch(key=list(self.keys))
         for task, parts in self.parts.items():
             batch[task] = {name: made[part] for name, part in parts.items()}
         return batch

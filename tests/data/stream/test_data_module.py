@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import pytorch_lightning
 import torch
+from lightning_utilities.core.apply_func import apply_to_collection
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.folder.point_info_check import ROOM_FIELDS
@@ -211,3 +212,16 @@ def test_records_without_rooms_serve_all_but_room_layout(tmp_path: Path) -> None
     assert "\n" not in str(failed.value)
     assert "train, ash/point_" in str(failed.value)
     assert "room_layout: cannot be decoded (its point_info has no bounding_box_ranges" in str(failed.value)
+
+
+def test_tasks_of_a_batch_are_found_by_any_of_their_names(packed: Path) -> None:
+    data = TaskonomyDataModule(str(packed), ["rgb2sfnorm", "Scene class."], size=16, batch_size=4, workers=0)
+    data.setup("fit")
+    batch = next(iter(data.val_dataloader()))
+    assert sorted(batch) == ["class_scene", "key", "normal"]
+    assert batch["rgb2sfnorm"] is batch["Normals"] is batch["normal"]
+    assert batch["class_places"] is batch["class_scene"]
+    with pytest.raises(KeyError, match="rgb2depth"):
+        batch["rgb2depth"]
+    moved = apply_to_collection(batch, torch.Tensor, torch.clone)
+    assert torch.equal(moved["rgb2sfnorm"]["input"], batch["normal"]["input"])
