@@ -17,7 +17,7 @@ def test_table_names_what_the_published_classes_name(reference: ModuleType) -> N
 
 def test_published_channels_are_those_of_the_tasks() -> None:
     for entry in PUBLISHED:
-        output = task_named(entry.task).output
+        output = task_named(entry.name).output
         if entry.channels is not None:
             assert entry.channels == (output.channels if isinstance(output, Pixels) else output.outputs)
         assert (entry.channels is None) == (entry.decoder is None)
@@ -56,6 +56,7 @@ def test_files_are_compared_with_their_names(tmp_path: Path) -> None:
 
 def test_networks_of_a_run_are_listed(tmp_path: Path) -> None:
     write_small_bank(tmp_path, "normal", "class_selected")
-    rows = {row.task: row for row in listed(BankFolder.open(tmp_path)) if row.part == "network"}
+    rows = {row.name: row for row in listed(BankFolder.open(tmp_path)) if row.part == "network"}
     assert rows.keys() == {"normal", "class_selected"}
     assert {row.state for row in rows.values()} == {"present"}
+    assert rows["normal"].title == "Normals"

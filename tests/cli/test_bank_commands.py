@@ -40,7 +40,7 @@ def test_list_and_help_start_without_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "normal            normal" in done.stdout
+    assert "normal            Normals" in done.stdout
 
 
 def test_hashes_are_listed_when_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -137,9 +137,10 @@ def test_relation_to_affinities() -> None:
 def test_affinities_are_those_of_single_sources(tmp_path: Path) -> None:
     (tmp_path / "transfers.csv").write_text(
         "target,sources,order,affinity,win_rate_vs_scratch,win_rate_vs_full\n"
-        "edge_texture,self,1,0.9,,\nedge2d,edge_occlusion,1,0.25,,\nedge3d,edge_texture,1,0.5,,\nedge2d,other,1,0.75,,\n"
-        "edge_occlusion,edge_texture+depth_zbuffer,2,0.8,,\nrgb2depth,pixels,1,0.1,,\n"
+        "edge2d,self,1,0.9,,\nedge2d,edge3d,1,0.25,,\nedge3d,edge2d,1,0.5,,\nedge2d,other,1,0.75,,\n"
+        "edge3d,edge2d+rgb2depth,2,0.8,,\nrgb2depth,pixels,1,0.1,,\n"
     )
+    # A table of others, which call the tasks differently.
     found = affinities_between(TASKS, Transfers.read_csv(tmp_path / "transfers.csv"))
     expected = np.full((4, 4), np.nan)
     expected[3, 2], expected[2, 3] = 0.25, 0.5
