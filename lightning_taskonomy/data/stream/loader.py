@@ -1,7 +1,7 @@
 """The loader of a rank: its batches by plan, an exact length, and a position that a checkpoint can hold.
 
-The position is the same on all ranks (epoch, batches done, plan), so that the one checkpoint that Lightning
-writes resumes every rank; nothing else is needed to go on in the middle of an epoch.
+The position is the same on all ranks (epoch, samples done, order), so that the one checkpoint that Lightning
+writes resumes every rank, of another number of them too, and with batches of another size.
 """
 
 import logging
@@ -20,7 +20,7 @@ from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
 from lightning_taskonomy.data.stream.examples import Examples
 from lightning_taskonomy.data.stream.handover import LeftBatch, Slots, batch_bytes
 from lightning_taskonomy.data.stream.one_thread import one_thread
-from lightning_taskonomy.data.stream.place_in_epochs import PlaceInEpochs
+from lightning_taskonomy.data.stream.place_in_epochs import PlaceInPlan
 from lightning_taskonomy.data.stream.plan import EpochPlan
 from lightning_taskonomy.data.stream.reading import BrokenSampleError
 
@@ -132,7 +132,7 @@ class PlannedLoader:
         self._order = _Order()
         self._loader: DataLoader[Read] | None = None
         self._slots: Slots | None = None
-        self._place = PlaceInEpochs()
+        self._place = PlaceInPlan(plan, rank)
 
     def __len__(self) -> int:
         """Batches of a whole epoch, resumed or not."""
@@ -143,8 +143,8 @@ class PlannedLoader:
 
         After `load_state_dict`, the rest of the interrupted one.
         """
-        epoch, start = self._place.begin()
-        wanted = [self.places[batch] for batch in self.plan.batches(epoch, self.rank, start)]
+        epoch, batches = self._place.begin()
+        wanted = [self.places[batch] for batch in batches]
         if self._loader is None:
             self._loader = self._started(epoch, wanted)
         slots = len(self._slots) if self._slots is not None else 1
@@ -199,20 +199,19 @@ class PlannedLoader:
         self._loader, self._slots = None, None
         self.examples.shards.close()
 
+    @property
+    def resumed_at(self) -> int | None:
+        """The batch with which an interrupted epoch goes on; None at an epoch's start."""
+        return self._place.resumed_at
+
     def state_dict(self) -> dict[str, Any]:
-        """The position: what has been handed out in the running epoch."""
-        epoch, batches = self._place.now(len(self))
-        return {"epoch": epoch, "batches": batches, "plan": self.plan.fingerprint}
+        """The position: what all ranks have handed out in the running epoch."""
+        return self._place.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a position, whatever this loader has done before.
 
         Raises:
-            InputError: the position is one of another plan: other shards, batch size, ranks or seed.
+            InputError: it is in the middle of an epoch of other samples, or of another seed.
         """
-        if state["plan"] != self.plan.fingerprint:
-            raise InputError(
-                "checkpoint: its place in the data belongs to other shards, batch size, number of ranks or "
-                "seed; start from its weights instead of resuming it"
-            )
-        self._place.resume(int(state["epoch"]), int(state["batches"]))
+        self._place.load_state_dict(state)

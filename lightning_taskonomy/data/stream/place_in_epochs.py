@@ -6,6 +6,7 @@ from typing import Any, NoReturn, Protocol
 import pytorch_lightning
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.data.stream.plan import EpochPlan, Integers
 
 
 class PlaceInEpochs:
@@ -43,8 +44,64 @@ class PlaceInEpochs:
         self._next, self._start, self._done = epoch, start, 0
 
 
+class PlaceInPlan:
+    """How far a rank has come in its plan; counted in samples, so that plans of other batches can go on.
+
+    Args:
+        plan: which samples are in which batch.
+        rank: of this process.
+    """
+
+    def __init__(self, plan: EpochPlan, rank: int) -> None:
+        self._plan, self._rank = plan, rank
+        self._place = PlaceInEpochs()
+        self._later = self._running_later = 0
+        self._resumed_at: int | None = None
+
+    def begin(self) -> tuple[int, list[Integers]]:
+        """Begin the next epoch, or go on with the interrupted one: which it is, and its batches."""
+        epoch, start = self._place.begin()
+        self._running_later, self._later = self._later, 0
+        return epoch, self._plan.batches(epoch, self._rank, start, self._running_later)
+
+    def advance(self) -> None:
+        """Count a batch, before it is handed out."""
+        self._place.advance()
+
+    @property
+    def resumed_at(self) -> int | None:
+        """The batch with which an interrupted epoch goes on; None at an epoch's start."""
+        return self._resumed_at
+
+    def state_dict(self) -> dict[str, Any]:
+        """The epoch, and its samples that all ranks together have handed out."""
+        epoch, batches = self._place.now(self._plan.steps(self._rank))
+        done = batches * self._plan.batch_of_all + self._running_later if batches else 0
+        return {"epoch": epoch, "samples": done, "plan": self._plan.fingerprint}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a place, whatever has been done before.
+
+        Raises:
+            InputError: it is in the middle of an epoch of other samples, or of another seed.
+        """
+        done = int(state["samples"])
+        if done and state["plan"] != self._plan.fingerprint:
+            raise InputError(
+                "checkpoint: it was made in the middle of an epoch of other shards or another seed; begin "
+                "with its weights instead of resuming it, --model.start_from FILE"
+            )
+        start, self._later = self._plan.place_after(done) if done else (0, 0)
+        self._resumed_at = start if done else None
+        self._place.resume(int(state["epoch"]), start)
+
+
 class ResumableLoader(Protocol):
     """What has a place that a checkpoint can hold."""
+
+    @property
+    def resumed_at(self) -> int | None:
+        """The batch with which an interrupted epoch goes on; None at an epoch's start."""
 
     def state_dict(self) -> dict[str, Any]:
         """The place."""
@@ -67,7 +124,17 @@ class ResumableDataModule(pytorch_lightning.LightningDataModule):
         if self._resumed_at is not None:
             loader.load_state_dict(self._resumed_at)
             self._resumed_at = None
+            if loader.resumed_at is not None:
+                self._count_from(loader.resumed_at)
         self._learned_from = loader
+
+    def _count_from(self, batch: int) -> None:
+        """Have the trainer count the epoch's batches from here: it knows those of the checkpoint's size."""
+        if self.trainer is None:
+            return
+        count = self.trainer.fit_loop.epoch_loop.batch_progress.current
+        in_progress = count.ready - count.completed
+        count.ready, count.completed = batch, batch - in_progress
 
     def state_dict(self) -> dict[str, Any]:
         """The place in the training data."""

@@ -49,9 +49,33 @@ class EpochPlan:
 
     @property
     def fingerprint(self) -> str:
-        """Equal for equal plans: a position in one is then a position in the other."""
-        content = repr((self.samples, self.batch_size, self.world_size, self.seed, self.shuffled))
+        """Equal for plans of one order, whatever their batch size and number of ranks.
+
+        The samples that are done in the middle of an epoch are then the same ones in both.
+        """
+        content = repr((self.samples, self.seed, self.shuffled))
         return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    @property
+    def batch_of_all(self) -> int:
+        """Samples that all ranks together learn from in a step."""
+        return self.batch_size * self.world_size
+
+    def place_after(self, done: int) -> tuple[int, int]:
+        """Where a shuffled epoch goes on of which some samples are done, by plans of any batch size perhaps.
+
+        Args:
+            done: samples, of all ranks together.
+
+        Returns:
+            The number of the next batch, so that the epoch has its usual length; and how many samples it
+            begins later than in a whole epoch. At least one batch is left, of samples that are done if need
+            be.
+        """
+        total = sum(self.samples)
+        left = max((total - done) // self.batch_of_all, 1)
+        start = self.steps(0) - left
+        return start, min(done, total - self.batch_of_all) - start * self.batch_of_all
 
     def steps(self, rank: int) -> int:
         """Batches of a rank in one epoch; the same for all ranks when shuffled."""
@@ -60,13 +84,14 @@ class EpochPlan:
             return total // (self.batch_size * self.world_size)
         return -(-len(range(rank, total, self.world_size)) // self.batch_size)
 
-    def batches(self, epoch: int, rank: int, start: int = 0) -> list[Integers]:
+    def batches(self, epoch: int, rank: int, start: int = 0, later: int = 0) -> list[Integers]:
         """The samples of each batch of a rank, by their place in the index.
 
         Args:
             epoch: 0 for the first.
             rank: of this process.
             start: batches to pass over.
+            later: samples that a shuffled epoch passes over beside these; see `place_after`.
         """
         order = self.order(epoch)
         if not self.shuffled:
@@ -75,9 +100,8 @@ class EpochPlan:
                 mine[at : at + self.batch_size]
                 for at in range(start * self.batch_size, len(mine), self.batch_size)
             ]
-        across = self.batch_size * self.world_size
         return [
-            order[step * across + rank * self.batch_size :][: self.batch_size]
+            order[later + step * self.batch_of_all + rank * self.batch_size :][: self.batch_size]
             for step in range(start, self.steps(rank))
         ]
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.processes import leave_signals_to_parent, started
 from lightning_taskonomy.data.stream.batches import Batch
-from lightning_taskonomy.data.stream.place_in_epochs import PlaceInEpochs
+from lightning_taskonomy.data.stream.place_in_epochs import PlaceInPlan
 from lightning_taskonomy.data.stream.plan import EpochPlan
 from lightning_taskonomy.switching.data.folders import DenseFolder
 from lightning_taskonomy.switching.data.pipelines import Pipeline
@@ -129,7 +129,7 @@ class PictureLoader:
         self.pictures, self.rank, self.workers = pictures, rank, workers
         self.images = pictures.images()
         self.plan = EpochPlan((len(self.images),), batch_size, world_size, pictures.seed, shuffled)
-        self._place = PlaceInEpochs()
+        self._place = PlaceInPlan(self.plan, rank)
 
     def __len__(self) -> int:
         """Batches of a whole epoch, resumed or not."""
@@ -137,10 +137,9 @@ class PictureLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches of the next epoch; after `load_state_dict`, the rest of the interrupted one."""
-        epoch, start = self._place.begin()
+        epoch, batches = self._place.begin()
         requests = [
-            [(epoch if self.pictures.training else 0, place) for place in batch.tolist()]
-            for batch in self.plan.batches(epoch, self.rank, start)
+            [(epoch if self.pictures.training else 0, place) for place in batch.tolist()] for batch in batches
         ]
         loader = DataLoader(
             _Numbered(self.pictures, self.images),
@@ -153,22 +152,22 @@ class PictureLoader:
             self._place.advance()
             yield batch
 
+    @property
+    def resumed_at(self) -> int | None:
+        """The batch with which an interrupted epoch goes on; None at an epoch's start."""
+        return self._place.resumed_at
+
     def state_dict(self) -> dict[str, Any]:
-        """The position: what has been handed out in the running epoch."""
-        epoch, batches = self._place.now(len(self))
-        return {"epoch": epoch, "batches": batches, "plan": self.plan.fingerprint}
+        """The position: what all ranks have handed out in the running epoch."""
+        return self._place.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a position.
+        """Go on from a position, whatever this loader has done before.
 
         Raises:
-            InputError: it is one of another plan.
+            InputError: it is in the middle of an epoch of other samples, or of another seed.
         """
-        if state["plan"] != self.plan.fingerprint:
-            raise InputError(
-                "checkpoint: its place in the data belongs to other images, batch size, ranks or seed"
-            )
-        self._place.resume(int(state["epoch"]), int(state["batches"]))
+        self._place.load_state_dict(state)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ class SwitchedLoader:
     def __init__(self, loaders: Mapping[str, TaskLoader], switching: Switching, seed: int) -> None:
         self.loaders, self.switching, self.seed = dict(loaders), switching, seed
         self._place = PlaceInEpochs()
+        self.resumed_at: int | None = None
 
     def __len__(self) -> int:
         """Steps of an epoch: in a mixed one, those of the task with the most; others begin again."""
@@ -74,6 +75,7 @@ class SwitchedLoader:
         return {
             "epoch": epoch,
             "steps": steps,
+            "length": len(self),
             "tasks": {name: loader.state_dict() for name, loader in self.loaders.items()},
         }
 
@@ -81,14 +83,22 @@ class SwitchedLoader:
         """Go on from a place.
 
         Raises:
-            InputError: it is one of other tasks.
+            InputError: it is one of other tasks, or in the middle of turns of another length.
         """
         if list(state["tasks"]) != list(self.loaders):
             raise InputError(
                 f"checkpoint: expected one of tasks {', '.join(self.loaders)}, "
                 f"found {', '.join(state['tasks'])}"
             )
-        self._place.resume(int(state["epoch"]), int(state["steps"]))
+        steps = int(state["steps"])
+        if steps and state["length"] != len(self):
+            raise InputError(
+                f"checkpoint: it was made in the middle of an epoch of {state['length']} steps, not "
+                f"{len(self)}: of another batch size, number of ranks or set; begin with its weights instead "
+                "of resuming it, --model.start_from FILE"
+            )
+        self.resumed_at = steps or None
+        self._place.resume(int(state["epoch"]), steps)
         for name, loader in self.loaders.items():
             loader.load_state_dict(state["tasks"][name])
 

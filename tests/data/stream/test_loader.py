@@ -29,7 +29,7 @@ def read_normals(views: Sequence[ViewLabels], size: int, random: np.random.Gener
 def read_pair(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
     inputs = tuple(view["rgb"][:size, :size].transpose(2, 0, 1).astype(np.float32) for view in views)
     first, second = (view["point_info"]["point_uuid"] for view in views)
-    return Example(inputs, np.array(float(first == second) + random.random(), np.float32))
+    return Example(inputs, np.array([float(first == second) + random.random()], np.float32))
 
 
 NORMALS = Task("normals", "Normals", ("normal",), Pixels(3), l1, read_normals)
@@ -55,10 +55,11 @@ def loader(
     workers: int = 0,
     shuffled: bool = True,
     broken_share: float = 0.0,
+    seed: int = 0,
 ) -> PlannedLoader:
     examples = Examples.of(str(packed), split, tasks, 16, 0, same_each_epoch=not shuffled)
     samples = tuple(examples.shards.index.samples.tolist())
-    plan = EpochPlan(samples, batch, world, 0, shuffled)
+    plan = EpochPlan(samples, batch, world, seed, shuffled)
     return PlannedLoader(examples, plan, np.arange(sum(samples)), rank, workers, broken_share)
 
 
@@ -136,10 +137,35 @@ def test_a_state_resumes_where_it_was_taken(packed: Path, done: int, workers: in
         assert keys(resumed) == epochs[2]
 
 
-def test_a_state_of_another_plan_is_refused(packed: Path) -> None:
-    state = loader(packed, batch=2).state_dict()
-    with pytest.raises(InputError, match="belongs to other shards, batch size, number of ranks or seed"):
-        loader(packed).load_state_dict(state)
+def test_a_state_goes_on_with_other_batches_and_ranks(packed: Path) -> None:
+    running = loader(packed, batch=4)
+    batches = iter(running)
+    seen = {key for _ in range(2) for key in next(batches)["key"]}
+    state = json.loads(json.dumps(running.state_dict()))
+    whole = {key for batch in keys(loader(packed, batch=2)) for key in batch}
+    ranks = [loader(packed, batch=1, world=2, rank=rank) for rank in range(2)]
+    for one in ranks:
+        one.load_state_dict(state)
+        assert one.resumed_at == 4
+    rest = [key for one in ranks for batch in keys(one) for key in batch]
+    assert len(rest) == len(set(rest)) == len(whole) - 8
+    assert set(rest) == whole - seen
+
+
+def test_an_epochs_start_is_any_plans(packed: Path) -> None:
+    running = loader(packed, batch=2)
+    keys(running)
+    for other in (loader(packed, batch=3), loader(packed, seed=5)):
+        other.load_state_dict(running.state_dict())
+        assert other.resumed_at is None
+        assert len(keys(other)) == len(other)
+
+
+def test_the_middle_of_another_order_is_refused(packed: Path) -> None:
+    running = loader(packed)
+    next(iter(running))
+    with pytest.raises(InputError, match="other shards or another seed; begin with its weights"):
+        loader(packed, seed=5).load_state_dict(running.state_dict())
 
 
 def damage(packed: Path, tmp_path: Path, samples: Sequence[int]) -> tuple[Path, list[str]]:
@@ -191,7 +217,8 @@ def test_a_label_that_a_task_cannot_use_counts_as_broken(packed: Path) -> None:
     batches = loader(packed, (task,), broken_share=0.5)
     for batch in batches:
         assert torch.isfinite(batch["fails"]["target"]).all()
-    assert set(batches.broken.reasons) == {"fails: cannot be decoded", "fails: not finite"}
+    fault = f"ValueError in tests/data/stream/test_loader.py, line {fails.__code__.co_firstlineno + 3}"
+    assert set(batches.broken.reasons) == {f"fails: {fault}", "fails: not finite"}
 
 
 def test_share_of_broken_samples_is_judged_over_a_thousand() -> None:

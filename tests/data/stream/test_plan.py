@@ -79,14 +79,39 @@ def test_four_million_samples_are_divided_exactly(world: int) -> None:
     assert set(firsts) == {steps}
 
 
-def test_fingerprints_tell_plans_apart() -> None:
+def test_fingerprints_tell_orders_apart() -> None:
     base = EpochPlan((10, 10), 2, 2, 0, shuffled=True)
     others = [
         EpochPlan((10, 11), 2, 2, 0, shuffled=True),
-        EpochPlan((10, 10), 4, 2, 0, shuffled=True),
-        EpochPlan((10, 10), 2, 1, 0, shuffled=True),
         EpochPlan((10, 10), 2, 2, 1, shuffled=True),
         EpochPlan((10, 10), 2, 2, 0, shuffled=False),
     ]
-    assert len({plan.fingerprint for plan in [base, *others]}) == 6
-    assert base.fingerprint == EpochPlan((10, 10), 2, 2, 0, shuffled=True).fingerprint
+    assert len({plan.fingerprint for plan in [base, *others]}) == 4
+    for batch_size, world in ((4, 2), (2, 1)):
+        assert base.fingerprint == EpochPlan((10, 10), batch_size, world, 0, shuffled=True).fingerprint
+
+
+@given(
+    total=st.integers(8, 60),
+    before=st.tuples(st.integers(1, 4), st.integers(1, 2)),
+    after=st.tuples(st.integers(1, 4), st.integers(1, 2)),
+    share=st.floats(0, 1, exclude_max=True),
+)
+def test_an_epoch_goes_on_by_samples_with_any_batches(
+    total: int, before: tuple[int, int], after: tuple[int, int], share: float
+) -> None:
+    old = EpochPlan((total,), *before, 0, shuffled=True)
+    new = EpochPlan((total,), *after, 0, shuffled=True)
+    done = int(share * old.steps(0)) * old.batch_of_all
+    start, later = new.place_after(done)
+    order = new.order(3).tolist()
+    parts = [new.batches(3, rank, start, later) for rank in range(new.world_size)]
+    assert {len(part) for part in parts} == {new.steps(0) - start}
+    assert len(parts[0]) >= 1
+    dealt = [int(sample) for step in zip(*parts, strict=True) for batch in step for sample in batch]
+    assert all(len(batch) == new.batch_size for part in parts for batch in part)
+    first = min(done, total - new.batch_of_all)
+    assert dealt == order[first : first + len(dealt)]
+    assert first + len(dealt) + new.batch_of_all > total  # nothing is left over that makes a step
+    if old == new:
+        assert (start, later) == (done // new.batch_of_all, 0)
