@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.stream.batches import Allocate, PackedBatch, Stacking
 from lightning_taskonomy.data.stream.partners import (
     WHOLE_SPLIT,
@@ -19,8 +20,13 @@ from lightning_taskonomy.data.stream.partners import (
     task_seed,
 )
 from lightning_taskonomy.data.stream.reading import BrokenSampleError, ShardSet
+from lightning_taskonomy.tasks.example_check import class_misfit, is_own, misfit, reading_error
+from lightning_taskonomy.tasks.own_files import own_line
 from lightning_taskonomy.tasks.task import Example, Standard, Stored, Task
 
+_SAID_BY_DAMAGED_LABELS = ValueError, KeyError, TypeError, IndexError, ArithmeticError
+_FAILURES = 3
+"""Images on which a custom reader may fail, at one line and before any other, until it counts as wrong."""
 Integers = npt.NDArray[np.int64]
 
 
@@ -60,6 +66,10 @@ class Examples:
     same_each_epoch: bool
     within: Span = WHOLE_SPLIT
     _partners: Partners = field(init=False)
+    _fitting: set[str] = field(init=False, default_factory=set, compare=False)
+    """Custom tasks of which an example has been found to fit."""
+    _failures: Counter[tuple[str, str]] = field(init=False, default_factory=Counter, compare=False)
+    """Of custom tasks' readers, by task and line, before the first example."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_partners", Partners(self.shards.index, self.within))
@@ -136,8 +146,11 @@ class Examples:
     def of_sample(self, epoch: int, sample: int) -> dict[str, Placed]:
         """The example of each task.
 
+        The first one of a custom task is compared with what the task's output and loss expect.
+
         Raises:
             BrokenSampleError: a label is damaged, or cannot be what it should.
+            InputError: a custom task's reader gives what does not fit its output, or fails from the start.
         """
         read: dict[int, dict[str, Any]] = {}
         made: dict[str, Placed] = {}
@@ -147,16 +160,53 @@ class Examples:
             )
             places = self._partners.views(task, sample, random)
             views = [self._view(read, place, task, sample) for place in places]
-            try:
-                example = _standardised(task.read(views, self.size, random), task.standard)
-            except (ValueError, KeyError, TypeError, IndexError, ArithmeticError) as error:
-                raise self._broken(sample, task, f"cannot be decoded ({error})") from error
+            example = self._read(task, views, random, sample)
             target = example.target
             values = target.values if isinstance(target, Stored) else target
             if values.dtype.kind == "f" and not np.isfinite(values).all():
                 raise self._broken(sample, task, "not finite")
             made[task.name] = Placed(example, places)
         return made
+
+    def _read(
+        self, task: Task, views: Sequence[Mapping[str, Any]], random: np.random.Generator, sample: int
+    ) -> Example:
+        own = is_own(task)
+        try:
+            example = task.read(views, self.size, random)
+        except Exception as error:  # whatever the user's own reader does
+            if not (own or isinstance(error, _SAID_BY_DAMAGED_LABELS)):
+                raise
+            self._require_that_some_succeed(task, error, sample)
+            raise self._broken(sample, task, reading_error(error)) from error
+        if own:
+            wrong = class_misfit(task, example) if task.name in self._fitting else None
+            if task.name not in self._fitting:
+                self._require_fitting(task, example, sample)
+            elif wrong is not None:
+                raise self._broken(sample, task, wrong)
+        try:
+            return _standardised(example, task.standard)
+        except ValueError as error:
+            raise self._broken(sample, task, f"cannot be standardised ({error})") from error
+
+    def _require_fitting(self, task: Task, example: object, sample: int) -> None:
+        wrong = misfit(task, example, self.size)
+        if wrong is not None:
+            raise InputError(f"task {task.name}, image {self.shards.index.keys[sample]}: {wrong}")
+        self._fitting.add(task.name)
+
+    def _require_that_some_succeed(self, task: Task, error: Exception, sample: int) -> None:
+        """A reader that fails on the first images, and always at the same line, is not the images' fault."""
+        line = own_line(error)
+        if line is None or task.name in self._fitting:
+            return
+        self._failures[task.name, line] += 1
+        if self._failures[task.name, line] == _FAILURES:
+            raise InputError(
+                f"task {task.name}, image {self.shards.index.keys[sample]}: its reader fails, as on the "
+                f"{_FAILURES - 1} images before: {type(error).__name__} in {line}: {error}"
+            ) from error
 
     def _view(
         self, read: dict[int, dict[str, Any]], place: int, task: Task, sample: int
