@@ -13,7 +13,8 @@ from lightning_taskonomy.data import RepresentationStore, TaskonomyDataModule
 from lightning_taskonomy.taxonomy.tournament import Tournament, count_half_wins
 from lightning_taskonomy.transfers.live_tournament import LiveTournament
 from lightning_taskonomy.transfers.racing import Racing
-from lightning_taskonomy.transfers.readouts import EvaluatedTogether, Readouts
+from lightning_taskonomy.transfers.live_tournament import EvaluatedTogether
+from lightning_taskonomy.transfers.readouts import Readouts
 
 SIZE, BATCH, EPOCHS = 64, 16, 30
 SMALL: dict[str, Any] = {"size": SIZE, "decoder_width": 128, "hidden": 256, "learning_rate": 1e-3}

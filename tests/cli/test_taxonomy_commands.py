@@ -265,7 +265,8 @@ def test_sensitivity_of_tables_with_different_names(tmp_path: Path, published: P
     for internal, name in words.items():
         text = re.sub(rf"\b{internal}\b", name, text)
     (tmp_path / "ours.csv").write_text(text)
-    options = ["--budgets", "8", "--max-order", "1", "--importance", "Normals=2", "--out", tmp_path / "out"]
+    options = ["--budgets", "8", "--max-order", "1", "--importance", "Normals=2"]
+    options += ["--out", str(tmp_path / "out")]
     assert run("sensitivity", "--transfers", published, tmp_path / "ours.csv", *options) == 0
     rows = read_rows(tmp_path / "out" / "correlations.csv")
     assert all(float(row["spearman"]) == pytest.approx(1) for row in rows)

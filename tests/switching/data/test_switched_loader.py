@@ -22,6 +22,8 @@ TASKS = ["normal", "depth_zbuffer", "edge_texture"]
 class Numbers:
     """A loader of single numbers."""
 
+    resumed_at: int | None = None
+
     def __init__(self, name: str, length: int) -> None:
         self.name, self.length, self.epochs = name, length, 0
 
