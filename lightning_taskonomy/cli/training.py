@@ -32,7 +32,7 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.signals import Preempted, leaving_at_signals
 from lightning_taskonomy.data import TaskonomyDataModule
 from lightning_taskonomy.data.stream.place_in_epochs import ResumableDataModule
-from lightning_taskonomy.switching.data.dense import NyudMT, PascalMT
+from lightning_taskonomy.switching.data.pascal_nyud import NyudMT, PascalMT
 from lightning_taskonomy.switching.data.taskonomy import SwitchingTaskonomy
 from lightning_taskonomy.switching.module import SwitchingNetwork
 from lightning_taskonomy.training.assembly import assembled, curves

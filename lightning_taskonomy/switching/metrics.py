@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchmetrics import Metric
 
-from lightning_taskonomy.tasks.dense_sets import DenseLabel
 from lightning_taskonomy.tasks.metrics.boundaries import BoundaryF
 from lightning_taskonomy.tasks.metrics.classes import MeanIoU
+from lightning_taskonomy.tasks.pascal_nyud import DenseLabel
 from lightning_taskonomy.tasks.task import Task
 
 _FULL = 255

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.task_names import as_written, keys_among, names_among
 from lightning_taskonomy.switching.growth import Trained, freeze, take_over
+from lightning_taskonomy.switching.loss_weights import LossWeights, Weighting
 from lightning_taskonomy.switching.methods import Method, NetworkOptions, channels_of
 from lightning_taskonomy.switching.metrics import TaskMetrics, labelled
 from lightning_taskonomy.switching.predictions import WriteTaskPredictions
@@ -21,12 +22,11 @@ from lightning_taskonomy.switching.published_weights import load_published
 from lightning_taskonomy.switching.report import WriteSwitchingFigures
 from lightning_taskonomy.switching.results import WriteResults
 from lightning_taskonomy.switching.several_tasks import SeveralTasks, TaskOutputs
-from lightning_taskonomy.switching.weights import LossWeights, Weighting
 from lightning_taskonomy.task2vec.weight_files import read_state
 from lightning_taskonomy.tasks.batch_losses import mean_loss
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
-from lightning_taskonomy.tasks.dense_sets import WEIGHTS, dense_task_named
 from lightning_taskonomy.tasks.own import made_from_checkpoint
+from lightning_taskonomy.tasks.pascal_nyud import WEIGHTS, dense_task_named
 from lightning_taskonomy.training.contender import Contender
 from lightning_taskonomy.training.means_over_images import MeansOverImages
 

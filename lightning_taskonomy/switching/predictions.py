@@ -1,4 +1,4 @@
-"""Predictions of several tasks in files: a picture of each, and a sheet of the first images."""
+"""The callback that writes predictions of several tasks: a picture of each, and a sheet of some."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

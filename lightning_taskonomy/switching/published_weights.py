@@ -7,7 +7,7 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.nn.switching import load_reference
 from lightning_taskonomy.switching.networks import MultiTaskNet, SwitchedTasks
 from lightning_taskonomy.task2vec.weight_files import read_state
-from lightning_taskonomy.tasks.dense_sets import PASCAL
+from lightning_taskonomy.tasks.pascal_nyud import PASCAL
 
 
 def load_published(network: MultiTaskNet, path: str, tasks: Sequence[str]) -> None:

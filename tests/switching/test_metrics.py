@@ -12,8 +12,8 @@ from lightning_taskonomy.switching.data.folders import boundaries
 from lightning_taskonomy.switching.data.geometry import Movement
 from lightning_taskonomy.switching.metrics import TaskMetrics, as_scored
 from lightning_taskonomy.tasks import task_named
-from lightning_taskonomy.tasks.dense_sets import NYUD, PASCAL
 from lightning_taskonomy.tasks.metrics.boundaries import BoundaryF
+from lightning_taskonomy.tasks.pascal_nyud import NYUD, PASCAL
 from lightning_taskonomy.tasks.task import Task
 
 TASKS = {task.name: task for task in (*PASCAL, *NYUD)}

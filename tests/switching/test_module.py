@@ -14,11 +14,11 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
 from lightning_taskonomy.switching.data.switched_loader import SwitchedLoader, Switching
 from lightning_taskonomy.switching.data.taskonomy import SwitchingTaskonomy
+from lightning_taskonomy.switching.loss_weights import PULL, RATE, LossWeights
 from lightning_taskonomy.switching.methods import TITLES, NetworkOptions
 from lightning_taskonomy.switching.module import SwitchingNetwork
 from lightning_taskonomy.switching.networks import SwitchedTasks
 from lightning_taskonomy.switching.results import Results
-from lightning_taskonomy.switching.weights import PULL, RATE, LossWeights
 from lightning_taskonomy.tasks import dictionary
 from tests.data.small_folder import make_folder
 

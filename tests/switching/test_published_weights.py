@@ -16,7 +16,7 @@ from lightning_taskonomy.cli import main
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.switching.data.folders import PascalFolder
 from lightning_taskonomy.switching.module import SwitchingNetwork
-from lightning_taskonomy.tasks.dense_sets import PASCAL, PASCAL_CLASSES_WITH_NORMALS
+from lightning_taskonomy.tasks.pascal_nyud import PASCAL, PASCAL_CLASSES_WITH_NORMALS
 from tests.nn.test_switching_reference import CHANNELS, CODE, Weights, reference_weights, written_out
 from tests.switching.data.small_sets import HEIGHT, WIDTH, make_pascal
 

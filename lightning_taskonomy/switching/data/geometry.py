@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from lightning_taskonomy.tasks.dense_sets import UNKNOWN, LabelKind
+from lightning_taskonomy.tasks.pascal_nyud import UNKNOWN, LabelKind
 
 Array = npt.NDArray[Any]
 

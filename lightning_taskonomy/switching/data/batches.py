@@ -1,4 +1,4 @@
-"""Batches of images in folders: planned, resumable, and with labels missing here and there."""
+"""Batches of images and labels from folders: planned, resumable; an image may lack labels."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ from lightning_taskonomy.data.stream.batches import Batch
 from lightning_taskonomy.data.stream.place_in_epochs import PlaceInPlan
 from lightning_taskonomy.data.stream.plan import EpochPlan
 from lightning_taskonomy.switching.data.folders import DenseFolder
-from lightning_taskonomy.switching.data.pipelines import Pipeline
-from lightning_taskonomy.tasks.dense_sets import DenseLabel
+from lightning_taskonomy.switching.data.transforms import Transforms
+from lightning_taskonomy.tasks.pascal_nyud import DenseLabel
 from lightning_taskonomy.tasks.task import Example, Stored, Task
 
 Request = tuple[int, int]
@@ -48,14 +48,14 @@ class TaskPictures(Dataset[Sample]):
     Attributes:
         folder: where images and labels are.
         tasks: what to make of each image; all of one data set.
-        pipeline: makes labels of one size.
+        transforms: makes labels of one size.
         seed: of everything random.
         training: whether images are moved and changed at random.
     """
 
     folder: DenseFolder
     tasks: Sequence[Task]
-    pipeline: Pipeline
+    transforms: Transforms
     seed: int
     training: bool
 
@@ -83,13 +83,13 @@ class TaskPictures(Dataset[Sample]):
         stored = self.folder.read(image, list(kinds))
         random = np.random.default_rng([self.seed, *request])
         made = (
-            self.pipeline.for_training(stored, kinds, random)
+            self.transforms.for_training(stored, kinds, random)
             if self.training
-            else self.pipeline.for_evaluation(stored, kinds)
+            else self.transforms.for_evaluation(stored, kinds)
         )
         view = {"key": image, **made}
         examples = {
-            task.name: task.read([view], self.pipeline.size, random) if task.name in labels else None
+            task.name: task.read([view], self.transforms.size, random) if task.name in labels else None
             for task in self.tasks
         }
         own_size = (

@@ -1,4 +1,4 @@
-"""PASCAL-Context and NYUD for networks that learn several tasks."""
+"""The DataModules of PASCAL-Context and NYUD."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.stream.place_in_epochs import ResumableDataModule
+from lightning_taskonomy.switching.data.batches import PictureLoader, TaskPictures
 from lightning_taskonomy.switching.data.folders import DenseFolder, NyudFolder, PascalFolder, Split
-from lightning_taskonomy.switching.data.pictures import PictureLoader, TaskPictures
-from lightning_taskonomy.switching.data.pipelines import Pipeline, Preset
 from lightning_taskonomy.switching.data.switched_loader import (
     SwitchedLoader,
     Switching,
@@ -17,7 +16,8 @@ from lightning_taskonomy.switching.data.switched_loader import (
     shares,
     tasks_to_learn,
 )
-from lightning_taskonomy.tasks.dense_sets import NYUD, PASCAL, PASCAL_CLASSES_WITH_NORMALS
+from lightning_taskonomy.switching.data.transforms import Preset, Transforms
+from lightning_taskonomy.tasks.pascal_nyud import NYUD, PASCAL, PASCAL_CLASSES_WITH_NORMALS
 from lightning_taskonomy.tasks.task import Task
 
 
@@ -67,7 +67,7 @@ class DenseDataModule(ResumableDataModule, ABC):
         self._learned = [by_name[name] for name in tasks_to_learn(tasks, train_tasks)]
         self.root, self.batch_size, self.workers = Path(root), batch_size, workers
         self.seed, self.switching = seed, switching
-        self.pipeline = Pipeline(size, preset)
+        self.transforms = Transforms(size, preset)
 
     @abstractmethod
     def folder(self, split: Split) -> DenseFolder:
@@ -102,7 +102,7 @@ class DenseDataModule(ResumableDataModule, ABC):
         training = split == "train"
         trainer = self.trainer
         rank, world = (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
-        pictures = TaskPictures(self.folder(split), tasks, self.pipeline, self.seed, training)
+        pictures = TaskPictures(self.folder(split), tasks, self.transforms, self.seed, training)
         return PictureLoader(pictures, batch_size, training, rank, world, self.workers)
 
 

@@ -10,14 +10,14 @@ import torch
 from torch import nn
 
 from lightning_taskonomy.core.errors import InputError
-from lightning_taskonomy.switching.data.dense import NyudMT, PascalMT
 from lightning_taskonomy.switching.data.folders import NyudFolder, PascalFolder
+from lightning_taskonomy.switching.data.pascal_nyud import NyudMT, PascalMT
 from lightning_taskonomy.switching.data.switched_loader import Switching
 from lightning_taskonomy.switching.methods import NetworkOptions
 from lightning_taskonomy.switching.metrics import as_scored
 from lightning_taskonomy.switching.module import SwitchingNetwork
 from lightning_taskonomy.switching.results import Results
-from lightning_taskonomy.tasks.dense_sets import NYUD, PASCAL, PASCAL_CLASSES_WITH_NORMALS
+from lightning_taskonomy.tasks.pascal_nyud import NYUD, PASCAL, PASCAL_CLASSES_WITH_NORMALS
 from tests.switching.data.small_sets import HEIGHT, WIDTH, make_nyud, make_pascal
 
 SIZE = 64

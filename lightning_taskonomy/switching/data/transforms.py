@@ -1,4 +1,4 @@
-"""From a photo and its labels as they are stored to what networks train on, as published or improved."""
+"""Augmentation and resizing of a photo and its labels, as published or improved."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from lightning_taskonomy.switching.data.geometry import Movement, moved
 from lightning_taskonomy.switching.data.photometry import changed
-from lightning_taskonomy.tasks.dense_sets import UNKNOWN, LabelKind
+from lightning_taskonomy.tasks.pascal_nyud import UNKNOWN, LabelKind
 
 Array = npt.NDArray[Any]
 Preset = Literal["reference", "improved"]
@@ -17,7 +17,7 @@ Preset = Literal["reference", "improved"]
 
 
 @dataclass(frozen=True)
-class Pipeline:
+class Transforms:
     """Makes labels of one size.
 
     Labels of surfaces (normals, depths), and whatever is read together with them, are flipped, turned by up

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from lightning_taskonomy.switching.data import photometry
 from lightning_taskonomy.switching.data.geometry import Movement
-from lightning_taskonomy.switching.data.pipelines import Pipeline
-from lightning_taskonomy.tasks.dense_sets import UNKNOWN
+from lightning_taskonomy.switching.data.transforms import Transforms
+from lightning_taskonomy.tasks.pascal_nyud import UNKNOWN
 
 SIZE = 64
 
@@ -81,7 +81,8 @@ def test_unknown_normals_and_depths_stay_unknown() -> None:
 def test_resizing_gives_up_proportions() -> None:
     wide = np.zeros((20, 80, 3), np.uint8)
     wide[:, 40:] = 255
-    made = Pipeline(SIZE).for_evaluation({"rgb": wide, "semseg": wide[..., 0] // 255}, {"semseg": "classes"})
+    labels = {"rgb": wide, "semseg": wide[..., 0] // 255}
+    made = Transforms(SIZE).for_evaluation(labels, {"semseg": "classes"})
     assert made["rgb"].shape == (SIZE, SIZE, 3)
     np.testing.assert_array_equal(made["semseg"], (np.arange(SIZE) >= 32)[None].repeat(SIZE, axis=0))
 
@@ -91,7 +92,7 @@ def test_what_stands_beyond_the_border(preset: str, outside: int) -> None:
     labels = {"rgb": np.full((SIZE, SIZE, 3), 200, np.uint8), "semseg": np.ones((SIZE, SIZE), np.uint8)}
     seen: set[int] = set()
     for seed in range(20):
-        made = Pipeline(SIZE, preset).for_training(  # type: ignore[arg-type]
+        made = Transforms(SIZE, preset).for_training(  # type: ignore[arg-type]
             labels, {"semseg": "classes"}, np.random.default_rng(seed)
         )
         seen |= set(np.unique(made["semseg"]).tolist())
@@ -104,7 +105,7 @@ def test_surfaces_are_turned_and_photos_of_them_keep_their_light() -> None:
     normals[..., 0] = 1
     degrees = []
     for seed in range(200):
-        made = Pipeline(SIZE).for_training(
+        made = Transforms(SIZE).for_training(
             {"rgb": grey, "normals": normals}, {"normals": "normals"}, np.random.default_rng(seed)
         )
         assert set(np.unique(made["rgb"][24:40, 24:40])) == {128}
