@@ -75,6 +75,10 @@ class Contender(CheckpointsImportNothing, pytorch_lightning.LightningModule):
         """Whether the arguments name trained weights, so that there may be no checkpoint to evaluate."""
         return False
 
+    def description(self) -> dict[str, Any]:
+        """What must be equal for a checkpoint to fit, as plain values."""
+        raise NotImplementedError
+
     def run_callbacks(self, run: Run) -> list[Callback]:
         """Callbacks that write this module's results below the run's folder."""
         return []

@@ -1,11 +1,13 @@
 """A task-specific network (Taskonomy, step I): the encoder and decoder of one task, trained on its labels."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning import Callback
 from pytorch_lightning.core.optimizer import LightningOptimizer
+from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor
 from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR
@@ -15,6 +17,7 @@ from lightning_taskonomy.nn import Encoder, TaskNet
 from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.tasks.colours import BINS
 from lightning_taskonomy.tasks.losses import SoftCrossEntropy
+from lightning_taskonomy.tasks.own import made_from_checkpoint
 from lightning_taskonomy.tasks.task import Pixels, Task, Vector
 from lightning_taskonomy.training.adversarial import AdversarialTerm
 from lightning_taskonomy.training.assembly import image_callbacks
@@ -22,6 +25,7 @@ from lightning_taskonomy.training.contender import Run
 from lightning_taskonomy.training.decoders import decoder_of
 from lightning_taskonomy.training.optimisation import clip_each, decayed_groups
 from lightning_taskonomy.training.seeded_steps import seed_of
+from lightning_taskonomy.training.starting_weights import begin_with
 from lightning_taskonomy.training.task_module import TaskModule
 
 DISCRIMINATOR_RATE = 1e-5
@@ -41,8 +45,8 @@ class TaskNetwork(TaskModule):
         blocks: of the encoder's four stages.
         decoder_width: channels of the pixel decoder's first layer.
         hidden: width of the vector decoder's layers; by default the task's own.
-        encoder_trained: false keeps the encoder's weights random, the baseline of Table 1; only the
-            statistics of its normalisation settle.
+        encoder_trained: false keeps the encoder's weights as they begin: random ones are the baseline of
+            Table 1. Only the statistics of its normalisation settle.
         learning_rate: of Adam.
         drop_after: steps after which the learning rate is a tenth; by default the task's own, which for
             curvature is never.
@@ -55,6 +59,8 @@ class TaskNetwork(TaskModule):
         discriminator_width: channels of its first layer.
         channels_last: order of the convolutions' memory that most devices like better.
         compiled: whether to compile the network; takes minutes at the start.
+        start_from: file of a trained network, of this task or another one, whose weights to begin with where
+            their shapes fit: a checkpoint, safetensors of a bank, or a published encoder.
     """
 
     def __init__(
@@ -74,6 +80,7 @@ class TaskNetwork(TaskModule):
         channels_last: bool = True,
         compiled: bool = False,
         instance_noise: float | None = None,
+        start_from: str | None = None,
     ) -> None:
         super().__init__(task, size)
         self.save_hyperparameters(logger=False)
@@ -87,6 +94,8 @@ class TaskNetwork(TaskModule):
         self.weight_decay = training.weight_decay if weight_decay is None else weight_decay
         self.channels_last = channels_last
         self.network = _network(self.task, size, width, blocks, decoder_width, hidden)
+        if start_from is not None and not made_from_checkpoint():
+            rank_zero_info(begin_with(self.network, Path(start_from)))
         self.network.encoder.requires_grad_(encoder_trained)
         self.adversarial_after = adversarial_after
         self.adversarial: AdversarialTerm | None = None

@@ -105,6 +105,9 @@ class TimedCallback(Callback):
 class LogThroughput(TimedCallback):
     """Logs `images_per_second`, of all ranks together, and `samples_seen`, also before a resumption.
 
+    Not Lightning's `ThroughputMonitor`, which waits for a GPU at every batch, so that steps are no longer
+    handed to it ahead of time, and which counts samples from 0 again after a resumption.
+
     Args:
         every_n_steps: training batches from one measurement to the next.
     """

@@ -68,7 +68,7 @@ def test_a_checkpoint_holds_all_that_makes_its_module(name: str, tmp_path: Path)
     (tmp_path / "before.ckpt").unlink()  # what it began with is not needed any more
     made = type(module).load_from_checkpoint(path)
     assert type(made) is type(module)
-    assert made.description() == module.description()  # type: ignore[attr-defined]
+    assert made.description() == module.description()
     weights = made.state_dict()
     assert list(weights) == list(module.state_dict())
     assert all(torch.equal(values, weights[key]) for key, values in module.state_dict().items())
