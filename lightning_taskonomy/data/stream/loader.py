@@ -50,6 +50,11 @@ class BrokenSamples:
         self.seen = 0
         self.reasons: Counter[str] = Counter()
 
+    @property
+    def all_are(self) -> bool:
+        """Whether none of the samples seen could be read."""
+        return self.reasons.total() == self.seen
+
     def count(self, samples: int, broken: list[BrokenSampleError]) -> None:
         """Take note of a batch.
 
@@ -151,13 +156,15 @@ class PlannedLoader:
         self._order.wanted = [(epoch, samples, number % slots) for number, samples in enumerate(wanted)]
         try:
             for samples, (batch, broken) in zip(wanted, started(self._loader), strict=True):
-                if batch is None:
+                self.broken.count(len(samples), broken)
+                # Ranks must make as many steps as each other, so that one alone can do without a batch.
+                if batch is None and (self.plan.world_size > 1 or self.broken.all_are):
                     raise InputError(
                         f"a whole batch of {len(samples)} samples is broken; the last: {broken[-1]}"
                     )
-                self.broken.count(len(samples), broken)
                 self._place.advance()
-                yield self._handed_out(batch)
+                if batch is not None:
+                    yield self._handed_out(batch)
         except InputError as error:
             self.close()
             raise _as_it_was(error) from None
