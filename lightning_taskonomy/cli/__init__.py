@@ -4,6 +4,7 @@
 """
 
 import importlib
+import io
 import signal
 import sys
 from collections.abc import Sequence
@@ -43,14 +44,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after the program's name; by default those of this process.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _escape_what_the_terminal_lacks()
     if words == ["--version"]:
         print(f"lightning_taskonomy {__version__}")
         return 0
     if not words or words[0] in ("-h", "--help"):
         print(_help())
         return 0 if words else 2
-    if words[0] not in GROUPS:
-        return _refuse(f"{words[0]}: no such command; expected one of {', '.join(GROUPS)}")
+    wrong = _wrong(words)
+    if wrong is not None:
+        return _refuse(wrong)
     wait_asleep()
     try:
         group = importlib.import_module(GROUPS[words[0]][0])
@@ -69,6 +72,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     return 0
+
+
+def _escape_what_the_terminal_lacks() -> None:
+    """In a plain locale (`LC_ALL=POSIX`), letters beyond ASCII are printed by their numbers."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _wrong(words: Sequence[str]) -> str | None:
+    """What is wrong with the words before any command reads them."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:  # bytes that Python could not decode
+            encoding = sys.getfilesystemencoding()
+            return (
+                f"{word!a}: expected UTF-8 (the locale's encoding is {encoding}; PYTHONUTF8=1 makes it UTF-8)"
+            )
+    return None if words[0] in GROUPS else f"{words[0]}: no such command; expected one of {', '.join(GROUPS)}"
 
 
 def _without_package(words: Sequence[str], error: ModuleNotFoundError) -> int:
