@@ -89,7 +89,7 @@ def _first_cause(error: BaseException) -> BaseException:
     cause, about = error, str(error)
     while cause.__cause__ is not None:
         cause, about = cause.__cause__, about + str(cause.__cause__)
-    named = re.search(r"Problem with given class_path '[\w.]*?(\w+)'", about)
+    named = re.search(r"class_path[ =]'[\w.]*?(\w+)'", about)
     kind = f"{named[1]}: " if named else ""
     missing = re.search(r"Requirement '([\w-]+)\S*' not met", str(cause))
     if missing:
@@ -110,6 +110,9 @@ def leave_out_what_no_user_can_act_on() -> None:
         r".*does not have many workers.*",
         r".*logging interval.*",
         r".*`srun` command is available.*",
+        r"You are trying to `self.log\(\)` but `Trainer\(barebones",
+        r"`ModelCheckpoint\(monitor='val/loss'\)` could not find",  # there is no validation
+        r"The dirpath has changed from",
         r".*callbacks used to create the checkpoint need to be provided.*",
     ):
         warnings.filterwarnings("ignore", message)
