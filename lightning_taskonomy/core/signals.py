@@ -1,6 +1,7 @@
 """Signals that ask a program to stop, and how it stops: at a moment of its own choice, in one line."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -46,6 +47,8 @@ def signals_held() -> Iterator[None]:
 def leaving_at_signals(kept: str) -> Iterator[None]:
     """Leave the block as soon as one of `SIGNALS` comes. Only the main thread can be interrupted so.
 
+    In others, such as those of a notebook's server, signals keep their meaning.
+
     The first signal counts; the block is not disturbed by further ones while it is left.
 
     Args:
@@ -60,6 +63,9 @@ def leaving_at_signals(kept: str) -> Iterator[None]:
             signal.signal(other, signal.SIG_IGN)  # one is enough
         raise Preempted(number, kept)
 
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = {number: signal.signal(number, leave) for number in SIGNALS}
     try:
         yield

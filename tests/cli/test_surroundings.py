@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lightning_taskonomy.cli import main
+from lightning_taskonomy.core.signals import SIGNALS, leaving_at_signals
 
 ROOT = Path(__file__).parents[2]
 TABLE = """target,sources,order,affinity,win_rate_vs_scratch,win_rate_vs_full
@@ -78,3 +80,17 @@ def test_a_thread_may_run_a_command() -> None:
     thread.start()
     thread.join()
     assert found == [0]
+
+
+def test_signals_keep_their_meaning_in_other_threads() -> None:
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    found: list[dict[int, object]] = []
+
+    def leave() -> None:
+        with leaving_at_signals("nothing"):
+            found.append({number: signal.getsignal(number) for number in SIGNALS})
+
+    thread = threading.Thread(target=leave)
+    thread.start()
+    thread.join()
+    assert found == [before]
