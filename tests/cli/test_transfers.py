@@ -40,7 +40,13 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed:
                 "representations": str(packed.parent / "stores"),
             }
         },
-        "data": {"shards": str(packed), "batch_size": 4, "workers": 0, "train_samples": 8, "val_samples": 3},
+        "data": {
+            "shards": str(packed),
+            "batch_size": 4,
+            "num_workers": 0,
+            "train_samples": 8,
+            "val_samples": 3,
+        },
         "trainer": {"max_epochs": 2, "enable_progress_bar": False, "accelerator": "cpu"},
     }
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny))
@@ -151,7 +157,7 @@ def test_two_ranks_hold_the_same_weights_and_write_one_table(packed: Path) -> No
             ["--model.init_args.sources", "[edge_occlusion]"],
             "not a representation store",
         ),
-        ("normal_from_reshading.yaml", ["--model.init_args.task", "normals"], "unknown task 'normals'"),
+        ("normal_from_reshading.yaml", ["--model.init_args.task", "nromla"], "unknown task 'nromla'"),
     ],
 )
 def test_mistakes_are_one_line_and_status_2(
