@@ -80,7 +80,7 @@ def bare(root: Path) -> float:
 def ours(root: Path, packed: bool) -> float:
     # One epoch over many copies of the set: between the epochs of a tiny one workers would wait.
     copies = "{" + ",".join([str(root)] * EPOCHS) + "}"
-    module = TaskonomyDataModule(copies, TASKS, size=256, batch_size=BATCH, workers=WORKERS)
+    module = TaskonomyDataModule(copies, TASKS, size=256, batch_size=BATCH, num_workers=WORKERS)
     loader = module.loader("train", shuffled=True)
     loader.packed = packed
     batches = iter_epochs(loader, 2)
@@ -111,7 +111,7 @@ def plain(root: Path) -> float:
 
 def worker_memory(root: Path) -> None:
     """Memory of a worker process after 5,000, 20,000 and 100,000 samples."""
-    module = TaskonomyDataModule(str(root), TASKS, size=64, batch_size=BATCH, workers=1)
+    module = TaskonomyDataModule(str(root), TASKS, size=64, batch_size=BATCH, num_workers=1)
     loader = module.loader("train", shuffled=True)
     seen, marks = 0, [5_000, 20_000, 100_000]
     while marks:
@@ -147,7 +147,7 @@ def start_up(root: Path) -> None:
         "    return next(int(line.split()[1]) for line in lines if line.startswith('VmHWM')) / 1024\n"
         "before = peak()\n"
         "start = time.perf_counter()\n"
-        f"module = TaskonomyDataModule(sys.argv[1], {TASKS!r}, workers=0)\n"
+        f"module = TaskonomyDataModule(sys.argv[1], {TASKS!r}, num_workers=0)\n"
         "loader = module.loader('train', True, rank=3, world_size=64)\n"
         "steps, made = len(loader), time.perf_counter() - start\n"
         "loader.plan.batches(0, 3)\n"

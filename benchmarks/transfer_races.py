@@ -11,9 +11,8 @@ from pytorch_lightning import Callback
 
 from lightning_taskonomy.data import RepresentationStore, TaskonomyDataModule
 from lightning_taskonomy.taxonomy.tournament import Tournament, count_half_wins
-from lightning_taskonomy.transfers.live_tournament import LiveTournament
+from lightning_taskonomy.transfers.live_tournament import EvaluatedTogether, LiveTournament
 from lightning_taskonomy.transfers.racing import Racing
-from lightning_taskonomy.transfers.live_tournament import EvaluatedTogether
 from lightning_taskonomy.transfers.readouts import Readouts
 
 SIZE, BATCH, EPOCHS = 64, 16, 30
@@ -56,7 +55,14 @@ def trained(shards: str, stores: Path, target: str, sources: list[str], racing: 
     module = Readouts(target, sources, str(stores), **SMALL, drop_after=10**6)
     samples = int(LEARNED_SHARE * len(RepresentationStore(stores / sources[0] / "val")))
     data = TaskonomyDataModule(
-        shards, [target], SIZE, BATCH, workers=1, train_split="val", train_samples=samples, statistics="own"
+        shards,
+        [target],
+        SIZE,
+        BATCH,
+        num_workers=1,
+        train_split="val",
+        train_samples=samples,
+        statistics="own",
     )
     tournament, judged = LiveTournament(), TestLosses()
     trainer = pytorch_lightning.Trainer(

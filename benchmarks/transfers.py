@@ -140,7 +140,7 @@ def fit(
     torch.set_num_threads(threads)
     clock = Clocks(WARM_UP)
     data = TaskonomyDataModule(
-        shards, [task], SIZE, BATCH, workers=0, train_split="val", train_samples=samples, statistics="own"
+        shards, [task], SIZE, BATCH, num_workers=0, train_split="val", train_samples=samples, statistics="own"
     )
     trainer = pytorch_lightning.Trainer(
         accelerator="cpu", max_epochs=-1, max_steps=STEPS + WARM_UP, callbacks=[clock], logger=False,

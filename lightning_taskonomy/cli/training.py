@@ -3,6 +3,7 @@
 import importlib
 import logging
 import re
+import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -49,6 +50,8 @@ from lightning_taskonomy.transfers.transfer_network import TransferNetwork
 CONTENDERS = (TaskNetwork, ConstantGuess, TransferNetwork, Readouts, SwitchingNetwork)
 DATA = (TaskonomyDataModule, SwitchingTaskonomy, PascalMT, NyudMT)
 """The classes that a configuration may name; data without a name are of the first kind."""
+_RENAMED = {"--data.workers": "--data.num_workers", "--model.rate": "--model.learning_rate"}
+"""Options of earlier releases."""
 
 
 def run(program: str, words: Sequence[str]) -> None:
@@ -74,7 +77,7 @@ def run(program: str, words: Sequence[str]) -> None:
                 parser_kwargs={"prog": program.rpartition(" ")[0]},
                 seed_everything_default=0,
                 trainer_defaults={"log_every_n_steps": 10},
-                args=[program.split()[-1], *words],
+                args=[program.split()[-1], *_renamed(words)],
             )
     except Preempted as preempted:
         stop(preempted)
@@ -82,6 +85,17 @@ def run(program: str, words: Sequence[str]) -> None:
         raise InputError(str(error)) from error
     except ValueError as error:
         raise _first_cause(error) from error
+
+
+def _renamed(words: Sequence[str]) -> list[str]:
+    """The words with options under the names that they have now; says so."""
+    found = list(words)
+    for place, word in enumerate(words):
+        option, given, value = word.partition("=")
+        if option in _RENAMED:
+            print(f"{option} is called {_RENAMED[option]} now", file=sys.stderr)
+            found[place] = f"{_RENAMED[option]}{given}{value}"
+    return found
 
 
 def _first_cause(error: BaseException) -> BaseException:

@@ -63,7 +63,7 @@ def begun_as(chosen: Namespace) -> str:
     data = {"class_path": chosen.data.class_path, **chosen.data.init_args.as_dict()}
     content = {
         "model": chosen.model.as_dict(),
-        "data": {name: value for name, value in data.items() if name != "workers"},
+        "data": {name: value for name, value in data.items() if name != "num_workers"},
         "trainer": trainer,
         "seed": chosen.seed_everything,
         "patience": chosen.patience,

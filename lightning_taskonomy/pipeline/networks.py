@@ -165,7 +165,7 @@ def _data(settings: PipelineSettings, task: str, **options: object) -> Taskonomy
         settings.shards,
         [settings.spelled[task]],
         settings.size,
-        workers=settings.machine.workers,
+        num_workers=settings.machine.num_workers,
         seed=settings.seed,
         statistics=settings.statistics,
         test_samples=settings.test_samples,
@@ -235,7 +235,7 @@ def random_encoder(settings: PipelineSettings) -> Encoder:
     torch.manual_seed(settings.seed)
     encoder = Encoder(width=of.width, blocks=of.blocks)
     data = TaskonomyDataModule(
-        settings.shards, ["autoencoding"], settings.size, of.batch_size, workers=0, seed=settings.seed
+        settings.shards, ["autoencoding"], settings.size, of.batch_size, num_workers=0, seed=settings.seed
     )
     loader = data.loader("train", shuffled=True)
     encoder.train()

@@ -29,7 +29,7 @@ _LEAST = {
         "together": 1,
     },
     "program": {"budget": 0, "draws": 1},
-    "machine": {"workers": 0, "checkpoint_seconds": 0},
+    "machine": {"num_workers": 0, "checkpoint_seconds": 0},
 }
 """By section, the least that a number may be."""
 
@@ -138,13 +138,13 @@ class MachineSettings:
     Attributes:
         accelerator: as Lightning's trainer takes it.
         precision: as Lightning's trainer takes it.
-        workers: processes that read and decode.
+        num_workers: processes that read and decode.
         checkpoint_seconds: from one checkpoint of a running job to the next.
     """
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
-    workers: int = 2
+    num_workers: int = 2
     checkpoint_seconds: int = 60
 
 

@@ -33,7 +33,7 @@ def make_stores(settings: PipelineSettings, source: str) -> str:
             stores_folder(settings) / source / split,
             source_name=source,
             batch_size=settings.network.batch_size,
-            workers=settings.machine.workers,
+            workers=settings.machine.num_workers,
             trainer_options={
                 "accelerator": settings.machine.accelerator,
                 "precision": settings.machine.precision,

@@ -49,7 +49,7 @@ class SwitchingNetwork(SeveralTasks, Contender):
         network: its shape.
         encoder_weights: file of ImageNet's weights for the backbone; by default it starts from random ones.
         encoder_rate: learning rate of encoders that start from ImageNet's weights.
-        rate: of all else; without `encoder_weights`, of encoders too.
+        learning_rate: of all else; without `encoder_weights`, of encoders too.
         patience: validations without a lower loss after which the rates are halved.
         weights: of the losses; those that are not named are as published, or 1.
         weighting: `fixed`, `uncertainty` or `gradnorm`.
@@ -78,7 +78,7 @@ class SwitchingNetwork(SeveralTasks, Contender):
         network: NetworkOptions = NetworkOptions(),  # noqa: B008 - frozen
         encoder_weights: str | None = None,
         encoder_rate: float = 1e-6,
-        rate: float = 1e-4,
+        learning_rate: float = 1e-4,
         patience: int = 10,
         weights: dict[str, float] | None = None,
         weighting: Weighting = "fixed",
@@ -110,7 +110,7 @@ class SwitchingNetwork(SeveralTasks, Contender):
                 "added: expected fewer than all tasks, a switching network and a checkpoint to start_from"
             )
         self.size, self.method, self.options = size, method, network
-        self.encoder_rate, self.rate, self.patience = encoder_rate, rate, patience
+        self.encoder_rate, self.learning_rate, self.patience = encoder_rate, learning_rate, patience
         self.added, self.trained = added, trained
         self.eight_bit, self.over_all_classes = eight_bit, over_all_classes
         self.predicted, self.transfers = predicted or names, transfers
@@ -195,7 +195,10 @@ class SwitchingNetwork(SeveralTasks, Contender):
         encoder = [weight for part in self.network.encoders() for weight in part.parameters()]
         known = {id(weight) for weight in encoder}
         rest = [weight for weight in self.parameters() if id(weight) not in known]
-        groups = [(encoder, self.encoder_rate if self.pretrained else self.rate), (rest, self.rate)]
+        groups = [
+            (encoder, self.encoder_rate if self.pretrained else self.learning_rate),
+            (rest, self.learning_rate),
+        ]
         learning = [
             {"params": [weight for weight in weights if weight.requires_grad], "lr": rate}
             for weights, rate in groups

@@ -27,7 +27,7 @@ TINY = {
             "adversarial_after": None,
         },
     },
-    "data": {"batch_size": 4, "workers": 0},
+    "data": {"batch_size": 4, "num_workers": 0},
     "trainer": {"max_epochs": 1, "enable_progress_bar": False, "accelerator": "cpu", "log_every_n_steps": 1},
 }
 ROOT = Path("runs/normal/self")

@@ -36,7 +36,7 @@ TINY = {
             "discriminator_width": 4,
         },
     },
-    "data": {"batch_size": 4, "workers": 0, "statistics": "own"},
+    "data": {"batch_size": 4, "num_workers": 0, "statistics": "own"},
     "trainer": QUICK,
 }
 SWITCHING = {
@@ -44,7 +44,7 @@ SWITCHING = {
         "class_path": "SwitchingNetwork",
         "init_args": {"size": 48, "network": {"code": 12, "width": 4, "decoder_width": 32}},
     },
-    "data": {"class_path": "SwitchingTaskonomy", "init_args": {"batch_size": 6, "workers": 0}},
+    "data": {"class_path": "SwitchingTaskonomy", "init_args": {"batch_size": 6, "num_workers": 0}},
     "trainer": QUICK,
 }
 
@@ -197,7 +197,7 @@ def test_published_sets_train_from_their_configurations(
     }
     small = {
         "model": {"class_path": "SwitchingNetwork", "init_args": arguments},
-        "data": {"init_args": {"root": str(tmp_path / "set"), "batch_size": batch_size, "workers": 0}},
+        "data": {"init_args": {"root": str(tmp_path / "set"), "batch_size": batch_size, "num_workers": 0}},
         "trainer": {**QUICK, "precision": "32-true"},
     }
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(small))

@@ -114,7 +114,7 @@ def test_program_settings_redo_the_results_only(finished: Path, packed: Path, tm
         ({"transfer": {"best": 4}}, {"ranking"}),
         ({"transfer": {"together": 2, "keep_weights": False}}, {"ranking"}),
         ({"network": {"epochs": 3}}, {"network", "baselines", "store"}),
-        ({"machine": {"workers": 1, "checkpoint_seconds": 9}}, set()),
+        ({"machine": {"num_workers": 1, "checkpoint_seconds": 9}}, set()),
         ({"seed": 1}, {"network", "baselines", "store", "first_order"}),
         ({"statistics": "taskonomy"}, {"network", "baselines", "first_order"}),
     ],

@@ -92,7 +92,7 @@ def network_fit(of: PipelineSettings, task: str) -> Fit:
     """As the job of a task's network does it: the best weights of all validations are kept."""
 
     def fit(folder: Path, callbacks: Sequence[Callback]) -> Left:
-        data = TaskonomyDataModule(of.shards, [task], of.size, 4, workers=0, statistics="own")
+        data = TaskonomyDataModule(of.shards, [task], of.size, 4, num_workers=0, statistics="own")
         module: TaskModule = task_network(of, task)
         losses = fit_and_test(
             of, module, data, folder,
@@ -108,7 +108,7 @@ def readouts_fit(of: PipelineSettings, task: str, stores: Path) -> Fit:
 
     def fit(folder: Path, callbacks: Sequence[Callback]) -> Left:
         data = TaskonomyDataModule(
-            of.shards, [task], of.size, 3, workers=0, statistics="own",
+            of.shards, [task], of.size, 3, num_workers=0, statistics="own",
             train_split="val", train_samples=8, val_samples=4,
         )  # fmt: skip
         module = Readouts(task, ["edge_texture", "reshading", "edge_texture+reshading"], str(stores), **SMALL)
@@ -190,7 +190,7 @@ def test_a_fit_under_other_settings_is_not_gone_on_with(of: PipelineSettings, tm
     )
 
     def fit(folder: Path, run: str) -> Left:
-        data = TaskonomyDataModule(of.shards, ["class_scene"], of.size, 4, workers=0, statistics="own")
+        data = TaskonomyDataModule(of.shards, ["class_scene"], of.size, 4, num_workers=0, statistics="own")
         module = task_network(other, "class_scene")
         losses = fit_and_test(
             other, module, data, folder, run=run, epochs=EPOCHS, contender="self", best=True
@@ -255,7 +255,7 @@ def test_curves_have_no_step_twice(packed: Path, tmp_path: Path) -> None:
     )
 
     def fit(folder: Path, callbacks: Sequence[Callback]) -> None:
-        data = TaskonomyDataModule(of.shards, ["normal"], of.size, 4, workers=0)
+        data = TaskonomyDataModule(of.shards, ["normal"], of.size, 4, num_workers=0)
         fit_and_test(
             of, task_network(of, "normal"), data, folder,
             run="one", epochs=EPOCHS, contender="self", callbacks=callbacks, tested=False,

@@ -53,7 +53,7 @@ def test_the_main_process_alone_is_killed(packed: Path, tmp_path: Path) -> None:
         tmp_path / "run",
         packed,
         tasks=["autoencoding", "edge_texture"],
-        machine={"workers": 2, "checkpoint_seconds": 0},
+        machine={"num_workers": 2, "checkpoint_seconds": 0},
     )
     process = started(command(path), tmp_path / "log")
     # Training has begun: then the workers have been started, too.

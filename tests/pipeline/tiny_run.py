@@ -48,7 +48,7 @@ TINY: Mapping[str, Any] = {
         "max_order": MAX_ORDER,
     },
     "program": {"draws": 10, "max_orders": [1, 2]},
-    "machine": {"accelerator": "cpu", "workers": 0, "checkpoint_seconds": 1},
+    "machine": {"accelerator": "cpu", "num_workers": 0, "checkpoint_seconds": 1},
 }
 
 

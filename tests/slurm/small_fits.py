@@ -26,7 +26,7 @@ SMALL: dict[str, Any] = {
             "adversarial_after": None,
         },
     },
-    "data": {"batch_size": 4, "workers": 0},
+    "data": {"batch_size": 4, "num_workers": 0},
     "trainer": {
         "max_epochs": 3,
         "enable_progress_bar": False,

@@ -37,7 +37,7 @@ def submit(
     config = given.index("--config")
     fixed = [f"--output={folder / 'fit.log'}", f"--chdir={ROOT}", "--time=10"]
     script = ROOT / "configs" / "slurm" / "fit.sh"
-    workers = ["--data.workers", str(WORKERS)]
+    workers = ["--data.num_workers", str(WORKERS)]
     return cluster.submitted(
         [*fixed, *options, script, given[config + 1], *given[config + 2 :], *workers, *more]
     )

@@ -167,7 +167,7 @@ def test_a_fit_that_loses_its_shards_in_the_middle_goes_on_when_they_are_back(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], workers: int
 ) -> None:
     shards = pack(tmp_path / "pack", points=14, shard_size=1)  # more than are read ahead
-    given = ["--checkpoint_seconds", "0", "--data.workers", str(workers)]
+    given = ["--checkpoint_seconds", "0", "--data.num_workers", str(workers)]
     assert main([*words(tmp_path / "whole", shards, max_epochs=1), *given]) == 0
     photos, elsewhere = shards / "train" / "rgb", tmp_path / "elsewhere"
     lost = {"batch": 2, "folder": str(photos), "to": str(elsewhere)}
@@ -178,7 +178,8 @@ def test_a_fit_that_loses_its_shards_in_the_middle_goes_on_when_they_are_back(
     (line,) = (line for line in capfd.readouterr().err.splitlines() if line.startswith("error: "))
     assert "Traceback" not in line
     assert re.search(rf"{photos}/\S+: cannot read this shard \(No such file or directory\)$", line)
-    assert [path.name for path in run.rglob(".*")] == [".running"]  # the lock: nothing is half-written
+    # The lock, and the note of which run has begun: nothing is half-written.
+    assert {path.name for path in run.rglob(".*")} == {".running", ".begun"}
     elsewhere.rename(photos)
     assert main([*words(run, shards, max_epochs=1), *given]) == 0
     assert same(weights(run, "last"), weights(tmp_path / "whole", "last"))

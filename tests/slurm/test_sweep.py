@@ -50,7 +50,7 @@ def settings(shards: Path, out: Path) -> dict[str, Any]:
             "keep_weights": False,
         },
         "program": {"draws": 10},
-        "machine": {"accelerator": "cpu", "workers": 2},
+        "machine": {"accelerator": "cpu", "num_workers": 2},
     }
 
 

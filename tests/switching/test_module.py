@@ -39,7 +39,7 @@ def data(
     packed: Path, switching: Switching = "all", tasks: Sequence[str] = TASKS, batch_size: int = 3
 ) -> SwitchingTaskonomy:
     return SwitchingTaskonomy(
-        str(packed), list(tasks), size=SIZE, batch_size=batch_size, workers=0, switching=switching
+        str(packed), list(tasks), size=SIZE, batch_size=batch_size, num_workers=0, switching=switching
     )
 
 
@@ -70,7 +70,7 @@ def weights(module: nn.Module) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("method", list(TITLES))
 def test_every_method_trains_all_of_its_network(packed: Path, tmp_path: Path, method: str) -> None:
-    module = network(method=method, rate=0.01)
+    module = network(method=method, learning_rate=0.01)
     before = weights(module)
     run = trainer(tmp_path)
     run.fit(module, data(packed, "mixed"))
@@ -85,7 +85,7 @@ def test_every_method_trains_all_of_its_network(packed: Path, tmp_path: Path, me
 
 @pytest.mark.parametrize("switching", ["epoch", "batch", "mixed", "all"])
 def test_every_way_of_taking_turns_trains(packed: Path, tmp_path: Path, switching: Switching) -> None:
-    module = network(rate=0.01)
+    module = network(learning_rate=0.01)
     run = trainer(tmp_path, max_epochs=2)
     run.fit(module, data(packed, switching))
     steps = {"epoch": 12, "batch": 12, "mixed": 12, "all": 4}[switching]
@@ -145,7 +145,9 @@ def test_inputs_are_standardised_as_imagenets() -> None:
 def test_two_rates_and_a_schedule(packed: Path, tmp_path: Path) -> None:
     backbone = network().network.encoders()[0]
     torch.save(backbone.state_dict(), tmp_path / "backbone.pt")
-    module = network(encoder_weights=str(tmp_path / "backbone.pt"), encoder_rate=1e-6, rate=1e-4, patience=1)
+    module = network(
+        encoder_weights=str(tmp_path / "backbone.pt"), encoder_rate=1e-6, learning_rate=1e-4, patience=1
+    )
     found = module.network.encoders()[0].state_dict()
     assert all(torch.equal(value, found[name]) for name, value in backbone.state_dict().items())
     run = trainer(tmp_path, max_epochs=1)
@@ -164,13 +166,13 @@ def test_bfloat16_trains_like_single_precision(packed: Path, tmp_path: Path) -> 
     last = []
     for precision in ("32-true", "bf16-mixed"):
         run = trainer(tmp_path, precision=precision, max_epochs=3)
-        run.fit(network(rate=0.003), data(packed))
+        run.fit(network(learning_rate=0.003), data(packed))
         last.append(float(run.callback_metrics["val/loss"]))
     assert last[1] == pytest.approx(last[0], rel=0.05)
 
 
 def test_the_network_can_learn(packed: Path, tmp_path: Path) -> None:
-    module = network(rate=0.01)
+    module = network(learning_rate=0.01)
     part = data(packed, "all", batch_size=6)
     losses: list[float] = []
 
@@ -233,7 +235,7 @@ def test_gradnorm_moves_weights_down_the_slope_of_its_loss() -> None:
 @pytest.mark.parametrize("weighting", ["uncertainty", "gradnorm"])
 @pytest.mark.parametrize("method", ["switching", "multi_decoder"])
 def test_weights_are_learned_in_training(packed: Path, tmp_path: Path, weighting: Any, method: str) -> None:  # noqa: ANN401
-    module = network(method=method, weighting=weighting, rate=0.01)
+    module = network(method=method, weighting=weighting, learning_rate=0.01)
     trainer(tmp_path).fit(module, data(packed, "all"))
     found = module.weighting.log_variances if weighting == "uncertainty" else module.weighting.learned
     assert not torch.allclose(found, found[:1].expand(3))
@@ -250,7 +252,7 @@ def test_gradnorm_needs_several_tasks_and_a_shared_layer(packed: Path, tmp_path:
 def trained(packed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("trained")
     run = trainer(root, max_epochs=2)
-    run.fit(network(rate=0.01), data(packed, "mixed"))
+    run.fit(network(learning_rate=0.01), data(packed, "mixed"))
     run.save_checkpoint(root / "trained.ckpt", weights_only=True)
     return root / "trained.ckpt"
 
@@ -264,7 +266,7 @@ def outputs_of(module: SwitchingNetwork) -> list[Tensor]:
 
 def grown(start: Path, learning: str = "code") -> SwitchingNetwork:
     return network(
-        tasks=[*TASKS, "edge_texture"], start_from=str(start), added=1, rate=0.01, trained=learning
+        tasks=[*TASKS, "edge_texture"], start_from=str(start), added=1, learning_rate=0.01, trained=learning
     )
 
 
@@ -301,7 +303,7 @@ def test_a_second_task_is_added_without_moving_the_first(packed: Path, tmp_path:
         tasks=[*TASKS, "edge_texture", "reshading"],
         start_from=str(tmp_path / "first.ckpt"),
         added=2,
-        rate=0.01,
+        learning_rate=0.01,
     )
     trainer(tmp_path).fit(second, data(packed, "mixed", tasks=["edge_texture", "reshading"]))
     for found, expected in zip(outputs_of(second), outputs_of(first), strict=False):

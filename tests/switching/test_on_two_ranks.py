@@ -34,7 +34,7 @@ if __name__ == "__main__":
 def on_two_ranks(root: Path) -> None:
     """What each of the two processes does: fit each network, test the last, and leave what came out."""
     for method, switching in RUNS:
-        module = network(method=method, rate=RATE)
+        module = network(method=method, learning_rate=RATE)
         strategy = DDPStrategy(process_group_backend="gloo", find_unused_parameters=method == "multi_decoder")
         run = trainer(root / method, devices=2, max_epochs=2, limit_val_batches=0, strategy=strategy)
         run.fit(module, data(root / "out", switching))
@@ -44,7 +44,7 @@ def on_two_ranks(root: Path) -> None:
 
 def in_one_loop(packed: Path, method: str, switching: Switching) -> SwitchingNetwork:
     """The same training without Lightning: the loss of a step is the mean of both ranks' losses."""
-    module = network(method=method, rate=RATE).train()
+    module = network(method=method, learning_rate=RATE).train()
     streams = []
     for rank in (0, 1):
         part = data(packed, switching)
@@ -77,7 +77,7 @@ def test_two_ranks_learn_as_one_loop_over_both(tmp_path: Path) -> None:
         first, second = (
             torch.load(tmp_path / f"{method}-{switching}-{rank}.pt", weights_only=True) for rank in (0, 1)
         )
-        start = dict(network(method=method, rate=RATE).named_parameters())
+        start = dict(network(method=method, learning_rate=RATE).named_parameters())
         for name, expected in in_one_loop(tmp_path / "out", method, switching).named_parameters():
             assert torch.equal(first[name], second[name]), name
             moved = (expected - start[name]).norm()

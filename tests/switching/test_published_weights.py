@@ -62,7 +62,7 @@ def test_an_authors_checkpoint_is_tested_from_the_command_line(
         f"--model.size={SIZE}",
         f"--data.root={root}",
         "--data.batch_size=2",
-        "--data.workers=0",
+        "--data.num_workers=0",
         "--trainer.precision=32-true",
         "--trainer.accelerator=cpu",
         "--trainer.enable_progress_bar=false",

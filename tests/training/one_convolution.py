@@ -60,7 +60,7 @@ def pack_every_label(root: Path) -> Path:
 
 
 def data(packed: Path, tasks: Sequence[str]) -> TaskonomyDataModule:
-    return TaskonomyDataModule(str(packed), list(tasks), size=SIZE, batch_size=BATCH, workers=0)
+    return TaskonomyDataModule(str(packed), list(tasks), size=SIZE, batch_size=BATCH, num_workers=0)
 
 
 def trainer(root: Path, **options: Any) -> pytorch_lightning.Trainer:  # noqa: ANN401 - passed on

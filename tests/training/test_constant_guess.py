@@ -284,7 +284,7 @@ def trainer(root: Path, **options: Any) -> pytorch_lightning.Trainer:  # noqa: A
 
 
 def module(packed: Path, task: str) -> TaskonomyDataModule:
-    return TaskonomyDataModule(str(packed), [task], size=SIZE, batch_size=4, workers=0)
+    return TaskonomyDataModule(str(packed), [task], size=SIZE, batch_size=4, num_workers=0)
 
 
 def gathered(packed: Path, task: str, split: str = "train") -> dict[str, Tensor]:

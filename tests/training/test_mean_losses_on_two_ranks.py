@@ -39,7 +39,7 @@ def contenders() -> dict[str, TaskModule]:
 
 
 def data(packed: Path) -> TaskonomyDataModule:
-    return TaskonomyDataModule(str(packed), [TASK], SIZE, batch_size=4, workers=0)
+    return TaskonomyDataModule(str(packed), [TASK], SIZE, batch_size=4, num_workers=0)
 
 
 def on_two_ranks(root: Path) -> None:

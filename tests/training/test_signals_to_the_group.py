@@ -34,7 +34,7 @@ def _fit(folder: Path, shards: Path, *signalled: str | int) -> tuple[int, str]:
         names = ("moment", "name", "mark", "batch")
         given = dict(zip(names, signalled, strict=False))
         callbacks = [{"class_path": "tests.slurm.signalling.SignalTheGroup", "init_args": given}]
-    given_words = [*words(folder, shards, callbacks=callbacks), "--data.workers", "2"]
+    given_words = [*words(folder, shards, callbacks=callbacks), "--data.num_workers", "2"]
     done = subprocess.run(
         [sys.executable, "-m", "lightning_taskonomy", *given_words],
         cwd=_ROOT,

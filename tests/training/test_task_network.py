@@ -40,7 +40,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def data(packed: Path, task: str, **options: Any) -> TaskonomyDataModule:  # noqa: ANN401 - passed on
     return TaskonomyDataModule(
-        str(packed), [task], size=SIZE, batch_size=4, workers=0, statistics="own", **options
+        str(packed), [task], size=SIZE, batch_size=4, num_workers=0, statistics="own", **options
     )
 
 

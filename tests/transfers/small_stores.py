@@ -54,7 +54,7 @@ def data(packed: Path, task: str, **options: Any) -> TaskonomyDataModule:  # noq
     standard = {
         "size": SIZE,
         "batch_size": BATCH,
-        "workers": 0,
+        "num_workers": 0,
         "statistics": "own",
         "train_split": "val",
         "train_samples": 9,

@@ -37,7 +37,7 @@ class TaskonomyDataModule(ResumableDataModule):
         tasks: names of the dictionary.
         size: pixels per side of inputs and labels.
         batch_size: samples per batch and rank.
-        workers: processes per rank that read and decode.
+        num_workers: processes per rank that read and decode.
         seed: of order, noise and crops.
         broken_share: share of broken samples up to which they are counted, logged and skipped.
         statistics: what vectors are standardised by and how rare colours are: as in Taskonomy's own data, or
@@ -57,7 +57,7 @@ class TaskonomyDataModule(ResumableDataModule):
         tasks: list[str],
         size: int = 256,
         batch_size: int = 32,
-        workers: int = 2,
+        num_workers: int = 2,
         seed: int = 0,
         broken_share: float = 0.001,
         statistics: Literal["taskonomy", "own"] = "taskonomy",
@@ -74,11 +74,11 @@ class TaskonomyDataModule(ResumableDataModule):
                 raise InputError(f"{name}: expected at least 1, found {number}")
         if not tasks:
             raise InputError("tasks: expected at least one task")
-        if workers < 0:
-            raise InputError(f"workers: expected at least 0, found {workers}")
+        if num_workers < 0:
+            raise InputError(f"num_workers: expected at least 0, found {num_workers}")
         self.shards, self.size, self.batch_size = str(shards), size, batch_size
         self.tasks = [task_named(name) for name in tasks]
-        self.workers, self.seed, self.broken_share = workers, seed, broken_share
+        self.num_workers, self.seed, self.broken_share = num_workers, seed, broken_share
         self.train_split = train_split
         self.train_samples, self.val_samples, self.test_samples = train_samples, val_samples, test_samples
         self._to_measure = statistics == "own"
@@ -183,7 +183,7 @@ class TaskonomyDataModule(ResumableDataModule):
         samples = _per_shard(examples.shards.index.samples.tolist(), eligible)
         plan = EpochPlan(samples, self.batch_size, world, self.seed, shuffled)
         packed = trainer is not None and trainer.strategy.root_device.type != "cpu"
-        loader = PlannedLoader(examples, plan, places, rank, self.workers, self.broken_share, packed)
+        loader = PlannedLoader(examples, plan, places, rank, self.num_workers, self.broken_share, packed)
         self._loaders.append(loader)
         return loader
 

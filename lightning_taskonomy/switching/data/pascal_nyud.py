@@ -32,7 +32,7 @@ class DenseDataModule(ResumableDataModule, ABC):
         tasks: names.
         size: pixels per side; pictures lose their proportions.
         batch_size: images per batch and rank.
-        workers: processes per rank that read.
+        num_workers: processes per rank that read.
         seed: of order, turns and changes.
         switching: which task a batch is for; see `SwitchingTaskonomy`.
         preset: `reference`, as published: where an image has been moved from, there is background; or
@@ -48,7 +48,7 @@ class DenseDataModule(ResumableDataModule, ABC):
         tasks: list[str],
         size: int = 512,
         batch_size: int = 16,
-        workers: int = 2,
+        num_workers: int = 2,
         seed: int = 0,
         switching: Switching = "epoch",
         preset: Preset = "reference",
@@ -61,11 +61,11 @@ class DenseDataModule(ResumableDataModule, ABC):
                 raise InputError(f"tasks: expected some of {', '.join(by_name)}, found {name!r}")
         if not tasks:
             raise InputError("tasks: expected at least one task")
-        if workers < 0:
-            raise InputError(f"workers: expected at least 0, found {workers}")
+        if num_workers < 0:
+            raise InputError(f"num_workers: expected at least 0, found {num_workers}")
         self.tasks = [by_name[name] for name in tasks]
         self._learned = [by_name[name] for name in tasks_to_learn(tasks, train_tasks)]
-        self.root, self.batch_size, self.workers = Path(root), batch_size, workers
+        self.root, self.batch_size, self.num_workers = Path(root), batch_size, num_workers
         self.seed, self.switching = seed, switching
         self.transforms = Transforms(size, preset)
 
@@ -103,7 +103,7 @@ class DenseDataModule(ResumableDataModule, ABC):
         trainer = self.trainer
         rank, world = (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
         pictures = TaskPictures(self.folder(split), tasks, self.transforms, self.seed, training)
-        return PictureLoader(pictures, batch_size, training, rank, world, self.workers)
+        return PictureLoader(pictures, batch_size, training, rank, world, self.num_workers)
 
 
 class PascalMT(DenseDataModule):

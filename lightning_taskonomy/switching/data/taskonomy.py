@@ -28,7 +28,7 @@ class SwitchingTaskonomy(ResumableDataModule):
         tasks: names of the dictionary.
         size: pixels per side of inputs and labels.
         batch_size: pictures per batch and rank.
-        workers: processes per rank and task that read and decode.
+        num_workers: processes per rank and task that read and decode.
         seed: of order and turns.
         switching: `epoch` (a task's whole set before the next task's, as published), `batch` (a task per
             batch), `mixed` (each task's own pictures in every batch) or `all` (every label of each picture).
@@ -44,7 +44,7 @@ class SwitchingTaskonomy(ResumableDataModule):
         tasks: list[str],
         size: int = 256,
         batch_size: int = 16,
-        workers: int = 1,
+        num_workers: int = 1,
         seed: int = 0,
         switching: Switching = "epoch",
         train_samples: int | None = None,
@@ -61,7 +61,7 @@ class SwitchingTaskonomy(ResumableDataModule):
                 list(names),
                 size=size,
                 batch_size=examples,
-                workers=workers,
+                num_workers=num_workers,
                 seed=seed,
                 train_samples=train_samples,
                 val_samples=val_samples,

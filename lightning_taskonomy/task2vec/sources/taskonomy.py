@@ -74,7 +74,7 @@ class _Pictures:
 
 
 def _task(root: Path, name: str, size: int, shared: list[_Pictures]) -> LabelledTask:
-    data = TaskonomyDataModule(str(root), [name], size, batch_size=32, workers=0, train_samples=SAMPLES)
+    data = TaskonomyDataModule(str(root), [name], size, batch_size=32, num_workers=0, train_samples=SAMPLES)
     data.setup("fit")
     (task,) = data.tasks
     loader = data.loader(_SPLIT, shuffled=False, rank=0, world_size=1)

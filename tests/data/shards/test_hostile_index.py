@@ -45,7 +45,7 @@ def test_keys_that_lead_out_are_refused(name: str, shards: Path, capsys: pytest.
     with pytest.raises(InputError, match="index: expected keys"):
         next(
             iter(
-                TaskonomyDataModule(str(shards), ["autoencoding"], 16, 2, workers=0).loader(
+                TaskonomyDataModule(str(shards), ["autoencoding"], 16, 2, num_workers=0).loader(
                     "train", shuffled=False
                 )
             )
@@ -75,5 +75,5 @@ def test_shards_that_do_not_exist_are_refused(shard: int, shards: Path) -> None:
 
 def test_the_users_own_command_still_is_one(shards: Path) -> None:
     """`pipe:` as the user's own `shards=`: it is the user's word."""
-    data = TaskonomyDataModule(f"pipe:cat {shards}/{{path}}", ["autoencoding"], 16, 2, workers=0)
+    data = TaskonomyDataModule(f"pipe:cat {shards}/{{path}}", ["autoencoding"], 16, 2, num_workers=0)
     assert len(next(iter(data.loader("train", shuffled=False)))["key"]) == 2

@@ -199,7 +199,7 @@ def test_training_goes_on_up_to_the_share(workers: int, packed: Path) -> None:
     with_member(packed, "rgb", png_that_says(20_000, 20_000))
     with_row(packed, {"depth_zbuffer.size": -1})
     options: dict[str, Any] = {"shards": str(packed), "tasks": ["depth_zbuffer"], "size": 24, "batch_size": 4}
-    module = TaskonomyDataModule(**options, workers=workers, broken_share=0.5)
+    module = TaskonomyDataModule(**options, num_workers=workers, broken_share=0.5)
     loader = module.loader("train", shuffled=False)
     batches = list(loader)
     assert sum(len(batch["key"]) for batch in batches) == 23
@@ -210,7 +210,7 @@ def test_training_goes_on_up_to_the_share(workers: int, packed: Path) -> None:
 def test_a_batch_of_one_broken_sample_is_passed_over(packed: Path) -> None:
     with_row(packed, {"rgb.size": -1})
     options: dict[str, Any] = {"shards": str(packed), "tasks": ["autoencoding"], "size": 24, "batch_size": 1}
-    loader = TaskonomyDataModule(**options, workers=0, broken_share=0.5).loader("train", shuffled=False)
+    loader = TaskonomyDataModule(**options, num_workers=0, broken_share=0.5).loader("train", shuffled=False)
     for epoch in (1, 2):
         assert len(list(loader)) == 23
         assert loader.broken.reasons.total() == epoch
@@ -219,7 +219,7 @@ def test_a_batch_of_one_broken_sample_is_passed_over(packed: Path) -> None:
 def test_a_set_of_broken_samples_alone_is_refused(packed: Path) -> None:
     (packed / "train" / "rgb" / "train-000000.tar").write_bytes(b"")
     options: dict[str, Any] = {"shards": str(packed), "tasks": ["autoencoding"], "size": 24, "batch_size": 4}
-    loader = TaskonomyDataModule(**options, workers=0, broken_share=1.0).loader("train", shuffled=False)
+    loader = TaskonomyDataModule(**options, num_workers=0, broken_share=1.0).loader("train", shuffled=False)
     with pytest.raises(InputError, match="a whole batch of 4 samples is broken; the last: train-000000"):
         list(loader)
 
@@ -229,7 +229,7 @@ def test_more_than_the_share_ends_in_one_line(packed: Path) -> None:
     root.chmod(0o644)
     root.write_bytes(bytes(root.stat().st_size))
     options: dict[str, Any] = {"shards": str(packed), "tasks": ["autoencoding"], "size": 24, "batch_size": 4}
-    loader = TaskonomyDataModule(**options, workers=0, broken_share=0.1).loader("train", shuffled=False)
+    loader = TaskonomyDataModule(**options, num_workers=0, broken_share=0.1).loader("train", shuffled=False)
     with pytest.raises(
         InputError, match=r"broken; the last: train-000000\.tar, .*rgb: damaged picture"
     ) as error:

@@ -77,7 +77,7 @@ def readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("name", LINES)
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_mistake_is_told_by_the_first_batch(packed: Path, readers: Path, name: str, workers: int) -> None:
-    data = TaskonomyDataModule(str(packed), [f"{readers}:{name}"], 32, batch_size=4, workers=workers)
+    data = TaskonomyDataModule(str(packed), [f"{readers}:{name}"], 32, batch_size=4, num_workers=workers)
     loader = data.loader("train", shuffled=False)
     with pytest.raises(InputError, match=LINES[name]) as error:
         next(iter(loader))
@@ -91,7 +91,7 @@ def test_mistakes_of_some_images_are_broken_samples_with_their_line(packed: Path
         "DAMAGED": r"KeyError in .*readers\.py, line 34",
     }
     for name, reason in reasons.items():
-        data = TaskonomyDataModule(str(packed), [f"{readers}:{name}"], 32, batch_size=4, workers=0)
+        data = TaskonomyDataModule(str(packed), [f"{readers}:{name}"], 32, batch_size=4, num_workers=0)
         loader = data.loader("train", shuffled=False)
         with pytest.raises(InputError, match=reason) as error:
             list(loader)
@@ -109,8 +109,8 @@ def test_the_command_ends_in_one_line(
     monkeypatch.chdir(readers.parent)
     words = (
         f"fit --model TaskNetwork --model.task readers.py:{name} --model.size 32 --model.width 8 "
-        f"--model.blocks [1,1,1,1] --data.shards {packed} --data.batch_size 4 --data.workers 0 --runs runs "
-        "--trainer.max_steps 1 --trainer.accelerator cpu --trainer.enable_progress_bar false"
+        f"--model.blocks [1,1,1,1] --data.shards {packed} --data.batch_size 4 --data.num_workers 0 "
+        "--runs runs --trainer.max_steps 1 --trainer.accelerator cpu --trainer.enable_progress_bar false"
     )
     assert main(words.split()) == 2
     found = capsys.readouterr().err.splitlines()[-1]

@@ -73,14 +73,16 @@ def trainer(root: Path, **options: Any) -> pytorch_lightning.Trainer:  # noqa: A
 
 def module(packed: Path, **options: Any) -> TaskonomyDataModule:  # noqa: ANN401 - passed on
     return TaskonomyDataModule(
-        str(packed), ["normal", "class_scene"], size=16, batch_size=4, **{"workers": 0, **options}
+        str(packed), ["normal", "class_scene"], size=16, batch_size=4, **{"num_workers": 0, **options}
     )
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_two_epochs_and_their_validation(packed: Path, tmp_path: Path, workers: int) -> None:
     recorder = Recorder(tmp_path / "seen")
-    trainer(tmp_path, max_epochs=2, enable_checkpointing=False).fit(recorder, module(packed, workers=workers))
+    trainer(tmp_path, max_epochs=2, enable_checkpointing=False).fit(
+        recorder, module(packed, num_workers=workers)
+    )
     for epoch in range(2):
         keys = [key for batch in noted(recorder.path, "train", epoch) for key in batch]
         assert len(keys) == len(set(keys)) == 32
@@ -118,7 +120,7 @@ def test_two_ranks_share_every_epoch(packed: Path, tmp_path: Path) -> None:
         "if __name__ == '__main__':\n"
         "    packed, root = map(Path, sys.argv[1:3])\n"
         "    run = trainer(root, max_epochs=2, enable_checkpointing=False, devices=2, strategy='ddp')\n"
-        "    run.fit(Recorder(root / 'seen'), module(packed, workers=2))\n"
+        "    run.fit(Recorder(root / 'seen'), module(packed, num_workers=2))\n"
     )
     script = tmp_path / "two_ranks.py"
     script.write_text(code)
@@ -157,7 +159,7 @@ def _environment() -> dict[str, str]:
 def test_only_the_domains_of_the_tasks_are_read(packed: Path) -> None:
     loader = module(packed).loader("train", shuffled=True)
     assert loader.examples.shards.domains == ("rgb", "normal", "depth_zbuffer", "class_scene")
-    other = TaskonomyDataModule(str(packed), ["class_scene"], size=16, batch_size=4, workers=0)
+    other = TaskonomyDataModule(str(packed), ["class_scene"], size=16, batch_size=4, num_workers=0)
     loader = other.loader("train", shuffled=True)
     list(loader)
     assert {path.parent.name for path in loader.examples.shards._files} == {"rgb"}
@@ -182,8 +184,8 @@ def test_bad_settings_are_one_line(packed: Path, tmp_path: Path) -> None:
         TaskonomyDataModule(str(packed), ["depth"])
     with pytest.raises(InputError, match="tasks: expected at least one task"):
         TaskonomyDataModule(str(packed), [])
-    with pytest.raises(InputError, match="workers: expected at least 0, found -1"):
-        TaskonomyDataModule(str(packed), ["depth_zbuffer"], workers=-1)
+    with pytest.raises(InputError, match="num_workers: expected at least 0, found -1"):
+        TaskonomyDataModule(str(packed), ["depth_zbuffer"], num_workers=-1)
     with pytest.raises(InputError, match="not a packed split"):
         TaskonomyDataModule(str(tmp_path), ["depth_zbuffer"]).train_dataloader()
     with pytest.raises(InputError, match="no sample has all of rgb, edge_texture"):
@@ -202,7 +204,7 @@ def test_records_without_rooms_serve_all_but_room_layout(tmp_path: Path) -> None
     PackPlan(source, tmp_path / "out", {"ash": "train", "birch": "val"}, Packing()).run(1)
 
     def batches(task: str) -> list[dict[str, Any]]:
-        data = TaskonomyDataModule(str(tmp_path / "out"), [task], size=16, batch_size=4, workers=0)
+        data = TaskonomyDataModule(str(tmp_path / "out"), [task], size=16, batch_size=4, num_workers=0)
         return list(data.loader("train", shuffled=False))
 
     (first, _) = batches("vanishing_point")
@@ -215,7 +217,9 @@ def test_records_without_rooms_serve_all_but_room_layout(tmp_path: Path) -> None
 
 
 def test_tasks_of_a_batch_are_found_by_any_of_their_names(packed: Path) -> None:
-    data = TaskonomyDataModule(str(packed), ["rgb2sfnorm", "Scene class."], size=16, batch_size=4, workers=0)
+    data = TaskonomyDataModule(
+        str(packed), ["rgb2sfnorm", "Scene class."], size=16, batch_size=4, num_workers=0
+    )
     data.setup("fit")
     batch = next(iter(data.val_dataloader()))
     assert sorted(batch) == ["class_scene", "key", "normal"]

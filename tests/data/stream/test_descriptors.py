@@ -26,7 +26,7 @@ if __name__ == "__main__":
     counts = []
     for number in range(30):
         data = TaskonomyDataModule(
-            sys.argv[1], ["normal", "depth_zbuffer"], size=32, batch_size=4, workers=2 * (number % 3 == 0)
+            sys.argv[1], ["normal", "depth_zbuffer"], size=32, batch_size=4, num_workers=2 * (number % 3 == 0)
         )
         data.setup("test")
         for _ in data.test_dataloader():
@@ -48,7 +48,7 @@ if __name__ == "__main__":
         folder = Path(sys.argv[2]) / str(number)
         folder.mkdir()
         chosen = settings(Path(sys.argv[1]), folder / "out")
-        chosen["machine"]["workers"] = 2 * (number == 1)
+        chosen["machine"]["num_workers"] = 2 * (number == 1)
         (folder / "run.yaml").write_text(yaml.safe_dump(chosen))
         assert main(["taxonomy", "run", "--config", str(folder / "run.yaml")]) == 0
         counts.append(count())

@@ -17,7 +17,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def module(packed: Path, **options: Any) -> TaskonomyDataModule:  # noqa: ANN401 - passed on
-    return TaskonomyDataModule(str(packed), ["reshading"], SIZE, batch_size=2, workers=0, **options)
+    return TaskonomyDataModule(str(packed), ["reshading"], SIZE, batch_size=2, num_workers=0, **options)
 
 
 def keys(loader: Any) -> list[str]:  # noqa: ANN401

@@ -22,7 +22,7 @@ from tests.switching.data.small_sets import HEIGHT, WIDTH, make_nyud, make_pasca
 
 SIZE = 64
 NAMES = [task.name for task in PASCAL]
-OPTIONS: dict[str, Any] = {"size": SIZE, "batch_size": 2, "workers": 0}
+OPTIONS: dict[str, Any] = {"size": SIZE, "batch_size": 2, "num_workers": 0}
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,11 @@ def test_networks_train_on_both_sets(
     kind = PascalMT if data == "pascal" else NyudMT
     torch.manual_seed(0)
     network = SwitchingNetwork(
-        tasks, SIZE, network=NetworkOptions(code=20, width=4, decoder_width=32), rate=0.01, eight_bit=True
+        tasks,
+        SIZE,
+        network=NetworkOptions(code=20, width=4, decoder_width=32),
+        learning_rate=0.01,
+        eight_bit=True,
     )
     trainer = pytorch_lightning.Trainer(
         default_root_dir=tmp_path / "runs" / "switching",

@@ -118,7 +118,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def data(packed: Path, switching: Switching, batch_size: int = 2) -> SwitchingTaskonomy:
     module = SwitchingTaskonomy(
-        str(packed), TASKS, size=16, batch_size=batch_size, workers=0, switching=switching
+        str(packed), TASKS, size=16, batch_size=batch_size, num_workers=0, switching=switching
     )
     module.setup("fit")
     return module
@@ -177,7 +177,7 @@ def test_an_interrupted_epoch_goes_on(packed: Path, switching: Switching, done: 
 def test_a_place_among_other_tasks_is_refused(packed: Path) -> None:
     state = data(packed, "epoch")
     state.train_dataloader()
-    other = SwitchingTaskonomy(str(packed), TASKS[:2], size=16, batch_size=2, workers=0)
+    other = SwitchingTaskonomy(str(packed), TASKS[:2], size=16, batch_size=2, num_workers=0)
     other.load_state_dict(state.state_dict())
     with pytest.raises(InputError, match="expected one of tasks normal, depth_zbuffer, found"):
         other.train_dataloader()
@@ -195,7 +195,7 @@ def test_training_for_some_of_the_tasks(packed: Path, switching: Switching) -> N
         TASKS,
         size=16,
         batch_size=2,
-        workers=0,
+        num_workers=0,
         switching=switching,
         train_tasks=TASKS[1:2],
     )
