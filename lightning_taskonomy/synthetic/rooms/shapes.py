@@ -42,7 +42,11 @@ class Shape:
         turn[first, first] = turn[second, second] = np.cos(angle)
         turn[second, first] = np.sin(angle)
         turn[first, second] = -turn[second, first]
-        return Shape(self.corners @ turn.T, self.normals @ turn.T, self.uv, self.curvature)
+        # As one product of two matrices: numpy takes many small ones one by one.
+        corners, normals = (
+            (rows.reshape(-1, 3) @ turn.T).reshape(rows.shape) for rows in (self.corners, self.normals)
+        )
+        return Shape(corners, normals, self.uv, self.curvature)
 
 
 def joined(shapes: list[Shape]) -> Shape:
@@ -294,7 +298,9 @@ def wavy_sheet(wide: float, high: float, depth: float, folds: int) -> Shape:
 
 def _rate(values: Floats, steps: Floats) -> Floats:
     """The derivative of values along a curve, to second order at its ends, too."""
-    return np.asarray(np.gradient(values, steps, edge_order=2 if len(steps) > 2 else 1))
+    if len(steps) == 2:
+        return np.full(2, (values[1] - values[0]) / (steps[1] - steps[0]))
+    return np.asarray(np.gradient(values, steps, edge_order=2))
 
 
 def extruded(profile: npt.ArrayLike, length: float, step: float) -> Shape:
