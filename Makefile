@@ -16,7 +16,7 @@ quickstart: environment
 	$(BIN)/python -m lightning_taskonomy data preview quickstart/rooms --out quickstart/rooms.png
 	for command in fit predict; do \
 		$(BIN)/python -m lightning_taskonomy $$command --config configs/task/normal.yaml --config configs/small.yaml \
-			--runs quickstart/runs --trainer.max_epochs 60 --trainer.check_val_every_n_epoch 10 \
+			--runs quickstart/runs --overwrite true --trainer.max_epochs 60 --trainer.check_val_every_n_epoch 10 \
 			--model.drop_after 450 --trainer.enable_model_summary false || exit 1; \
 	done
 	$(BIN)/python -m lightning_taskonomy taxonomy run --config configs/pipeline/tiny.yaml

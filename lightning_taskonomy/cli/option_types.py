@@ -46,6 +46,12 @@ class WholeNumbers(tuple[int, ...]):
     __slots__ = ()
 
 
+class Numbers(tuple[float, ...]):
+    """numbers joined by commas, or a range of whole ones with both ends, as in 1.5,4 or 1:26."""
+
+    __slots__ = ()
+
+
 def _names(value: object) -> Names:
     parts = [str(part) for part in value] if isinstance(value, list | tuple) else _parts(str(value))
     names = [part.strip() for part in parts]
@@ -104,12 +110,33 @@ def _whole_numbers(value: object) -> WholeNumbers:
     return WholeNumbers(sorted(set(numbers)))
 
 
+def _numbers(value: object) -> Numbers:
+    """Whole ones stay so."""
+    parts = [str(part) for part in value] if isinstance(value, list | tuple) else str(value).split(",")
+    numbers: set[float] = set()
+    for part in parts:
+        if ":" in part:
+            numbers.update(_whole_numbers(part))
+            continue
+        try:
+            number = float(part)
+        except ValueError:
+            raise ValueError(
+                f"expected numbers joined by commas, or a range such as 1:26; got {value!r}"
+            ) from None
+        if not math.isfinite(number):
+            raise ValueError(f"expected finite numbers; got {value!r}")
+        numbers.add(int(number) if number.is_integer() else number)
+    return Numbers(sorted(numbers))
+
+
 def _register(kind: type, read: Callable[[object], Any], write: Callable[[Any], str]) -> None:
     register_type(kind, serializer=write, deserializer=read, deserializer_exceptions=(ValueError,))
 
 
 _register(Names, _names, _joined)
 _register(NamedNumbers, _named_numbers, lambda pairs: _joined(f"{k}={v!r}" for k, v in pairs.items()))
+_register(Numbers, _numbers, lambda numbers: ",".join(f"{number!r}" for number in numbers))
 _register(WholeNumbers, _whole_numbers, lambda numbers: ",".join(map(str, numbers)))
 
 NO_NAMES = Names()

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
@@ -14,7 +15,7 @@ from lightning_taskonomy.cli.unfinished import stop
 from lightning_taskonomy.core.durations import duration
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.signals import Preempted
-from lightning_taskonomy.pipeline.launching import Launching, launch
+from lightning_taskonomy.pipeline.launching import Launching, launch, without_effect
 from lightning_taskonomy.pipeline.plan import Plan
 from lightning_taskonomy.pipeline.run import Estimate, write_plan
 from lightning_taskonomy.pipeline.schedule import Schedule
@@ -38,6 +39,8 @@ def run_pipeline(program: str, words: Sequence[str]) -> None:
         estimate = Estimate.of(plan)
         write_plan(plan, estimate)
         print("\n".join([*estimate.lines(), *_schedules(estimate)]))
+        for line in without_effect(settings):
+            print(f"warning: {line}", file=sys.stderr)
         print(f"written: {settings.root / 'plan.csv'}")
         return
     try:

@@ -50,6 +50,6 @@ class ProblemOptions:
         return {name: value for name, value in options.items() if value is not None}
 
 
-def budgets_for(given: tuple[int, ...] | None, transfers: Transfers) -> tuple[int, ...]:
+def budgets_for(given: tuple[float, ...] | None, transfers: Transfers) -> tuple[float, ...]:
     """The budgets asked for; by default from 1 to the number of tasks."""
     return given if given is not None else tuple(range(1, len(transfers.tasks) + 1))

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from lightning_taskonomy.cli.option_types import WholeNumbers
+from lightning_taskonomy.cli.option_types import Numbers, WholeNumbers
 from lightning_taskonomy.cli.problem_options import ProblemOptions, budgets_for
 from lightning_taskonomy.cli.progress import progress
 from lightning_taskonomy.cli.taxonomy_tournament import loss_tables
@@ -16,7 +16,7 @@ def evaluate(
     transfers: Path,
     out: Path,
     options: ProblemOptions,
-    budgets: WholeNumbers | None = None,
+    budgets: Numbers | None = None,
     orders: WholeNumbers = WholeNumbers((1, 4)),
     losses: tuple[Path, ...] = (),
 ) -> None:

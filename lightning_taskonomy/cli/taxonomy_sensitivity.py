@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from lightning_taskonomy.cli.option_types import WholeNumbers
+from lightning_taskonomy.cli.option_types import Numbers
 from lightning_taskonomy.cli.problem_options import ProblemOptions, budgets_for
 from lightning_taskonomy.cli.progress import progress
 from lightning_taskonomy.core.errors import InputError
@@ -17,7 +17,7 @@ def sensitivity(
     transfers: tuple[Path, ...],
     out: Path,
     options: ProblemOptions,
-    budgets: WholeNumbers | None = None,
+    budgets: Numbers | None = None,
     max_order: int | None = TaxonomyProblem.max_order,
 ) -> None:
     """Compare two or more tables of the same transfers: affinities, chosen sources, objectives.

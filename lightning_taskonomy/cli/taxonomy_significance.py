@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from lightning_taskonomy.cli.option_types import WholeNumbers
+from lightning_taskonomy.cli.option_types import Numbers
 from lightning_taskonomy.cli.problem_options import ProblemOptions, budgets_for
 from lightning_taskonomy.cli.progress import progress
 from lightning_taskonomy.core.output import output_folder
@@ -16,7 +16,7 @@ def significance(
     transfers: Path,
     out: Path,
     options: ProblemOptions,
-    budgets: WholeNumbers | None = None,
+    budgets: Numbers | None = None,
     max_order: int | None = TaxonomyProblem.max_order,
     draws: int = 1000,
     seed: int = 0,

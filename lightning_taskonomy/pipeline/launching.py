@@ -6,8 +6,10 @@ from typing import Literal
 
 from lightning_taskonomy.core.output import write_text
 from lightning_taskonomy.pipeline.local_launcher import LocalLauncher
+from lightning_taskonomy.pipeline.networks import samples_of
 from lightning_taskonomy.pipeline.plan import Plan
 from lightning_taskonomy.pipeline.run import run_plan
+from lightning_taskonomy.pipeline.settings import PipelineSettings, TransferSettings
 from lightning_taskonomy.pipeline.slurm_launcher import SlurmLauncher, SlurmSettings
 
 
@@ -29,6 +31,25 @@ class Launching:
     slurm: SlurmSettings = field(default_factory=SlurmSettings)
 
 
+def without_effect(settings: PipelineSettings) -> list[str]:
+    """Options of a run that change nothing in it, a line each."""
+    of, there = settings.transfer, samples_of(settings, "val")
+    used = max(settings.program.max_orders)
+    lines = []
+    if of.samples > there:
+        lines.append(
+            f"transfer.samples: {of.samples}, but val has {there} samples; transfers learn from these"
+        )
+    if of.racing and of.samples >= there:
+        lines.append("transfer.racing: no sample of val is left to watch; no transfer is stopped")
+    if of.max_order > used and of.max_order != TransferSettings().max_order:
+        lines.append(
+            f"transfer.max_order: {of.max_order}, but program.max_orders end at {used}; transfers of more "
+            "sources are measured and left out of the taxonomy"
+        )
+    return lines
+
+
 def launch(plan: Plan, by: Launching, config: str, say: Callable[[str], None]) -> None:
     """Do what is left of a plan, or submit it.
 
@@ -41,6 +62,8 @@ def launch(plan: Plan, by: Launching, config: str, say: Callable[[str], None]) -
     Raises:
         InputError: a job cannot be done or submitted, or another run writes into the folder.
     """
+    for line in without_effect(plan.settings):
+        say(f"warning: {line}")
     if by.launcher == "here":
         run_plan(plan, say)
         return

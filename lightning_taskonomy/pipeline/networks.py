@@ -143,7 +143,7 @@ def small_set(settings: PipelineSettings, target: str) -> TaskonomyDataModule:
         target,
         batch_size=of.batch_size,
         train_split="val",
-        train_samples=of.samples,
+        train_samples=min(of.samples, samples_of(settings, "val")),
         val_samples=max(of.watched, 1),
     )
 

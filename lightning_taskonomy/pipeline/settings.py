@@ -123,8 +123,8 @@ class ProgramSettings:
         draws: random taxonomies per budget for the significance.
     """
 
-    budget: int | None = None
-    budgets: list[int] | None = None
+    budget: int | float | None = None
+    budgets: list[int | float] | None = None
     max_orders: tuple[int, ...] = (1, 4)
     importance: dict[str, float] = field(default_factory=dict)
     cost: dict[str, float] = field(default_factory=dict)
@@ -235,6 +235,10 @@ class PipelineSettings:
             for number in numbers:
                 if number is not None and not number >= least:
                     raise InputError(f"{key}: expected at least {least}, found {number:g}")
+        if self.transfer.racing and self.transfer.watched == 0:
+            raise InputError(
+                "transfer.racing: losers are found by watching; expected transfer.watched of at least 1"
+            )
         for key, of in (("network", self.network), ("transfer", self.transfer)):
             if of.samples is not None and of.samples < of.batch_size:
                 raise InputError(
@@ -313,7 +317,7 @@ class PipelineSettings:
         return self.banked or list(self.by_name)
 
     @property
-    def budget(self) -> int:
+    def budget(self) -> float:
         """Of the taxonomy that is written."""
         if self.program.budget is not None:
             return self.program.budget

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonargparse import ArgumentParser
 
-from lightning_taskonomy.cli.option_types import NamedNumbers, Names, WholeNumbers
+from lightning_taskonomy.cli.option_types import NamedNumbers, Names, Numbers, WholeNumbers
 
 
 def parse(kind: type, *words: str) -> object:
@@ -78,6 +78,14 @@ def test_whole_numbers(text: str, expected: tuple[int, ...]) -> None:
     assert parser.parse_args([f"--value={text}"]).value == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("1:3", (1, 2, 3)), ("2.5,1", (1, 2.5)), ("1,0.5,2:3", (0.5, 1, 2, 3)), ("7.0", (7,))],
+)
+def test_numbers(text: str, expected: tuple[float, ...]) -> None:
+    assert parse(Numbers, text) == expected
+
+
 @given(st.dictionaries(st.from_regex(r"[a-z_]+[0-9]?", fullmatch=True), st.floats(-1e6, 1e6), min_size=1))
 def test_named_numbers_read_back(numbers: dict[str, float]) -> None:
     text = ",".join(f"{name}={number!r}" for name, number in numbers.items())
@@ -92,6 +100,10 @@ def test_named_numbers_read_back(numbers: dict[str, float]) -> None:
         (WholeNumbers, "1.5", "expected whole numbers joined by commas, or a range"),
         (WholeNumbers, "5:1", "the range 5:1 is empty"),
         (WholeNumbers, "a:b", "expected whole numbers"),
+        (Numbers, "1,x", "expected numbers joined by commas"),
+        (Numbers, "1.5:3", "expected whole numbers joined by commas, or a range"),
+        (Numbers, "inf", "expected finite numbers"),
+        (Numbers, "nan", "expected"),
         (NamedNumbers, "a", "expected name=number pairs"),
         (NamedNumbers, "a=x", "expected name=number pairs"),
         (NamedNumbers, "a=nan", "expected name=number pairs"),

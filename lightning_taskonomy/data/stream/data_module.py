@@ -163,15 +163,18 @@ class TaskonomyDataModule(ResumableDataModule):
         )
         eligible = examples.eligible()
         places = np.flatnonzero(eligible)
+        if within.first >= len(eligible):
+            raise InputError(
+                f"{self.shards}/{split}: it has {len(eligible)} samples, and all are learned from "
+                f"(train_samples: {within.first}); none is left to validate on"
+            )
+        if within.end is not None and within.end > len(eligible):
+            log.warning("%s: %d samples are asked for; there are %d", split, within.end, len(eligible))
         if len(places) == 0:
             raise InputError(
                 f"{self.shards}/{split}: no sample has all of {', '.join(examples.shards.domains)}"
             )
         asked = len(range(len(eligible))[slice(*within)])
-        if asked == 0:
-            raise InputError(
-                f"{self.shards}/{split}: it has {len(eligible)} samples, none from {within.first} on"
-            )
         if len(places) < asked:
             log.warning(
                 "%s: %d of %d samples lack a label or a view that %s needs: left out",

@@ -196,6 +196,15 @@ def test_bad_settings_are_one_line(packed: Path, tmp_path: Path) -> None:
         TaskonomyDataModule(str(packed), ["depth_zbuffer"], batch_size=64).train_dataloader()
 
 
+def test_samples_beyond_the_split_are_told(packed: Path, caplog: pytest.LogCaptureFixture) -> None:
+    there = len(module(packed, train_split="val").loader("val", shuffled=False).plan.order(0))
+    module(packed, train_samples=10_000).train_dataloader()
+    assert "train: 10000 samples are asked for; there are" in caplog.text
+    beyond = module(packed, train_split="val", train_samples=there)
+    with pytest.raises(InputError, match=f"it has {there} samples, and all are learned from .*none is left"):
+        beyond.val_dataloader()
+
+
 def test_records_without_rooms_serve_all_but_room_layout(tmp_path: Path) -> None:
     source = make_folder(tmp_path / "in", points=4, domains=("rgb", "point_info"))
     for path in (source / "point_info").rglob("*.json"):
