@@ -90,5 +90,5 @@ def test_a_job_that_is_killed_after_its_training_does_not_train_again(
     assert (tmp_path / FOLDER / "checkpoints" / "last.ckpt").stat().st_mtime_ns == written
     # Another job, or a person, means it.
     monkeypatch.setenv("SLURM_JOB_ID", "18")
-    assert main(words(tmp_path, shards, max_epochs=1)) == 0
+    assert main([*words(tmp_path, shards, max_epochs=1), "--overwrite", "true"]) == 0
     assert (tmp_path / FOLDER / "checkpoints" / "last.ckpt").stat().st_mtime_ns > written

@@ -32,7 +32,7 @@ def test_lists_are_those_of_the_specification() -> None:
         pytest.skip("the specification's list of classes is not here")
     with LISTS.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    scenes = [row for row in rows if row["task"] == "class_scene"]
+    scenes = [row for row in rows if row["task"] == "class_places"]
     assert [int(row["output"]) for row in scenes] == list(range(63))
     assert [(int(row["index_in_file"]), row["name"]) for row in scenes] == list(
         zip(SCENE_PLACES, SCENE_CLASSES, strict=True)
