@@ -8,7 +8,7 @@ The JSON is written last: a split that has it is complete.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
@@ -217,23 +217,36 @@ class SplitIndex:
         domains: Sequence[str],
         overlapping: bool,
     ) -> "SplitIndex":
-        def column(name: str) -> Any:  # noqa: ANN401 - Arrow has no types
+        from pyarrow import types
+
+        def column(name: str, holds: Callable[[Any], bool]) -> Any:  # noqa: ANN401 - Arrow has no types
             # One by one: all columns of millions of samples at once would take twice the memory.
-            return table.read(columns=[name])[name]
+            found = table.read(columns=[name])[name]
+            if not holds(found.type):
+                raise ValueError(f"column {name}: unexpected type {found.type}")
+            if found.null_count and "." not in name:
+                raise ValueError(f"column {name}: {found.null_count} rows without a value")
+            return found
 
         offset, size, present = {}, {}, {}
         for domain in domains:
             if domain in PICTURE_DOMAINS:
-                offset[domain] = column(f"{domain}.offset").fill_null(-1).to_numpy()
-                size[domain] = column(f"{domain}.size").fill_null(0).to_numpy()
+                offset[domain] = column(f"{domain}.offset", types.is_integer).fill_null(-1).to_numpy()
+                size[domain] = column(f"{domain}.size", types.is_integer).fill_null(0).to_numpy()
                 present[domain] = offset[domain] >= 0
             else:
-                present[domain] = column(f"{domain}.present").to_numpy()
-        keys, samples = Keys(column("key")), [int(shard["samples"]) for shard in head["shards"]]
+                present[domain] = column(f"{domain}.present", types.is_boolean).fill_null(False).to_numpy()
+        keys, samples = (
+            Keys(column("key", types.is_string)),
+            [int(shard["samples"]) for shard in head["shards"]],
+        )
         _require_names(root, head["split"], keys)
-        shard = column("shard").to_numpy()
+        shard = column("shard", types.is_integer).to_numpy()
         if not np.array_equal(np.bincount(shard, minlength=len(samples)), samples):
             raise ValueError("its JSON and its table disagree about the samples of each shard")
+        overlaps = Lists.of(column("overlapping", _is_list_of_places)) if overlapping else None
+        if overlaps is not None and not _all_below(overlaps.values, len(keys)):
+            raise ValueError("column overlapping: it names samples that are not there")
         return cls(
             root,
             head["split"],
@@ -245,7 +258,7 @@ class SplitIndex:
             offset,
             size,
             present,
-            Lists.of(column("overlapping")) if overlapping else None,
+            overlaps,
         )
 
     @classmethod
@@ -283,6 +296,16 @@ class SplitIndex:
         if domain in PICTURE_DOMAINS:
             return self.root / domain / shard_name(self.split, shard, "tar")
         return self.root / LABELS / shard_name(self.split, shard, "parquet")
+
+
+def _is_list_of_places(kind: Any) -> bool:  # noqa: ANN401 - Arrow has no types
+    from pyarrow import types
+
+    return bool(types.is_list(kind) and types.is_integer(kind.value_type))
+
+
+def _all_below(places: Integers, count: int) -> bool:
+    return not places.size or (places.min() >= 0 and places.max() < count)
 
 
 def _require_names(root: Path, split: str, keys: Keys) -> None:
