@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pytorch_lightning.utilities import rank_zero_info
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.data.stream.batches import Batch, PackedBatch
@@ -104,8 +103,9 @@ class TaskonomyDataModule(ResumableDataModule):
         unweighted = [
             task for task in self.tasks if task.name == COLORIZATION and task.loss == SoftCrossEntropy()
         ]
-        if stage == "fit" and unweighted:
-            rank_zero_info(
+        first = self.trainer is None or self.trainer.is_global_zero
+        if stage == "fit" and unweighted and first:
+            log.warning(
                 "colorization: all colours count alike, other than in the published setting; "
                 "statistics: own measures how rare they are, colour_weights: FILE gives it"
             )
