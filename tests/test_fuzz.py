@@ -261,7 +261,7 @@ def configuration(make: Callable[[], Path]) -> Kind:
         "targets": ["a", "b"],
     }
     (folder / "c.yaml").write_text(yaml.safe_dump(content))
-    return Kind(folder, "c.yaml", "taxonomy solve --config c.yaml")
+    return Kind(folder, "c.yaml", "taxonomy solve --config c.yaml --out out")
 
 
 @inputs(40)
