@@ -89,8 +89,13 @@ def _parts(words: str) -> list[str]:
 
 
 def _joined(parts: Iterable[str]) -> str:
+    words = list(parts)
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(parts)
+    # To YAML, a question mark begins a key, unless it is quoted.
+    if words[:1] == ["?"]:
+        csv.writer(text, lineterminator="", quoting=csv.QUOTE_ALL).writerow(words)
+    else:
+        csv.writer(text, lineterminator="").writerow(words)
     return text.getvalue()
 
 
