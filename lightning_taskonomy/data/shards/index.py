@@ -242,7 +242,9 @@ class SplitIndex:
         )
         _require_names(root, head["split"], keys)
         shard = column("shard", types.is_integer).to_numpy()
-        if not np.array_equal(np.bincount(shard, minlength=len(samples)), samples):
+        # Looked at before they are counted: a count up to a number that is no shard's would fill the memory.
+        fits = _all_below(shard, len(samples))
+        if not fits or not np.array_equal(np.bincount(shard, minlength=len(samples)), samples):
             raise ValueError("its JSON and its table disagree about the samples of each shard")
         overlaps = Lists.of(column("overlapping", _is_list_of_places)) if overlapping else None
         if overlaps is not None and not _all_below(overlaps.values, len(keys)):
