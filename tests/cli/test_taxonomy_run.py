@@ -100,7 +100,7 @@ def test_the_other_commands_of_the_group_start_without_torch(tmp_path: Path) -> 
             "--machine.accelerator: Expected a value of 'auto', 'cpu', 'gpu'",
         ),
         ({"experiments": {"few": {"samples": 0}}}, "experiments.few.samples: expected at least 1, found 0"),
-        ({"shards": "nowhere"}, "nowhere/train: not a packed split"),
+        ({"shards": "nowhere"}, "not a packed split, or not packed to its end: no nowhere/"),
     ],
     ids=lambda given: given if isinstance(given, str) else "",
 )
