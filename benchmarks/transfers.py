@@ -31,7 +31,6 @@ from lightning_taskonomy.data import RepresentationStore, TaskonomyDataModule
 from lightning_taskonomy.data.stream.partners import Span
 from lightning_taskonomy.nn import Encoder
 from lightning_taskonomy.tasks import dictionary
-from lightning_taskonomy.tasks.task import Pixels
 from lightning_taskonomy.training.task_module import TaskModule
 from lightning_taskonomy.transfers.readout_memory import readouts_that_fit
 from lightning_taskonomy.transfers.readout_network import ReadoutSize, adam_of_readouts, readout_network
@@ -227,7 +226,7 @@ def gpu() -> None:
         )  # fmt: skip
         trainer.fit(InMemory(name, group, ""), DataLoader(Again(batch, STEPS + WARM_UP), batch_size=None))
         each = clock.seconds / STEPS / len(group) * PAPER_STEPS / 3600
-        hours[isinstance(task.output, Pixels)] = each
+        hours[task.output.per_pixel] = each
         print(f"{name}: {len(group)} together, {1 / each:.1f} transfers per GPU-hour", flush=True)
     print(f"all of step II: {step_two_hours(hours[True], hours[False]):.1f} GPU-hours")
 
@@ -240,7 +239,7 @@ def step_two_hours(pixels: float, vector: float) -> float:
     """
     targets = [task for task in list(dictionary().values())[:26] if not task.source_only]
     each = 25 + 26 + 19
-    return each * sum(pixels if isinstance(task.output, Pixels) else vector for task in targets)
+    return each * sum(pixels if task.output.per_pixel else vector for task in targets)
 
 
 def main() -> None:

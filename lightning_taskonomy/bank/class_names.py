@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.tasks.class_tables import SCENE_CLASSES, SELECTED_OBJECTS
-from lightning_taskonomy.tasks.task import Pixels, Task
+from lightning_taskonomy.tasks.task import Task
 
 SEMANTIC = (
     "background", "bottle", "chair", "couch", "potted plant", "bed", "dining table", "toilet", "tv",
@@ -30,7 +30,7 @@ def class_names(task: Task, path: Path | None = None) -> tuple[str, ...]:
     Raises:
         InputError: the file cannot be read, or has another number of lines.
     """
-    classes = task.output.channels if isinstance(task.output, Pixels) else task.output.outputs
+    classes = task.output.outputs
     if path is None:
         if task.name == "class_object":
             return imagenet_classes()

@@ -27,7 +27,7 @@ from lightning_taskonomy.bank.tiles import (
 from lightning_taskonomy.pictures.drawing import FAR_METRES, NEAR_METRES, draw
 from lightning_taskonomy.pictures.drawn import drawn_output
 from lightning_taskonomy.tasks.losses import CrossEntropy, PoseNorm, SoftCrossEntropy
-from lightning_taskonomy.tasks.task import Pixels, Task
+from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.tasks.tiles import read_jigsaw
 from lightning_taskonomy.tasks.vectors import read_room_layout, read_vanishing_points
 
@@ -64,7 +64,7 @@ def draw_prediction(shot: Shot, prediction: Prediction, names: Names, field_of_v
         return _poses(task, output)
     if is_choice(task) and task.read is not read_jigsaw:
         return Tile(_likely_classes(shares_of(output), names.get(task.name) or class_names(task)))
-    if isinstance(task.output, Pixels):
+    if task.output.per_pixel:
         return _pixels(prediction, output, names)
     return Tile(enlarged(drawn_output(task, prediction.input, output)))
 
@@ -76,7 +76,7 @@ def photo(shot: Shot) -> Bytes:
 
 def is_choice(task: Task) -> bool:
     """Whether an example as a whole is one of several classes."""
-    return isinstance(task.loss, CrossEntropy | SoftCrossEntropy) and not isinstance(task.output, Pixels)
+    return isinstance(task.loss, CrossEntropy | SoftCrossEntropy) and not task.output.per_pixel
 
 
 def shares_of(output: Tensor) -> Tensor:

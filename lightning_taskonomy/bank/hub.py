@@ -14,7 +14,6 @@ from lightning_taskonomy.bank.network import BankNetwork, load_file
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import make_folder
 from lightning_taskonomy.tasks import task_named
-from lightning_taskonomy.tasks.task import Pixels
 
 CARD = "README.md"
 _REFUSALS = (HfHubHTTPError, HFValidationError, HTTPError, OSError)
@@ -147,7 +146,7 @@ def _row(network: BankNetwork) -> list[str]:
     task, output = network.task, network.task.output
     if network.decoder is None:
         put_out = "representation only"
-    elif isinstance(output, Pixels):
+    elif output.per_pixel:
         put_out = f"{output.channels} per pixel"
     else:
         put_out = f"{output.outputs} numbers"

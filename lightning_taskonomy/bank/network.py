@@ -24,7 +24,7 @@ from lightning_taskonomy.core.task_names import written_name
 from lightning_taskonomy.nn import Encoder, PairDecoder, PixelDecoder, VectorDecoder
 from lightning_taskonomy.nn.decoder import INNER_LAYERS, LAST_LAYER, PIXEL_LAYERS
 from lightning_taskonomy.tasks import registered_task, task_named
-from lightning_taskonomy.tasks.task import Pixels, Task
+from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.training.decoders import is_bounded
 
 PUBLISHED_SIZE = 256
@@ -234,7 +234,7 @@ def _encoder(weights: Weights, normalised: bool, origin: str) -> Encoder:
 def _decoder(task: Task, weights: Weights, origin: str) -> PixelDecoder | VectorDecoder:
     origin = f"{origin}, decoder"
     decoder: PixelDecoder | VectorDecoder
-    if isinstance(task.output, Pixels):
+    if task.output.per_pixel:
         first = "conv2.0.weight"
         _require_keys(weights, (first, "decoder_output.0.weight"), origin)
         channels, wanted = len(weights["decoder_output.0.weight"]), task.output.channels

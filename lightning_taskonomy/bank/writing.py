@@ -28,7 +28,7 @@ from lightning_taskonomy.bank.predictor import Prediction, Predictions
 from lightning_taskonomy.bank.shots import Bytes, Shot
 from lightning_taskonomy.bank.tiles import Tile, sheet
 from lightning_taskonomy.core.output import whole_file, write_text
-from lightning_taskonomy.tasks.task import Pixels, Task
+from lightning_taskonomy.tasks.task import Task
 
 _SHEET = "sheet"
 
@@ -116,7 +116,7 @@ def _write_numbers(folder: Path, stem: str, prediction: Prediction, wanted: Want
         _save_array(folder / f"{stem}.npy", output)
     if wanted.representations:
         _save_array(folder / f"{stem}_representation.npy", prediction.representation)
-    if output is not None and not isinstance(prediction.task.output, Pixels):
+    if output is not None and not prediction.task.output.per_pixel:
         write_text(folder / f"{stem}.json", json.dumps(_in_words(prediction.task, output, wanted.names)))
 
 

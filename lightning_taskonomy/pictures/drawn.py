@@ -13,7 +13,7 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.pictures.drawing import BARS_WIDTH, Drawing, draw, draw_colorization
 from lightning_taskonomy.tasks.colours import BINS
 from lightning_taskonomy.tasks.losses import CrossEntropy
-from lightning_taskonomy.tasks.task import Kind, Pixels, Task
+from lightning_taskonomy.tasks.task import Kind, Task
 from lightning_taskonomy.tasks.tiles import permutations, read_jigsaw
 
 _GAP, _GAP_OF_VIEWS = 6, 2
@@ -51,7 +51,7 @@ def drawn_target(task: Task, input: Tensor, target: Tensor, mask: Tensor | None 
         InputError: the task is drawn in a way that does not fit its targets.
     """
     if _is_class_number(task) and target.ndim == 0:
-        target = functional.one_hot(target.long(), _outputs(task)).float()
+        target = functional.one_hot(target.long(), task.output.outputs).float()
     return _veiled(_drawn(task, task.drawing, input, target), task, mask)
 
 
@@ -106,7 +106,7 @@ def enlarged(drawing: Drawing, pixels: int) -> Drawing:
 def _drawn(task: Task, kind: Kind, input: Tensor, values: Tensor) -> Drawing:
     if task.read is read_jigsaw:
         return _put_together(input, int(values if values.ndim == 0 else values.argmax()))
-    if not isinstance(task.output, Pixels) and kind == "vector":
+    if not task.output.per_pixel and kind == "vector":
         kind = "shares" if _is_class_number(task) else kind
         values = values if kind == "shares" else values[:_MOST_NUMBERS]
     try:
@@ -135,7 +135,7 @@ def _rows(pictures: Sequence[Drawing], columns: int) -> list[Sequence[Drawing]]:
 
 
 def _veiled(drawing: Drawing, task: Task, mask: Tensor | None) -> Drawing:
-    if mask is None or not isinstance(task.output, Pixels):
+    if mask is None or not task.output.per_pixel:
         return drawing
     counted: npt.NDArray[np.bool_] = mask.detach().cpu().numpy().astype(bool)
     # Drawings may be larger than what was put out.
@@ -148,9 +148,4 @@ def _veiled(drawing: Drawing, task: Task, mask: Tensor | None) -> Drawing:
 
 def _is_class_number(task: Task) -> bool:
     """Whether it is one of several classes that is to be chosen for a whole example."""
-    return isinstance(task.loss, CrossEntropy) and not isinstance(task.output, Pixels)
-
-
-def _outputs(task: Task) -> int:
-    assert not isinstance(task.output, Pixels)
-    return task.output.outputs
+    return isinstance(task.loss, CrossEntropy) and not task.output.per_pixel

@@ -16,7 +16,7 @@ from lightning_taskonomy.switching.networks import (
     SwitchedTasks,
     TaskNormsNet,
 )
-from lightning_taskonomy.tasks.task import Pixels, Task
+from lightning_taskonomy.tasks.task import Task
 
 Method = Literal["switching", "single", "multi_decoder", "task_instance_norms", "task_batch_norms", "rcm"]
 TITLES: dict[str, str] = {
@@ -99,7 +99,7 @@ def channels_of(task: Task) -> int:
         InputError: the task does not have one picture in and, of the same size, one out.
     """
     output = task.output
-    if not isinstance(output, Pixels) or output.size_divisor != 1:
+    if not output.per_pixel or output.size_divisor != 1:
         raise InputError(f"tasks: expected tasks with an output per pixel of the input, found {task.name}")
     if task.views != 1 or task.pictures is not None or task.input_channels != 3:
         raise InputError(f"tasks: expected tasks of one picture in colour, found {task.name}")

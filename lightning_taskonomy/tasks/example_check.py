@@ -8,7 +8,7 @@ import torch
 
 from lightning_taskonomy.tasks.losses import L2, CrossEntropy, PixelPairs, PoseNorm, SoftCrossEntropy, l1
 from lightning_taskonomy.tasks.own_files import PREFIX, own_line
-from lightning_taskonomy.tasks.task import Example, Pixels, Stored, Task
+from lightning_taskonomy.tasks.task import Example, Stored, Task
 
 _STORABLE = ("bool", "uint8", "uint16", "int16", "int32", "int64", "float32", "float64")
 _OF_OUTPUTS_SHAPE = (L2, SoftCrossEntropy, PoseNorm)
@@ -55,11 +55,11 @@ def class_misfit(task: Task, example: Example) -> str | None:
     if not isinstance(task.loss, CrossEntropy) or isinstance(target, Stored):
         return None
     counted = target[example.mask] if example.mask is not None else np.asarray(target)
-    wrong = counted[(counted < 0) | (counted >= _numbers(task))]
+    wrong = counted[(counted < 0) | (counted >= task.output.outputs)]
     if not wrong.size:
         return None
     return (
-        f"its output expects classes from 0 to {_numbers(task) - 1}, found class {wrong.flat[0]} "
+        f"its output expects classes from 0 to {task.output.outputs - 1}, found class {wrong.flat[0]} "
         "(leave pixels without a class out by the mask)"
     )
 
@@ -81,7 +81,7 @@ def _inputs_misfit(task: Task, example: Example, size: int) -> str | None:
 def _target_misfit(task: Task, example: Example, size: int) -> str | None:
     found = _scaled(example.target)
     classes = isinstance(task.loss, CrossEntropy | PixelPairs)
-    output = _output_shape(task, size)
+    output = task.output.shape(size)
     if classes:
         kind = "class numbers" if isinstance(task.loss, CrossEntropy) else "numbers of segments"
         whole = not isinstance(found, str) and not found.is_floating_point() and found.dtype != torch.bool
@@ -100,9 +100,9 @@ def _mask_misfit(task: Task, example: Example, size: int) -> str | None:
     mask = example.mask
     if mask is None:
         return None
-    if not isinstance(task.output, Pixels):
+    if not task.output.per_pixel:
         return "its output is no picture: expected no mask"
-    shape = _output_shape(task, size)[1:]
+    shape = task.output.shape(size)[1:]
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != shape:
         return f"its output expects a mask of shape {shape}, bool, found {_described(mask)}"
     return None
@@ -113,7 +113,7 @@ def _loss_misfit(task: Task, example: Example, size: int) -> str | None:
     target, mask = _scaled(example.target), example.mask
     if isinstance(target, str):
         return f"expected a target of numbers, found {target}"
-    output = torch.zeros(1, *_output_shape(task, size))
+    output = torch.zeros(1, *task.output.shape(size))
     try:
         loss = task.loss(output, target[None], None if mask is None else torch.from_numpy(mask)[None])
     except Exception as error:  # whatever the user's loss does
@@ -139,17 +139,6 @@ def _scaled(part: object) -> torch.Tensor | str:
         return f"stored numbers of shape {tuple(tensor.shape)}"
     scale: Callable[[torch.Tensor], torch.Tensor] = part.scale
     return scale(tensor if tensor.ndim == 3 else tensor[..., None])
-
-
-def _output_shape(task: Task, size: int) -> tuple[int, ...]:
-    output = task.output
-    if not isinstance(output, Pixels):
-        return (output.outputs,)
-    return output.channels, size // output.size_divisor, size // output.size_divisor
-
-
-def _numbers(task: Task) -> int:
-    return task.output.channels if isinstance(task.output, Pixels) else task.output.outputs
 
 
 def _type(value: object) -> str:

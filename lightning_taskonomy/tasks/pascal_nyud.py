@@ -86,8 +86,7 @@ class DenseLabel:
 
 def parts_of_people(task: Task) -> Metric:
     """Overlap of parts, on images with people."""
-    assert isinstance(task.output, Pixels)
-    return PartsIoU(task.output.channels)
+    return PartsIoU(task.output.outputs)
 
 
 def pascal_edges(task: Task) -> Metric:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -58,8 +58,19 @@ class Pixels:
         size_divisor: the output is so many times smaller than the input.
     """
 
+    per_pixel: ClassVar[Literal[True]] = True
+
     channels: int
     size_divisor: int = 1
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers, per pixel."""
+        return self.channels
+
+    def shape(self, size: int) -> tuple[int, ...]:
+        """Of the output for an input of so many pixels per side: (C, H, W)."""
+        return self.channels, size // self.size_divisor, size // self.size_divisor
 
 
 @dataclass(frozen=True)
@@ -74,11 +85,17 @@ class Vector:
         of_pairs: whether one network sees each pair of views by itself and puts out its share of the numbers.
     """
 
+    per_pixel: ClassVar[Literal[False]] = False
+
     outputs: int
     hidden: int = 2048
     layers: int = 2
     normalised: bool = True
     of_pairs: bool = False
+
+    def shape(self, size: int) -> tuple[int, ...]:
+        """Of the output for an input of any size: (n,)."""
+        return (self.outputs,)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from torch import nn
 
 from lightning_taskonomy.nn import PairDecoder, PixelDecoder, VectorDecoder
 from lightning_taskonomy.tasks.losses import CrossEntropy, SoftCrossEntropy
-from lightning_taskonomy.tasks.task import Pixels, Task
+from lightning_taskonomy.tasks.task import Task
 
 
 def decoder_of(
@@ -13,8 +13,9 @@ def decoder_of(
     side: int,
     pictures: int,
     pixel_width: int,
-    hidden: int,
+    hidden: int | None,
     extra_layers: int = 0,
+    width_factor: float = 1.0,
 ) -> nn.Module:
     """A decoder with fresh weights.
 
@@ -24,17 +25,24 @@ def decoder_of(
         side: of that, in pixels.
         pictures: how many there are, concatenated on channels.
         pixel_width: channels of a pixel decoder's first layer.
-        hidden: width of a vector decoder's layers.
+        hidden: width of a vector decoder's layers; None for the task's own.
         extra_layers: how often the inner layers stand there beyond once: −1, 0 or 1.
+        width_factor: what both widths are multiplied by.
     """
     output = task.output
     inputs = channels * pictures
-    if isinstance(output, Pixels):
+    if output.per_pixel:
         return PixelDecoder(
-            output.channels, inputs, pixel_width, is_bounded(task), output.size_divisor, 1 + extra_layers
+            output.channels,
+            inputs,
+            round(pixel_width * width_factor),
+            is_bounded(task),
+            output.size_divisor,
+            1 + extra_layers,
         )
     layers = min(3, output.layers + max(0, extra_layers))
     values = inputs * side**2
+    hidden = round((hidden or output.hidden) * width_factor)
     if output.of_pairs:
         return PairDecoder(output.outputs, values, pictures, hidden, layers, normalised=output.normalised)
     return VectorDecoder(output.outputs, values, hidden, layers, normalised=output.normalised)

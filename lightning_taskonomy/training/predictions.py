@@ -20,7 +20,7 @@ from lightning_taskonomy.pictures.drawn import (
     drawn_target,
     enlarged,
 )
-from lightning_taskonomy.tasks.task import Pixels, Task
+from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.training.task_module import Evaluated, TaskModule
 
 _SHEET_ROWS, _SHEET_PIXELS = 6, 192
@@ -96,7 +96,7 @@ class WritePredictions(Callback):
         picture = drawn_output(task, input, output, mask)
         with whole_file(path) as temporary:
             Image.fromarray(picture).save(temporary, format="PNG")
-        if not isinstance(task.output, Pixels):
+        if not task.output.per_pixel:
             numbers = [_rounded(number) for number in _in_units(task, output)]
             write_text(
                 path.with_suffix(".json"), json.dumps({"key": key, "task": task.name, "output": numbers})

@@ -13,7 +13,7 @@ from lightning_taskonomy.core.task_names import as_written
 from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 from lightning_taskonomy.tasks.losses import PerImageLoss, PixelPairs
-from lightning_taskonomy.tasks.task import Pixels, Standard, Task
+from lightning_taskonomy.tasks.task import Standard, Task
 from lightning_taskonomy.training.contender import Contender
 from lightning_taskonomy.training.means_over_images import MeansOverImages
 
@@ -67,10 +67,7 @@ class TaskModule(Contender):
     @property
     def output_shape(self) -> tuple[int, ...]:
         """Of one example: (C, H, W) or (n,)."""
-        output = self.task.output
-        if isinstance(output, Pixels):
-            return output.channels, self.size // output.size_divisor, self.size // output.size_divisor
-        return (output.outputs,)
+        return self.task.output.shape(self.size)
 
     @property
     def evaluation_loss(self) -> PerImageLoss:

@@ -18,7 +18,7 @@ from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.tasks.colours import BINS
 from lightning_taskonomy.tasks.losses import SoftCrossEntropy
 from lightning_taskonomy.tasks.own import made_from_checkpoint
-from lightning_taskonomy.tasks.task import Pixels, Task, Vector
+from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.training.adversarial import AdversarialTerm
 from lightning_taskonomy.training.assembly import image_callbacks
 from lightning_taskonomy.training.contender import Run
@@ -226,21 +226,19 @@ def _network(
     encoder = Encoder(task.input_channels, width, tuple(blocks))
     pictures = task.pictures or task.views
     side = Encoder.representation_side(size)
-    own_hidden = task.output.hidden if isinstance(task.output, Vector) else 0
-    decoder = decoder_of(task, encoder.channels, side, pictures, decoder_width, hidden or own_hidden)
+    decoder = decoder_of(task, encoder.channels, side, pictures, decoder_width, hidden)
     return TaskNet(encoder, decoder)
 
 
 def _adversarial_term(task: Task, width: int, noise: float) -> AdversarialTerm:
-    assert isinstance(task.output, Pixels)
     assert task.norm_share is not None
     shares = isinstance(task.loss, SoftCrossEntropy)
     return AdversarialTerm(
         task.input_channels * (task.pictures or task.views),
-        task.output.channels,
+        task.output.outputs,
         task.norm_share,
         shares,
         width,
         noise,
-        torch.from_numpy(BINS) if shares and task.output.channels == len(BINS) else None,
+        torch.from_numpy(BINS) if shares and task.output.outputs == len(BINS) else None,
     )

@@ -10,7 +10,7 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.nn import Encoder
 from lightning_taskonomy.nn.readout import StepDropout
 from lightning_taskonomy.tasks.losses import CrossEntropy, PixelPairs
-from lightning_taskonomy.tasks.task import Pixels, Task
+from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.transfers.readout_network import (
     ReadoutSize,
     loss_of_step,
@@ -125,7 +125,7 @@ def activation_bytes(task: Task, order: int, of: ReadoutSize, batch_size: int) -
 def _target_like(task: Task, output: Tensor) -> Tensor:
     if not isinstance(task.loss, CrossEntropy | PixelPairs):
         return torch.empty_like(output)
-    shape = (len(output), *output.shape[2:]) if isinstance(task.output, Pixels) else (len(output),)
+    shape = (len(output), *output.shape[2:]) if task.output.per_pixel else (len(output),)
     return torch.empty(shape, dtype=torch.int64, device=output.device)
 
 

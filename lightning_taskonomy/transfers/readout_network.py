@@ -13,7 +13,7 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.nn import Encoder, Readout, VectorDecoder
 from lightning_taskonomy.nn.readout import VARIANTS, StepDropout, Variant
 from lightning_taskonomy.tasks.losses import PerImageLoss, PixelPairs
-from lightning_taskonomy.tasks.task import Task, Vector
+from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.training.decoders import decoder_of
 from lightning_taskonomy.training.optimisation import decayed_groups
 from lightning_taskonomy.training.seeded_steps import seed_of
@@ -70,15 +70,15 @@ def readout_network(task: Task, order: int, of: ReadoutSize, seed: int) -> Reado
     channels = Readout.outputs(shape)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, zlib.crc32(task.name.encode())))
-        own_hidden = task.output.hidden if isinstance(task.output, Vector) else 0
         decoder = decoder_of(
             task,
             channels,
             Encoder.representation_side(of.size),
             task.views,
-            round(of.decoder_width * shape.width),
-            round((of.hidden or own_hidden) * shape.width),
+            of.decoder_width,
+            of.hidden,
             shape.depth - 1,
+            shape.width,
         )
         if isinstance(decoder, VectorDecoder):
             decoder.dropout = StepDropout(decoder.dropout.p)  # type: ignore[assignment]

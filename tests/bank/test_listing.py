@@ -5,7 +5,6 @@ from lightning_taskonomy.bank.folder import BankFolder
 from lightning_taskonomy.bank.listing import listed
 from lightning_taskonomy.bank.published import PUBLISHED, parsed
 from lightning_taskonomy.tasks import task_named
-from lightning_taskonomy.tasks.task import Pixels
 from tests.bank.small_networks import write_small_bank
 from tests.bank.test_network import small_bank
 
@@ -19,7 +18,7 @@ def test_published_channels_are_those_of_the_tasks() -> None:
     for entry in PUBLISHED:
         output = task_named(entry.name).output
         if entry.channels is not None:
-            assert entry.channels == (output.channels if isinstance(output, Pixels) else output.outputs)
+            assert entry.channels == output.outputs
         assert (entry.channels is None) == (entry.decoder is None)
 
 

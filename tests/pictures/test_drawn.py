@@ -15,7 +15,7 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.pictures.drawn import contact_sheet, drawn_input, drawn_output, drawn_target
 from lightning_taskonomy.tasks import dictionary
 from lightning_taskonomy.tasks.colours import read_colorization
-from lightning_taskonomy.tasks.task import Pixels, Stored, Task
+from lightning_taskonomy.tasks.task import Stored, Task
 from lightning_taskonomy.tasks.tiles import permutations
 from tests.training.one_convolution import SIZE, OneConvolution, data, pack_every_label
 
@@ -55,7 +55,7 @@ def test_every_task_is_drawn(batch: dict[str, Any], name: str) -> None:
     # Labels of noise may all lie beyond the end of a scale, and 1,000 classes be equally likely.
     if name not in ("edge_occlusion", "keypoints2d", "class_object", "class_selected"):
         assert not np.array_equal(target, answer)
-    if isinstance(task.output, Pixels):
+    if task.output.per_pixel:
         assert target.shape == given.shape == (SIZE, SIZE, 3)
 
 

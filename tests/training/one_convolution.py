@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from lightning_taskonomy.data.shards.pack import Packing, PackPlan
 from lightning_taskonomy.data.stream.data_module import TaskonomyDataModule
-from lightning_taskonomy.tasks.task import Pixels
 from lightning_taskonomy.training.task_module import TaskModule
 from tests.data.small_folder import make_folder
 
@@ -24,7 +23,7 @@ class OneConvolution(TaskModule):
     def __init__(self, task: str) -> None:
         super().__init__(task, SIZE)
         output = self.task.output
-        numbers = output.channels if isinstance(output, Pixels) else output.outputs
+        numbers = output.outputs
         given = self.task.input_channels * (self.task.pictures or self.task.views)
         self.layers = nn.Sequential(
             nn.Conv2d(given, numbers, 3, padding=1), nn.BatchNorm2d(numbers), nn.Dropout(0.3)
@@ -36,7 +35,7 @@ class OneConvolution(TaskModule):
         output = self.task.output
         return (
             nn.functional.avg_pool2d(features, output.size_divisor)
-            if isinstance(output, Pixels)
+            if output.per_pixel
             else (features.mean(dim=(2, 3)))
         )
 

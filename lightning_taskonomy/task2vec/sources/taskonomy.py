@@ -16,7 +16,7 @@ from lightning_taskonomy.task2vec.labelled_task import LabelledTask
 from lightning_taskonomy.task2vec.targets import Targets
 from lightning_taskonomy.tasks import dictionary
 from lightning_taskonomy.tasks.losses import CrossEntropy, PixelPairs, SoftCrossEntropy
-from lightning_taskonomy.tasks.task import Pixels, Task
+from lightning_taskonomy.tasks.task import Task
 
 SAMPLES = 512
 """Most samples of each task."""
@@ -102,20 +102,20 @@ def _task(root: Path, name: str, size: int, shared: list[_Pictures]) -> Labelled
 def _kind(task: Task) -> str:
     classes = isinstance(task.loss, CrossEntropy | SoftCrossEntropy | PixelPairs)
     named = "classes" if classes else "values"
-    return f"pixel_{named}" if isinstance(task.output, Pixels) else named
+    return f"pixel_{named}" if task.output.per_pixel else named
 
 
 def _outputs(task: Task) -> int | None:
     if isinstance(task.loss, PixelPairs):
         return None
-    return task.output.channels if isinstance(task.output, Pixels) else task.output.outputs
+    return task.output.outputs
 
 
 def _numbers(task: Task, target: Tensor, mask: Tensor | None) -> npt.NDArray[Any]:
     values = target
-    if isinstance(task.output, Pixels) and isinstance(task.loss, SoftCrossEntropy):
+    if task.output.per_pixel and isinstance(task.loss, SoftCrossEntropy):
         values = target.argmax(dim=1)
-    if isinstance(task.output, Pixels) and mask is not None:
+    if task.output.per_pixel and mask is not None:
         unknown = mask == 0
         if _kind(task) == "pixel_classes":
             values = values.long().masked_fill(unknown, -1)

@@ -10,7 +10,7 @@ from lightning_taskonomy.tasks.metrics.edges import EdgeF
 from lightning_taskonomy.tasks.metrics.pixels import PixelError
 from lightning_taskonomy.tasks.metrics.poses import PoseError
 from lightning_taskonomy.tasks.metrics.segments import PairAccuracy
-from lightning_taskonomy.tasks.task import Pixels, Task
+from lightning_taskonomy.tasks.task import Task
 
 
 def pixels(task: Task) -> Metric:
@@ -45,8 +45,7 @@ def segments(task: Task) -> Metric:
 
 def classes(task: Task) -> Metric:
     """Class numbers: overlap and accuracy."""
-    outputs = task.output.channels if isinstance(task.output, Pixels) else task.output.outputs
-    return MeanIoU(outputs)
+    return MeanIoU(task.output.outputs)
 
 
 def labels(task: Task) -> Metric:
