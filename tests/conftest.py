@@ -8,6 +8,11 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about the machine, and what else it does, than about the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 _TOGETHER = {"slurm": "slurm", "pipeline": "pipeline", "report": "pipeline"}
 """Rooms whose tests share what takes long to make, a cluster or a run: one process does them all."""

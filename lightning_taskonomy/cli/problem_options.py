@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from lightning_taskonomy.cli.option_types import NO_NAMES, NamedNumbers, Names
 from lightning_taskonomy.taxonomy import TaxonomyProblem, Transfers
+from lightning_taskonomy.taxonomy.transfers import Objective
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,9 @@ class ProblemOptions:
         targets: tasks to be solved; by default every target of the table
         importance: weight of a target in the objective; 1 where not given
         cost: label cost of a task, in units of label cost; 1 where not given, 0 for free labels
+        objective: what is maximised: affinity, gain or quality
+        scratch: training from scratch on a target's small set may be chosen too, and costs nothing
+        free_self_supervised: tasks whose label is the picture itself (autoencoding, colorization, ...) cost 0
         target_only: tasks that must not be trained fully
         source_only: tasks that need not be solved
         trained: tasks that are trained fully in any case; their cost counts
@@ -28,6 +32,9 @@ class ProblemOptions:
     targets: Names | None = None
     importance: NamedNumbers | None = None
     cost: NamedNumbers | None = None
+    objective: Objective = TaxonomyProblem.objective
+    scratch: bool = False
+    free_self_supervised: bool = False
     target_only: Names = NO_NAMES
     source_only: Names = NO_NAMES
     trained: Names = NO_NAMES

@@ -76,6 +76,15 @@ TASK_NAMES = (
 _BY_IDENTIFIER = {identifier: names for names in TASK_NAMES for identifier in names.identifiers}
 
 
+SELF_SUPERVISED = frozenset({"autoencoding", "denoising", "inpainting", "colorization", "jigsaw"})
+"""The tasks whose label is the picture itself: nobody has to label anything for them."""
+
+
+def is_self_supervised(name: str) -> bool:
+    """Whether a name that stands in a file is that of a task whose label is the picture itself."""
+    return written_name(_without_labels(name)[0]) in SELF_SUPERVISED
+
+
 def written_name(name: str) -> str:
     """The name that is written for a task: `normal` for `rgb2sfnorm`; other names stay as they are.
 

@@ -41,7 +41,7 @@ def write_results(settings: PipelineSettings) -> str:
     taxonomy.save(root / "taxonomy")
     rows = [(t.target, t.label, t.order, t.affinity, t.gain, t.quality) for t in taxonomy.transfers]
     write_csv(root / "taxonomy" / "gains.csv", GAIN_COLUMNS, rows)
-    budgets = settings.program.budgets or list(range(1, len(settings.source_names) + 1))
+    budgets = settings.program.budgets or list(range(1, max(len(settings.labelled_sources), 1) + 1))
     evaluation = Evaluation.of(problem, budgets, settings.program.max_orders)
     matrix = AffinityMatrix.from_transfers(transfers, [LossTable.read_parquet(path) for path in tables])
     evaluation.save_tables(root / "evaluation")
@@ -67,6 +67,9 @@ def problem_of(settings: PipelineSettings, transfers: Transfers) -> TaxonomyProb
         max(program.max_orders),
         importance=settings.by_dictionary_name(program.importance),
         cost=settings.by_dictionary_name(program.cost),
+        objective=program.objective,
+        scratch=program.scratch,
+        free_self_supervised=True,
         target_only=tuple(name for name in settings.target_names if name not in settings.source_names),
     )
 

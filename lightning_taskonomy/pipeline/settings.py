@@ -10,9 +10,11 @@ from typing import Literal
 from lightning_taskonomy.bank.folder import BankFolder
 from lightning_taskonomy.core.digest import sha256_of
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.task_names import is_self_supervised
 from lightning_taskonomy.nn.readout import Variant
 from lightning_taskonomy.tasks import registered_task, task_named
 from lightning_taskonomy.tasks.task import Task
+from lightning_taskonomy.taxonomy.transfers import Objective
 from lightning_taskonomy.transfers.readout_network import ReadoutSize, epochs_for
 
 _LEAST = {
@@ -115,11 +117,14 @@ class ProgramSettings:
     """The boolean program (step IV) and the evidence.
 
     Attributes:
-        budget: of the taxonomy that is written; by default a third of the tasks, rounded up.
-        budgets: of the evaluation; by default from 1 to the number of tasks.
+        budget: of the taxonomy that is written; by default a third of the sources that need
+            labels, rounded up.
+        budgets: of the evaluation; by default from 1 to the number of sources that need labels.
         max_orders: of the evaluation.
         importance: weight of a target in the objective; 1 where not given.
-        cost: label cost of a task; 1 where not given.
+        cost: label cost of a task; where not given 1, and 0 for tasks whose label is the picture itself.
+        objective: what the taxonomy maximises: affinity, gain or quality.
+        scratch: training from scratch on a target's small set may be chosen too, and costs nothing.
         draws: random taxonomies per budget for the significance.
     """
 
@@ -128,6 +133,8 @@ class ProgramSettings:
     max_orders: tuple[int, ...] = (1, 4)
     importance: dict[str, float] = field(default_factory=dict)
     cost: dict[str, float] = field(default_factory=dict)
+    objective: Objective = "affinity"
+    scratch: bool = False
     draws: int = 1000
 
 
@@ -321,7 +328,12 @@ class PipelineSettings:
         """Of the taxonomy that is written."""
         if self.program.budget is not None:
             return self.program.budget
-        return -(-len(self.source_names) // 3)
+        return -(-len(self.labelled_sources) // 3)
+
+    @property
+    def labelled_sources(self) -> list[str]:
+        """The sources that somebody has to label: all but those whose label is the picture itself."""
+        return [name for name in self.source_names if not is_self_supervised(name)]
 
     @property
     def readout_size(self) -> ReadoutSize:

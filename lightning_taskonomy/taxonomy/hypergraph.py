@@ -7,27 +7,29 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_taskonomy.taxonomy.transfers import Transfer
+from lightning_taskonomy.taxonomy.transfers import Objective, Transfer
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
 TOLERANCE = 1e-9
-"""Two objectives nearer than this share of the largest possible one count as equal."""
+"""Two objectives nearer than this share of the largest weights count as equal."""
+_FINE = 1e-6
+"""A tolerance below this share of every target's largest weight hides nothing."""
 
 
 @dataclass(frozen=True)
 class Hypergraph:
     """T targets, S sources and E hyperedges, sorted by target, then by order, then by name.
 
-    Their places do not depend on affinities, so that programs on the same candidates share all but those.
+    Their places do not depend on worths, so that programs on the same candidates share all but those.
 
     Attributes:
         targets: the T targets, by name.
         sources: the S tasks that may be trained fully, by name.
         edges: the E transfers behind the hyperedges.
-        affinity: of each edge, (E,).
+        worth: of each edge: its affinity, or whatever else is maximised, (E,).
         importance: weight of each target, (T,).
         members: source indices of an edge, padded with S, (E, highest order).
         target: target index of an edge, (E,).
@@ -38,7 +40,7 @@ class Hypergraph:
     targets: tuple[str, ...]
     sources: tuple[str, ...]
     edges: tuple[Transfer, ...]
-    affinity: Floats
+    worth: Floats
     importance: Floats
     members: Integers
     target: Integers
@@ -53,6 +55,7 @@ class Hypergraph:
         trainable: Collection[str],
         importance: Mapping[str, float],
         cost: Mapping[str, float],
+        objective: Objective = "affinity",
     ) -> Self:
         """Collect the candidates whose target is wanted and whose sources may all be trained.
 
@@ -60,11 +63,12 @@ class Hypergraph:
         the same one is found whatever the order of a file's rows.
 
         Args:
-            candidates: transfers with an affinity.
+            candidates: transfers for which the objective was measured.
             targets: tasks to be solved.
             trainable: tasks that may be trained fully.
             importance: weight of a target; 1 where absent.
             cost: label cost of a source; 1 where absent.
+            objective: what an edge is worth.
         """
         names = tuple(sorted(targets))
         sources = tuple(sorted(trainable))
@@ -79,13 +83,14 @@ class Hypergraph:
         longest = max((edge.order for edge in usable), default=1)
         members = np.full((len(usable), longest), len(sources), np.int64)
         for row, edge in enumerate(usable):
-            members[row, : edge.order] = sorted(source_index[task] for task in edge.trained_tasks)
+            needed = sorted(source_index[task] for task in edge.trained_tasks)
+            members[row, : len(needed)] = needed
         target = np.array([target_index[edge.target] for edge in usable], np.int64)
         return cls(
             names,
             sources,
             tuple(usable),
-            np.array([edge.affinity or 0.0 for edge in usable], np.float64),
+            np.array([edge.measured(objective) or 0.0 for edge in usable], np.float64),
             np.array([importance.get(name, 1.0) for name in names], np.float64),
             members,
             target,
@@ -95,17 +100,18 @@ class Hypergraph:
 
     @property
     def weight(self) -> Floats:
-        """Importance of the target times affinity, (E,)."""
-        return self.importance[self.target] * self.affinity
+        """Importance of the target times worth, (E,)."""
+        return self.importance[self.target] * self.worth
 
     @property
-    def tolerance(self) -> float:
-        """The difference below which two objectives of this program count as equal."""
-        return TOLERANCE * max(float(np.abs(self.best_weight(self.weight)).sum()), 1e-300)
+    def fine_tolerance(self) -> float:
+        """The tolerance below which an optimum is exact for every target, however little it weighs."""
+        sizes = self.best_weight(np.abs(self.weight))
+        return _FINE * float(np.min(sizes[sizes > 0], initial=np.inf))
 
-    def with_affinities(self, affinity: Floats) -> Self:
-        """The same graph with another affinity of every edge, (E,)."""
-        return replace(self, affinity=affinity)
+    def with_worths(self, worth: Floats) -> Self:
+        """The same graph with another worth of every edge, (E,)."""
+        return replace(self, worth=worth)
 
     def up_to_order(self, max_order: int) -> Self:
         """The same graph without edges of more than `max_order` sources."""
@@ -114,7 +120,7 @@ class Hypergraph:
         return replace(
             self,
             edges=tuple(self.edges[index] for index in np.flatnonzero(wanted)),
-            affinity=self.affinity[wanted],
+            worth=self.worth[wanted],
             members=self.members[wanted, :max_order],
             target=target,
             start=np.searchsorted(target, np.arange(len(self.targets) + 1)),
@@ -146,9 +152,9 @@ class Hypergraph:
 
     def with_sources(self, trained: Booleans) -> Integers:
         """The best edge of each target when the sources `trained`, (S,), are available; −1 for none, (T,)."""
-        affinity = np.where(self.available(trained), self.affinity, -np.inf)
-        tops = self.best_weight(affinity)
-        highest = np.flatnonzero((affinity == tops[self.target]) & (affinity > -np.inf))
+        worth = np.where(self.available(trained), self.worth, -np.inf)
+        tops = self.best_weight(worth)
+        highest = np.flatnonzero((worth == tops[self.target]) & (worth > -np.inf))
         first = np.searchsorted(self.target[highest], np.arange(len(self.targets)))
         best = np.full(len(self.targets), -1, np.int64)
         served = tops > -np.inf
@@ -160,21 +166,74 @@ class Hypergraph:
         best = self.with_sources(trained)
         return float(self.weight[best].sum()) if (best >= 0).all() else -np.inf
 
-    def without_idle(self, trained: Booleans, forced: Booleans) -> Booleans:
+    def without_idle(self, trained: Booleans, forced: Booleans, tolerance: float) -> Booleans:
         """Drop sources that the objective does not need: the dearest first, then in reverse order of names.
 
         Args:
             trained: the sources to start from, (S,).
             forced: sources that stay, (S,).
+            tolerance: by how much the objective may fall.
         """
-        least = self.value(trained) - self.tolerance
+        best = self._best_with(trained)
         lean = trained.copy()
         for index in sorted(np.flatnonzero(trained & ~forced), key=lambda index: (-self.cost[index], -index)):
             lean[index] = False
-            if self.value(lean) < least:
+            # Target by target: a small loss would vanish in a sum with large numbers.
+            if not (best - self._best_with(lean)).sum() <= tolerance:
                 lean[index] = True
         return lean
+
+    def _best_with(self, trained: Booleans) -> Floats:
+        """The weight of each target's best edge, −inf for none, (T,)."""
+        return self.best_weight(np.where(self.available(trained), self.weight, -np.inf))
+
+    def affordable(self, budget: float, forced: Booleans) -> Booleans:
+        """Which edges cost no more than the budget, together with the sources that are forced in, (E,)."""
+        cost = np.append(np.where(forced, 0.0, self.cost), 0.0)
+        return np.asarray(
+            self.cost[forced].sum() + cost[self.members].sum(axis=1) <= self.capacity(budget) * (1 + 1e-9)
+        )
 
     def capacity(self, budget: float) -> float:
         """The budget, rounded down to a whole number where every cost is one: no more of it can be spent."""
         return float(np.floor(budget + 1e-9)) if (self.cost == np.floor(self.cost)).all() else budget
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The best sources that a solver found for one program.
+
+    Attributes:
+        trained: the sources, (S,); None where none were found.
+        above: no solution is better by more than this; 0 where proven optimal.
+        upper: what no solution exceeds, where no sources were found; −inf where there is no solution.
+        tolerance: solutions nearer than this were not told apart.
+        nodes: how many relaxations were solved, where it is known.
+    """
+
+    trained: Booleans | None
+    above: float
+    upper: float
+    tolerance: float
+    nodes: int
+
+    @classmethod
+    def of(
+        cls,
+        graph: Hypergraph,
+        trained: Booleans | None,
+        above: float,
+        upper: float,
+        tolerance: float,
+        nodes: int = 0,
+    ) -> "Solution":
+        """Count as proven what lies within the tolerance, if that is fine enough for every target."""
+        if trained is None:
+            return cls(None, np.inf, upper, tolerance, nodes)
+        if tolerance > graph.fine_tolerance:
+            above = max(above, tolerance)
+        elif (
+            above <= 2 * tolerance
+        ):  # what the search does not look for, and what dropping idle sources takes
+            above = 0.0
+        return cls(trained, above, graph.value(trained) + above, tolerance, nodes)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from lightning_taskonomy.core.errors import InputError
-from lightning_taskonomy.taxonomy.hypergraph import Booleans, Floats, Hypergraph
+from lightning_taskonomy.core.task_names import is_self_supervised
+from lightning_taskonomy.taxonomy.hypergraph import Booleans, Floats, Hypergraph, Solution
 from lightning_taskonomy.taxonomy.taxonomy import Taxonomy
-from lightning_taskonomy.taxonomy.transfers import Transfers
+from lightning_taskonomy.taxonomy.transfers import OBJECTIVES, SCRATCH, Objective, Transfer, Transfers
 
 if TYPE_CHECKING:
     from lightning_taskonomy.taxonomy.search import Search
@@ -22,6 +23,8 @@ Solver = Literal["auto", "highs"]
 
 _LARGEST = 1e15
 """Of a cost or an importance."""
+_LARGEST_TOTAL = 1e300
+"""Of an objective."""
 
 
 class InfeasibleBudgetError(InputError):
@@ -47,7 +50,7 @@ class InfeasibleBudgetError(InputError):
 
 @dataclass(frozen=True)
 class TaxonomyProblem:
-    """Maximise importance times affinity over one transfer per target, within the labelling budget.
+    """Maximise importance times affinity (or a win rate) over one transfer per target, within the budget.
 
     Attributes:
         transfers: the measured transfers.
@@ -55,6 +58,9 @@ class TaxonomyProblem:
         max_order: the largest number of sources of a transfer; None for any.
         importance: weight of a target; 1 where absent.
         cost: label cost of a task trained fully; 1 where absent, 0 for a self-supervised one.
+        objective: what is maximised: affinity, gain or quality; AHP's affinity is the paper's.
+        scratch: training from scratch on a target's small set may be chosen too, and costs nothing.
+        free_self_supervised: tasks whose label is the picture itself cost 0 where `cost` names none.
         targets: the tasks to be solved; by default every target of the table.
         target_only: tasks that must not be trained fully, not even for themselves.
         source_only: tasks that need no solving.
@@ -71,6 +77,9 @@ class TaxonomyProblem:
     max_order: int | None = 4
     importance: Mapping[str, float] = field(default_factory=dict)
     cost: Mapping[str, float] = field(default_factory=dict)
+    objective: Objective = "affinity"
+    scratch: bool = False
+    free_self_supervised: bool = False
     targets: Collection[str] | None = None
     target_only: Collection[str] = ()
     source_only: Collection[str] = ()
@@ -85,6 +94,11 @@ class TaxonomyProblem:
         for option in ("importance", "cost"):
             numbers = self.transfers.numbers_of_tasks(getattr(self, option), option)
             object.__setattr__(self, option, numbers)
+        if self.objective not in OBJECTIVES:
+            raise InputError(f"objective: expected {' or '.join(OBJECTIVES)}, found {self.objective!r}")
+        if self.free_self_supervised:
+            free = {task: 0.0 for task in self.transfers.tasks if is_self_supervised(task)}
+            object.__setattr__(self, "cost", {**free, **self.cost})
         for option in ("targets", "target_only", "source_only", "trained", "excluded"):
             names: Collection[str] | None = getattr(self, option)
             if names is not None:
@@ -147,13 +161,40 @@ class TaxonomyProblem:
         if not self.wanted_targets:
             raise InputError(f"targets: no task of {self.transfers.origin} is left to be solved")
         barred = {*self.target_only, *self.excluded}
-        return Hypergraph.build(
-            self.transfers.candidates(),
+        graph = Hypergraph.build(
+            self._candidates(),
             self.wanted_targets,
             [task for task in self.transfers.tasks if task not in barred],
             self.importance,
             self.cost,
+            self.objective,
         )
+        with np.errstate(over="ignore"):
+            sizes = np.abs(graph.weight)
+            total = graph.best_weight(sizes)[np.diff(graph.start) > 0].sum()
+        if not total < _LARGEST_TOTAL:
+            raise InputError(
+                f"{self.transfers.origin}: importance times {self.objective} adds up to more than "
+                f"{_LARGEST_TOTAL:g}"
+            )
+        return graph
+
+    def _candidates(self) -> tuple[Transfer, ...]:
+        """What a target may be served by.
+
+        Raises:
+            InputError: training from scratch was asked for and not measured for a target.
+        """
+        found = self.transfers.candidates(self.objective, self.scratch)
+        if self.scratch:
+            known = {row.target for row in found if row.is_scratch}
+            missing = [target for target in self.wanted_targets if target not in known]
+            if missing:
+                raise InputError(
+                    f"{self.transfers.origin}: scratch: expected a row {SCRATCH!r} (training from scratch) "
+                    f"with its {self.objective} for {', '.join(missing)}"
+                )
+        return found
 
     def _check_numbers(self) -> None:
         if not (math.isfinite(self.budget) and self.budget >= 0):
@@ -180,7 +221,7 @@ class RelatedPrograms:
     """One problem solved again and again on the same candidates, with other affinities or budgets.
 
     Made for thousands of programs, as resampling needs them: what they share is handed to HiGHS once. Each
-    answer is the one that `TaxonomyProblem.solve` gives on a table with these affinities, whatever was solved
+    answer is the one that `TaxonomyProblem.solve` gives on a table with these numbers, whatever was solved
     before. It is not to be shared between threads.
 
     Attributes:
@@ -206,29 +247,28 @@ class RelatedPrograms:
         self._forced: Booleans = np.isin(graph.sources, list(problem.trained))
         self._search: Search | None = None
 
-    def solve(
-        self, affinities: Sequence[float] | Floats | None = None, budget: float | None = None
-    ) -> Taxonomy:
-        """The best taxonomy; gain and quality of its transfers are those of the table.
+    def solve(self, worths: Sequence[float] | Floats | None = None, budget: float | None = None) -> Taxonomy:
+        """The best taxonomy; what its transfers have beside the number maximised is that of the table.
 
         Args:
-            affinities: of each of the `candidates`; by default those of the table.
+            worths: affinity of each of the `candidates`, or what else the problem maximises; by default
+                those of the table.
             budget: label units; by default the problem's.
 
         Raises:
-            InputError: the affinities are not as many finite numbers as there are candidates; the budget
+            InputError: the worths are not as many finite numbers as there are candidates; the budget
                 cannot serve every target; or no taxonomy was found in time.
         """
         graph = self._graph
-        if affinities is not None:
-            graph = graph.with_affinities(self._checked(affinities))
+        if worths is not None:
+            graph = graph.with_worths(self._checked(worths))
         budget = self.problem.budget if budget is None else budget
-        trained, upper = self._optimum(graph, budget)
-        if trained is None and np.isneginf(upper):
+        found = self._optimum(graph, budget)
+        if found.trained is None and np.isneginf(found.upper):
             raise self.refusal(budget)
-        if trained is None:
+        if found.trained is None:
             raise InputError(f"time-limit: no taxonomy was found within {self.problem.time_limit:g} seconds")
-        return self._taxonomy(graph, budget, trained, upper)
+        return self._taxonomy(graph, budget, found.trained, found)
 
     def refusal(self, budget: float, least_budget: float | None = None) -> InfeasibleBudgetError:
         """Why a budget cannot serve every target, with the least that can, which may be known already."""
@@ -240,8 +280,8 @@ class RelatedPrograms:
         least, proven = (least_budget, True) if least_budget is not None else statement.least_budget(limit)
         return InfeasibleBudgetError(budget, unserved, least, proven)
 
-    def _optimum(self, graph: Hypergraph, budget: float) -> tuple[Booleans | None, float]:
-        """The best sources to train, if there are any, and an upper bound."""
+    def _optimum(self, graph: Hypergraph, budget: float) -> Solution:
+        """The best sources to train, if there are any."""
         problem = self.problem
         if problem.solver == "highs":
             from lightning_taskonomy.taxonomy.statement import Statement  # CVXPY takes its time
@@ -251,14 +291,13 @@ class RelatedPrograms:
             from lightning_taskonomy.taxonomy.search import Search  # so does SciPy
 
             self._search = Search(self._graph)
-        found = self._search.best(graph.affinity, budget, self._forced, problem.gap, problem.time_limit)
-        return found.trained, found.upper
+        return self._search.best(graph.worth, budget, self._forced, problem.gap, problem.time_limit)
 
-    def _checked(self, affinities: Sequence[float] | Floats) -> Floats:
-        numbers = np.asarray(affinities, np.float64)
+    def _checked(self, worths: Sequence[float] | Floats) -> Floats:
+        numbers = np.asarray(worths, np.float64)
         if numbers.shape != (len(self.candidates),) or not np.isfinite(numbers).all():
             raise InputError(
-                f"affinities: expected {len(self.candidates)} finite numbers, one for each candidate, found "
+                f"worths: expected {len(self.candidates)} finite numbers, one for each candidate, found "
                 f"{np.isfinite(numbers).sum()} of {numbers.size}"
             )
         return numbers
@@ -273,22 +312,22 @@ class RelatedPrograms:
                 f"{', '.join(empty)}"
             )
 
-    def _taxonomy(self, graph: Hypergraph, budget: float, trained: Booleans, upper: float) -> Taxonomy:
+    def _taxonomy(self, graph: Hypergraph, budget: float, trained: Booleans, found: Solution) -> Taxonomy:
         """Report only sources that a chosen transfer uses, or that were forced in."""
-        trained = graph.without_idle(trained, self._forced)
+        trained = graph.without_idle(trained, self._forced, found.tolerance)
         best = graph.with_sources(trained)
         objective = float(graph.weight[best].sum())
-        # One tolerance is what the search does not look for, another what dropping idle sources may take.
-        settled = upper - objective <= 2 * graph.tolerance
         return Taxonomy(
             objective=objective,
-            upper_bound=objective if settled else upper,
+            upper_bound=objective + found.above,
             budget=budget,
             max_order=self.problem.max_order,
             spent=float(graph.cost[trained].sum()),
             sources=tuple(name for name, used in zip(graph.sources, trained, strict=True) if used),
             transfers=tuple(
-                replace(graph.edges[index], affinity=float(graph.affinity[index])) for index in best
+                replace(graph.edges[index], **{self.problem.objective: float(graph.worth[index])})
+                for index in best
             ),
             tasks=self.problem.transfers.tasks,
+            maximises=self.problem.objective,
         )

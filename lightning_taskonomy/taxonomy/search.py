@@ -4,36 +4,25 @@ Once it is decided which sources are trained, every target takes the best transf
 sources need branching. The relaxation, stated as in `statement.py`, is often integral and needs none;
 otherwise a few nodes remain, and the simplex takes few steps from one to the next. HiGHS is handed the
 relaxation once for all programs on the same candidates. That is much faster than a general solver for each.
+
+A linear program is solved to a share of its largest number. Where one target counts a million times as much
+as another, the search is done again with what the first decided: every target has exactly one transfer, so
+that each target's weights may be counted from its best one, and those of the first vanish.
 """
 
 import time
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import highspy
 import numpy as np
 from scipy import sparse
 
-from lightning_taskonomy.taxonomy.hypergraph import Booleans, Floats, Hypergraph
+from lightning_taskonomy.taxonomy.hypergraph import TOLERANCE, Booleans, Floats, Hypergraph, Solution
 
 _ROUNDING = 1 + 1e-12
 """Costs are added up in floating point: what is over the capacity by less than this factor still fits."""
+_ROUNDS = 4
 _STATUS = highspy.HighsModelStatus
-
-
-@dataclass(frozen=True)
-class Searched:
-    """What a search found.
-
-    Attributes:
-        trained: the best sources found, (S,); None where none were found.
-        upper: no solution is better than this; −inf where there is no solution.
-        nodes: how many linear programs were solved.
-    """
-
-    trained: Booleans | None
-    upper: float
-    nodes: int
 
 
 class _Node(NamedTuple):
@@ -68,25 +57,45 @@ class Search:
 
     def best(
         self,
-        affinity: Floats,
+        worth: Floats,
         budget: float,
         forced: Booleans,
         gap: float = 0.0,
         time_limit: float | None = None,
-    ) -> Searched:
+    ) -> Solution:
         """Solve one program.
 
         Args:
-            affinity: of each edge, (E,).
+            worth: of each edge, (E,).
             budget: largest total cost of the trained sources.
             forced: sources that must be trained, (S,).
             gap: stop when no solution can be better by more than this share of the objective.
             time_limit: seconds after which the best solution and the bound so far are returned; the first
                 linear program is finished in any case where no solution is known yet.
         """
-        tree = _Tree(self._highs, self._graph.with_affinities(affinity), budget, forced, gap, time_limit)
-        tree.search()
-        return Searched(tree.trained, tree.upper, tree.nodes)
+        deadline = np.inf if time_limit is None else time.monotonic() + time_limit
+        graph = self._graph.with_worths(worth)
+        weight = graph.weight
+        usable = graph.affordable(budget, forced)
+        fine = graph.fine_tolerance
+        nodes = 0
+        known: Booleans | None = None
+        for _ in range(_ROUNDS):
+            tree = _Tree(self._highs, graph, weight, usable, budget, forced, gap, deadline)
+            if known is not None:
+                tree.consider(known)
+            tree.search()
+            known = tree.trained
+            nodes += tree.nodes
+            if tree.trained is None or tree.tolerance <= fine or not tree.is_done or gap > 0:
+                break
+            usable = tree.open_edges()
+            best = graph.best_weight(np.where(usable, weight, -np.inf))
+            centred = np.where(usable, weight - best[graph.target], 0.0)
+            if float(np.abs(centred).max()) > tree.scale / 10:
+                break
+            weight = centred
+        return Solution.of(graph, tree.trained, tree.upper - tree.value, tree.upper, tree.tolerance, nodes)
 
 
 def _relaxation(graph: Hypergraph) -> highspy.HighsLp:
@@ -121,6 +130,8 @@ class _Tree:
     Attributes:
         trained: the best sources found so far, (S,).
         value: their objective.
+        scale: the largest weight.
+        tolerance: the difference below which two objectives count as equal.
         nodes: how many linear programs were solved.
     """
 
@@ -128,17 +139,33 @@ class _Tree:
         self,
         highs: highspy.Highs,
         graph: Hypergraph,
+        weight: Floats,
+        usable: Booleans,
         budget: float,
         forced: Booleans,
         gap: float,
-        time_limit: float | None,
+        deadline: float,
     ) -> None:
-        self._highs, self._graph, self._gap = highs, graph, gap
+        """Find a first answer.
+
+        Args:
+            highs: holds the relaxation.
+            graph: the candidates.
+            weight: of each edge, (E,).
+            usable: the edges that an optimum can have, (E,).
+            budget: largest total cost of the trained sources.
+            forced: sources that must be trained, (S,).
+            gap: share of the objective within which a solution need not be improved.
+            deadline: of the monotonic clock.
+        """
+        self._highs, self._graph, self._gap, self._deadline = highs, graph, gap, deadline
         self._capacity = graph.capacity(budget)
-        self._deadline = np.inf if time_limit is None else time.monotonic() + time_limit
-        self._weight, self._tolerance = graph.weight, graph.tolerance
+        self._usable = usable
+        self._weight = np.where(usable, weight, -np.inf)
+        sizes = graph.best_weight(np.where(usable, np.abs(weight), 0.0))
+        self.scale = float(sizes.max()) or 1.0
+        self.tolerance = max(TOLERANCE * float(sizes.sum()), 1e-300)
         best = graph.best_weight(self._weight)
-        self._scale = float(np.abs(best).max()) or 1.0
         self._edges = np.arange(len(graph.edges), dtype=np.int32)
         self._sources = len(graph.edges) + np.arange(len(graph.sources), dtype=np.int32)
         self.trained: Booleans | None = None
@@ -147,7 +174,7 @@ class _Tree:
         self._root: tuple[float, Floats] | None = None
         free_of_charge = forced | (graph.cost == 0)
         self._open = [_Node(float(best.sum()), free_of_charge, np.ones_like(forced))]
-        weights = np.broadcast_to(self._weight[:, None], graph.members.shape)
+        weights = np.broadcast_to(np.where(usable, weight, 0.0)[:, None], graph.members.shape)
         uses = np.bincount(graph.members.ravel(), weights.ravel(), len(graph.sources) + 1)[:-1]
         self._consider_rounded(uses.astype(np.float64), self._open[0])  # an answer, should time be short
 
@@ -157,18 +184,35 @@ class _Tree:
         return max([self.value, self._given_up, *(node.bound for node in self._open)])
 
     @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to be searched."""
+        return not self._open
+
+    def open_edges(self) -> Booleans:
+        """The edges that a solution as good as the best one found may have, (E,)."""
+        margin = 10 * self.tolerance - self.value
+        best = self._graph.best_weight(self._weight)
+        # With this edge and the best one of every other target.
+        found = self._usable & (best.sum() + (self._weight - best[self._graph.target]) >= -margin)
+        if self._root is not None:
+            bound, loss = self._root
+            found &= loss <= bound + margin
+        return np.asarray(found)
+
+    @property
     def _goal(self) -> float:
         """A node whose bound is no higher than this holds nothing worth finding."""
         if self.trained is None:
             return -np.inf
-        return self.value + max(self._tolerance, self._gap * abs(self.value))
+        return self.value + max(self.tolerance, self._gap * abs(self.value))
 
     def search(self) -> None:
         """Search until nothing is open or time is up."""
         edges = len(self._edges)
         self._highs.clearSolver()  # an answer must not depend on what was solved before
-        self._highs.changeColsCost(edges, self._edges, -self._weight / self._scale)
-        self._highs.changeColsBounds(edges, self._edges, np.zeros(edges), np.ones(edges))
+        costs = np.where(self._usable, -self._weight, 0.0) / self.scale
+        self._highs.changeColsCost(edges, self._edges, costs)
+        self._highs.changeColsBounds(edges, self._edges, np.zeros(edges), self._usable.astype(np.float64))
         last = self._highs.getNumRow() - 1
         self._highs.changeRowBounds(last, -np.inf, self._capacity)
         while self._open:
@@ -199,10 +243,10 @@ class _Tree:
             raise RuntimeError(
                 f"HiGHS could not solve a relaxation: {self._highs.modelStatusToString(status)}"
             )
-        bound = min(node.bound, -self._highs.getInfo().objective_function_value * self._scale)
+        bound = min(node.bound, -self._highs.getInfo().objective_function_value * self.scale)
         solution = self._highs.getSolution()
         share = np.asarray(solution.col_value)[self._sources]
-        loss = np.asarray(solution.col_dual) * self._scale
+        loss = np.asarray(solution.col_dual) * self.scale
         better = self._consider_rounded(share, node)
         if self._root is None:
             self._root, better = (bound, loss[self._edges]), True
@@ -216,15 +260,16 @@ class _Tree:
 
     def _solve(self, node: _Node) -> highspy.HighsModelStatus:
         """Solve the relaxation of a node; the simplex starts from the node before."""
+        is_root = self.nodes == 0
         # The first relaxation is finished where nothing is known: it tells whether there is anything to find.
-        must_finish = self.nodes == 0 and self.trained is None
-        left = np.inf if must_finish else self._deadline - time.monotonic()
+        left = np.inf if is_root and self.trained is None else self._deadline - time.monotonic()
         if left <= 0:
             return _STATUS.kTimeLimit
         bounds = node.lower.astype(np.float64), node.upper.astype(np.float64)
         self._highs.changeColsBounds(len(self._sources), self._sources, *bounds)
         self._highs.setOptionValue("time_limit", self._highs.getRunTime() + left)
-        self._highs.setOptionValue("objective_bound", -self._goal / self._scale)
+        # The root is solved to its end, for its reduced costs.
+        self._highs.setOptionValue("objective_bound", np.inf if is_root else -self._goal / self.scale)
         self._highs.run()
         self.nodes += 1
         return self._highs.getModelStatus()
@@ -238,9 +283,9 @@ class _Tree:
             if node.upper[source] and not trained[source] and cost[source] <= room:
                 trained[source] = True
                 room -= cost[source]
-        return room >= 0 and self._consider(trained)
+        return room >= 0 and self.consider(trained)
 
-    def _consider(self, trained: Booleans) -> bool:
+    def consider(self, trained: Booleans) -> bool:
         """Keep a choice of sources if it is the best so far."""
         weight = np.where(self._graph.available(trained), self._weight, -np.inf)
         value = float(self._graph.best_weight(weight).sum())
@@ -254,7 +299,7 @@ class _Tree:
         if self._root is None:
             return
         bound, loss = self._root
-        closed = self._edges[loss > bound - self.value - self._tolerance]
+        closed = self._edges[loss > bound - self.value - self.tolerance]
         self._highs.changeColsBounds(len(closed), closed, np.zeros(len(closed)), np.zeros(len(closed)))
 
     def _branch(self, node: _Node, share: Floats, loss: Floats) -> None:
@@ -265,12 +310,12 @@ class _Tree:
             share: how much of each source the relaxation trains, (S,).
             loss: reduced costs of the sources, (S,).
         """
-        slack = node.bound - self.value - self._tolerance
+        slack = node.bound - self.value - self.tolerance
         lower = node.lower | (node.upper & (share > 0.5) & (-loss > slack))
         upper = node.upper & (lower | (share > 0.5) | (loss <= slack))
         free = upper & ~lower
         if not free.any():
-            self._consider(lower)
+            self.consider(lower)
             return
         source = int(np.argmax(np.where(free, np.minimum(share, 1 - share), -np.inf)))
         without, included = upper.copy(), lower.copy()

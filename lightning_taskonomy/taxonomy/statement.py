@@ -12,7 +12,7 @@ import cvxpy
 import numpy as np
 import scipy.sparse as sparse
 
-from lightning_taskonomy.taxonomy.hypergraph import Booleans, Hypergraph, Integers
+from lightning_taskonomy.taxonomy.hypergraph import TOLERANCE, Booleans, Hypergraph, Integers, Solution
 
 
 class Statement:
@@ -49,27 +49,28 @@ class Statement:
         self.within_budget = self.spent <= graph.capacity(budget)
         self.is_forced = self.trained[forced] == 1
 
-    def best(self, time_limit: float | None = None, gap: float = 0.0) -> tuple[Booleans | None, float]:
+    def best(self, time_limit: float | None = None, gap: float = 0.0) -> Solution:
         """Maximise the objective.
 
         Args:
             time_limit: seconds; no limit by default.
             gap: share of the objective within which a solution need not be improved.
-
-        Returns:
-            The sources trained, (S,), or None where none was found in time or exists; and a bound that no
-            solution exceeds, −inf where none exists.
         """
+        weight = self.graph.weight
+        sizes = self.graph.best_weight(np.abs(weight))
+        scale, tolerance = float(sizes.max()) or 1.0, TOLERANCE * float(sizes.sum())
         problem = cvxpy.Problem(
-            cvxpy.Maximize(cvxpy.Constant(self.graph.weight) @ self.chosen),
+            cvxpy.Maximize(cvxpy.Constant(weight / scale) @ self.chosen),
             [self.per_target == 1, self.needs_trained, self.within_budget, self.is_forced],
         )
         self._solve(problem, time_limit, gap)
         if problem.status in (cvxpy.INFEASIBLE, cvxpy.settings.INFEASIBLE_OR_UNBOUNDED):
-            return None, -np.inf
+            return Solution.of(self.graph, None, np.inf, -np.inf, tolerance)
         found: Any = problem.solver_stats.extra_stats  # HiGHS's own record; CVXPY declares a dictionary
-        upper = -float(found.mip_dual_bound)
-        return (None if self.trained.value is None else self._trained()), upper
+        upper = -float(found.mip_dual_bound) * scale
+        trained = None if self.trained.value is None else self._trained()
+        above = np.inf if trained is None else max(upper - self.graph.value(trained), 0.0)
+        return Solution.of(self.graph, trained, above, upper, tolerance)
 
     def unserved(self, time_limit: float | None = None) -> Integers:
         """Targets left without a transfer when as many as possible are served within the budget.

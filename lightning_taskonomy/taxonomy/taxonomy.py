@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning_taskonomy.core.output import make_folder, write_text
-from lightning_taskonomy.taxonomy.transfers import Transfer
+from lightning_taskonomy.taxonomy.transfers import Objective, Transfer
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Taxonomy:
     """The answer of the boolean program (step IV).
 
     Attributes:
-        objective: importance times affinity, summed over the chosen transfers.
+        objective: importance times what is maximised, summed over the chosen transfers.
         upper_bound: no taxonomy within the budget has a larger objective.
         budget: the labelling budget it was solved for.
         max_order: the largest order allowed; None for any.
@@ -23,6 +23,7 @@ class Taxonomy:
         sources: the tasks to train fully, by name: those a chosen transfer uses, and those forced in.
         transfers: the chosen transfer of each target, by target.
         tasks: every task of the program, by name, used or not.
+        maximises: what `objective` sums: affinities, gains or qualities.
     """
 
     objective: float
@@ -33,17 +34,18 @@ class Taxonomy:
     sources: tuple[str, ...]
     transfers: tuple[Transfer, ...]
     tasks: tuple[str, ...]
+    maximises: Objective = "affinity"
 
     @property
     def gap(self) -> float:
-        """By which share of the objective a better taxonomy could exist; 0 when proven optimal."""
-        above = self.upper_bound - self.objective
-        return above / abs(self.objective) if above > 0 and self.objective else max(above, 0.0)
+        """By which share of the bound the objective may lie below the optimum; 0 when proven optimal."""
+        above = max(self.upper_bound - self.objective, 0.0)
+        return above / abs(self.upper_bound) if above > 0 and self.upper_bound else above
 
     @property
     def status(self) -> str:
         """`optimal`, or how far from the optimum this may be."""
-        return "optimal" if self.gap == 0 else f"feasible, at most {self.gap:.2%} below the optimum"
+        return "optimal" if self.gap == 0 else f"feasible, at most {100 * self.gap:.3g}% below the optimum"
 
     @property
     def mean_gain(self) -> float | None:
@@ -59,12 +61,14 @@ class Taxonomy:
         """The content of `taxonomy.json`."""
         return {
             "status": self.status,
+            "maximises": self.maximises,
             "objective": self.objective,
             "upper_bound": self.upper_bound,
             "budget": self.budget,
             "max_order": self.max_order,
             "spent": self.spent,
             "sources": list(self.sources),
+            "loses_to_scratch": [transfer.target for transfer in self.transfers if transfer.loses_to_scratch],
             "transfers": [
                 {
                     "target": transfer.target,

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import write_csv
@@ -21,6 +22,11 @@ SCRATCH = "pixels"
 """Training from scratch on the transfers' small set: what gain is measured against."""
 BASELINES = frozenset({"random", SCRATCH, "average"})
 """Contenders that take part in a tournament but can never be chosen."""
+Objective = Literal["affinity", "gain", "quality"]
+"""What a taxonomy maximises: the affinity of the chosen transfers, or one of their two win rates."""
+OBJECTIVES: tuple[Objective, ...] = ("affinity", "gain", "quality")
+_BY_DEFINITION = {("gain", SCRATCH): 0.5, ("quality", SELF): 0.5}
+"""A network against itself ties on every image."""
 COLUMNS = ("target", "sources", "order", "affinity", "win_rate_vs_scratch", "win_rate_vs_full")
 
 
@@ -66,9 +72,26 @@ class Transfer:
         return not BASELINES.isdisjoint(self.sources)
 
     @property
+    def is_scratch(self) -> bool:
+        """Whether this is training from scratch on the transfers' small set."""
+        return self.sources == (SCRATCH,)
+
+    @property
+    def loses_to_scratch(self) -> bool:
+        """Whether it has the higher loss than training from scratch on more than half of the images."""
+        return self.gain is not None and self.gain < 0.5 and not self.is_scratch
+
+    @property
     def trained_tasks(self) -> tuple[str, ...]:
-        """The tasks whose networks must be trained fully for this transfer."""
+        """The tasks whose networks must be trained fully for this transfer: none for scratch."""
+        if self.is_scratch:
+            return ()
         return (self.target,) if self.is_self else self.sources
+
+    def measured(self, objective: Objective) -> float | None:
+        """Affinity, gain or quality; None where not measured. Against itself, a network's win rate is 0.5."""
+        value = {"affinity": self.affinity, "gain": self.gain, "quality": self.quality}[objective]
+        return _BY_DEFINITION.get((objective, self.label)) if value is None else value
 
 
 @dataclass(frozen=True)
@@ -101,9 +124,19 @@ class Transfers:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def candidates(self) -> tuple[Transfer, ...]:
-        """The transfers that a taxonomy may choose: measured in the tournament and no baseline."""
-        return tuple(row for row in self.rows if row.affinity is not None and not row.is_baseline)
+    def candidates(self, objective: Objective = "affinity", scratch: bool = False) -> tuple[Transfer, ...]:
+        """The transfers that a taxonomy may choose: measured and no baseline.
+
+        Args:
+            objective: what must have been measured.
+            scratch: training from scratch may be chosen too. For the gain no row is needed: it is 0.5.
+        """
+        found = [row for row in self.rows if row.measured(objective) is not None and not row.is_baseline]
+        if scratch:
+            rows = {row.target: row for row in self.rows if row.is_scratch}
+            own = (rows.get(target, Transfer(target, (SCRATCH,), None)) for target in self.targets)
+            found += [row for row in own if row.measured(objective) is not None]
+        return tuple(found)
 
     def tasks_named(self, names: Iterable[str], option: str) -> tuple[str, ...]:
         """Tasks as this table calls them: by the table's own name, else by another name of the same task.

@@ -2,11 +2,13 @@
 
 import csv
 import itertools
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from lightning_taskonomy.taxonomy import Transfer, Transfers
+from lightning_taskonomy.taxonomy.transfers import Objective
 
 
 def random_transfers(
@@ -49,14 +51,31 @@ def best_by_trying_all(
     trained: tuple[str, ...] = (),
     barred: tuple[str, ...] = (),
     source_only: tuple[str, ...] = (),
-) -> float | None:
-    """The largest objective over all sets of sources; None if no affordable set serves every target."""
+    objective: Objective = "affinity",
+    scratch: bool = False,
+) -> Fraction | None:
+    """The largest objective over all sets of sources; None if no affordable set serves every target.
+
+    In exact numbers: what the small ones add must not vanish beside the large ones.
+    """
     importance, cost = importance or {}, cost or {}
     targets = [target for target in transfers.targets if target not in source_only]
-    candidates: dict[str, list[tuple[float, set[str]]]] = {target: [] for target in transfers.targets}
-    for row in transfers.candidates():
-        if row.affinity is not None and row.order <= max_order:
-            candidates[row.target].append((row.affinity, set(row.trained_tasks)))
+    candidates: dict[str, list[tuple[Fraction, set[str]]]] = {target: [] for target in transfers.targets}
+    for row in transfers:
+        number = {"affinity": row.affinity, "gain": row.gain, "quality": row.quality}[objective]
+        if (
+            number is None
+            or row.order > max_order
+            or not {"random", "average", "pixels"}.isdisjoint(row.sources)
+        ):
+            continue
+        needed = {row.target} if row.sources == ("self",) else set(row.sources)
+        candidates[row.target].append((Fraction(number), needed))
+    if scratch:
+        by_row = {row.target: row for row in transfers if row.sources == ("pixels",)}
+        for target in targets:
+            number = 0.5 if objective == "gain" else getattr(by_row[target], objective)
+            candidates[target].append((Fraction(number), set()))
     best = None
     for size in range(len(transfers.tasks) + 1):
         for choice in itertools.combinations(transfers.tasks, size):
@@ -64,12 +83,12 @@ def best_by_trying_all(
             spent = sum(cost.get(task, 1.0) for task in choice)
             if spent > budget + 1e-9 or chosen & set(barred) or not set(trained) <= chosen:
                 continue
-            total = 0.0
+            total = Fraction(0)
             for target in targets:
                 usable = [affinity for affinity, needed in candidates[target] if needed <= chosen]
                 if not usable:
                     break
-                total += importance.get(target, 1.0) * max(usable)
+                total += Fraction(importance.get(target, 1.0)) * max(usable)
             else:
                 best = total if best is None else max(best, total)
     return best

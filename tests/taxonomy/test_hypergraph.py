@@ -38,7 +38,7 @@ def test_places_of_edges_do_not_depend_on_affinities_or_the_order_of_rows() -> N
     places = [[(edge.target, edge.sources) for edge in graph.edges] for graph in graphs]
     assert places[0] == places[1]
     assert np.array_equal(graphs[0].members, graphs[1].members)
-    changed = graphs[0].with_affinities(graphs[1].affinity)
+    changed = graphs[0].with_worths(graphs[1].worth)
     for choice in itertools.product([False, True], repeat=5):
         assert changed.value(np.array(choice)) == graphs[1].value(np.array(choice))
 
@@ -56,8 +56,12 @@ def test_idle_sources_are_dropped_the_dearest_first() -> None:
     rows = [Transfer("a", (source,), 0.5) for source in "bcd"]
     graph = Hypergraph.build(rows, ["a"], list("bcd"), {}, {"c": 2.0})
     everything, nothing = np.ones(3, np.bool_), np.zeros(3, np.bool_)
-    assert graph.without_idle(everything, nothing).tolist() == [True, False, False]
-    assert graph.without_idle(everything, np.array([False, True, False])).tolist() == [False, True, False]
+    assert graph.without_idle(everything, nothing, 1e-9).tolist() == [True, False, False]
+    assert graph.without_idle(everything, np.array([False, True, False]), 1e-9).tolist() == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_leaves_out_transfers_from_tasks_that_must_not_be_trained() -> None:

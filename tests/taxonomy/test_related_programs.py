@@ -94,5 +94,5 @@ def test_another_budget_is_the_problem_with_that_budget() -> None:
 @pytest.mark.parametrize("affinities", [[0.5], [0.5, np.nan, 0.1], [[0.5, 0.2, 0.1]]])
 def test_refuses_other_than_one_number_for_each_candidate(affinities: list[float]) -> None:
     rows = (Transfer("a", ("self",), 0.5), Transfer("a", ("b",), 0.2), Transfer("b", ("self",), 0.1))
-    with pytest.raises(InputError, match="affinities: expected 3 finite numbers, one for each candidate"):
+    with pytest.raises(InputError, match="worths: expected 3 finite numbers, one for each candidate"):
         RelatedPrograms(TaxonomyProblem(Transfers(rows), 2)).solve(affinities)

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightning_taskonomy.taxonomy import Transfers
-from lightning_taskonomy.taxonomy.hypergraph import Hypergraph
-from lightning_taskonomy.taxonomy.search import Search, Searched
+from lightning_taskonomy.taxonomy.hypergraph import Hypergraph, Solution
+from lightning_taskonomy.taxonomy.search import Search
 from lightning_taskonomy.taxonomy.statement import Statement
 from tests.taxonomy.tables import best_by_trying_all, random_transfers
 
@@ -14,11 +14,11 @@ def graph_of(transfers: Transfers, cost: dict[str, float] | None = None) -> Hype
     return Hypergraph.build(transfers.candidates(), transfers.targets, transfers.tasks, {}, cost or {})
 
 
-def searched(graph: Hypergraph, budget: float, **options: float) -> Searched:
-    return Search(graph).best(graph.affinity, budget, np.zeros(len(graph.sources), np.bool_), **options)
+def searched(graph: Hypergraph, budget: float, **options: float) -> Solution:
+    return Search(graph).best(graph.worth, budget, np.zeros(len(graph.sources), np.bool_), **options)
 
 
-def value_of(graph: Hypergraph, found: Searched) -> float:
+def value_of(graph: Hypergraph, found: Solution) -> float:
     assert found.trained is not None
     return graph.value(found.trained)
 
@@ -46,7 +46,7 @@ def test_equals_trying_every_choice_of_sources(seed: int, budget: float, real: b
 def test_equals_highs_where_every_choice_cannot_be_tried(tasks: int, budget: float) -> None:
     graph = graph_of(random_transfers(tasks, seed=1))
     found = searched(graph, budget)
-    by_highs, _ = Statement(graph, budget, np.zeros(tasks, np.bool_)).best()
+    by_highs = Statement(graph, budget, np.zeros(tasks, np.bool_)).best().trained
     assert by_highs is not None
     assert value_of(graph, found) == pytest.approx(graph.value(by_highs), abs=1e-9)
     assert found.upper == pytest.approx(graph.value(by_highs), abs=1e-7)
@@ -79,7 +79,7 @@ def test_sources_alike_are_told_apart_without_trying_all_of_them() -> None:
     # Sixteen sources of which any eight are as good as any other: a search without bounds would visit 12,870.
     transfers = random_transfers(tasks=16, seed=0, levels=1)
     graph = graph_of(transfers)
-    flat = graph.with_affinities(np.ones(len(graph.edges)))
+    flat = graph.with_worths(np.ones(len(graph.edges)))
     found = searched(flat, 8)
     assert value_of(flat, found) == 16
     assert found.nodes < 100

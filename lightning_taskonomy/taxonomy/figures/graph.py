@@ -119,8 +119,8 @@ class _Columns:
 def draw_taxonomy(taxonomy: SolvedTaxonomy) -> Figure:
     """The hyperedges of a taxonomy, with gain and quality of every target (as the paper's Fig. 8, unrolled).
 
-    A transfer of higher order joins the lines of its sources in a dot. Tasks that are neither trained nor
-    solved are dimmed.
+    A transfer of higher order joins the lines of its sources in a dot. The line of one that loses to training
+    from scratch is dashed. Tasks that are neither trained nor solved are dimmed.
     """
     transferred = [transfer for transfer in taxonomy.transfers if not transfer.is_self]
     own = {transfer.target: transfer for transfer in taxonomy.transfers if transfer.is_self}
@@ -134,6 +134,8 @@ def draw_taxonomy(taxonomy: SolvedTaxonomy) -> Figure:
         (title[name] for name in sources), (title[transfer.target] for transfer in targets), trained
     )
     lines = _filled([title[task] for task in dimmed], columns.width - 0.4)
+    if any(transfer.loses_to_scratch for transfer in transferred):
+        lines.insert(0, "Dashed:  loses to training from scratch on most images")
     foot = _FOOT + 0.25 * len(lines) + (0.15 if lines else 0.0)
     figure = new_figure(columns.width, _HEAD + rows * _ROW + foot)
     axes = inch_axes(figure)
@@ -172,10 +174,10 @@ def _untangled(sources: Sequence[str], transfers: Sequence[Transfer]) -> tuple[l
     left, right = list(sources), sorted(transfers, key=lambda transfer: transfer.target)
     for _ in range(12):
         place = {name: index / max(len(left) - 1, 1) for index, name in enumerate(left)}
-        right.sort(key=lambda transfer: sum(place[name] for name in transfer.sources) / transfer.order)
+        right.sort(key=lambda t: sum(place[name] for name in t.trained_tasks) / t.order)
         reached: dict[str, list[float]] = {name: [] for name in left}
         for index, transfer in enumerate(right):
-            for name in transfer.sources:
+            for name in transfer.trained_tasks:
                 reached[name].append(index / max(len(right) - 1, 1))
         # Sources that only serve themselves go to the end.
         left.sort(key=lambda name: sum(reached[name]) / len(reached[name]) if reached[name] else 2.0)
@@ -199,22 +201,36 @@ def _draw_edges(
 ) -> None:
     start, junction = columns.left_node, columns.junction
     middle = (start + junction) / 2
-    curves, colours, stems, dots = [], [], [], []
+    curves, colours, styles, stems, dots = [], [], [], [], []
     for transfer in transfers:
         height = right[transfer.target]
-        for name in transfer.sources:
+        style = "--" if transfer.loses_to_scratch else "-"
+        for name in transfer.trained_tasks:
             points = [(start, left[name]), (middle, left[name]), (middle, height), (junction, height)]
             curves.append(Curve(points, [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4]))
             colours.append(colour[name])
+            styles.append(style)
+        if transfer.is_scratch:
+            axes.text(columns.right_node - 0.15, height, "from scratch", color=FAINT, ha="right", va="center")
+            continue
         single = transfer.order == 1
-        stems.append((height, colour[transfer.sources[0]] if single else INK))
+        stems.append((height, colour[transfer.sources[0]] if single else INK, style))
         if not single:
             dots.append(height)
     axes.add_collection(
-        PathCollection(curves, facecolors="none", edgecolors=colours, linewidths=1.5, alpha=0.8, zorder=1)
+        PathCollection(
+            curves,
+            facecolors="none",
+            edgecolors=colours,
+            linestyles=styles,
+            linewidths=1.5,
+            alpha=0.8,
+            zorder=1,
+        )
     )
-    for height, shade in stems:
-        axes.plot((junction, columns.right_node), (height, height), color=shade, linewidth=1.5, zorder=1)
+    for height, shade, style in stems:
+        ends = (junction, columns.right_node)
+        axes.plot(ends, (height, height), style, color=shade, linewidth=1.5, zorder=1)
     axes.scatter([junction] * len(dots), dots, s=16, color=INK, zorder=2)
 
 
