@@ -3,8 +3,19 @@
 import ast
 import importlib.util
 import inspect
+import sys
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
+
+
+def restore_docstrings(module: ModuleType) -> None:
+    """Give a module's functions and classes the docstrings that `python -OO` has dropped."""
+    if sys.flags.optimize < 2:
+        return
+    for part in vars(module).values():
+        if inspect.isfunction(part) or inspect.isclass(part):  # a dataclass has made up one of its own
+            part.__doc__ = docstring(part.__module__, part.__name__) or part.__doc__
 
 
 def docstring(module: str, name: str) -> str:

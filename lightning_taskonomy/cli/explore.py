@@ -10,6 +10,7 @@ from lightning_taskonomy.core.errors import InputError
 
 
 def explore(
+    *,
     transfers: tuple[Path, ...] = (),
     run: Path | None = None,
     port: int = 8050,

@@ -8,13 +8,9 @@ import io
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
 from jsonargparse.typing import register_type
-
-Value = TypeVar("Value")
-Positional = Annotated[Value, "positional"]
-"""A parameter that is given without its name, as in `data check FOLDER`."""
 
 
 class Names(tuple[str, ...]):

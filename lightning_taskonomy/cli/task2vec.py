@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lightning_taskonomy.cli.commands import run_command
 
-COMMANDS = {name: f"lightning_taskonomy.cli.task2vec_{name}" for name in ("embed", "compare", "select")}
+COMMANDS = dict.fromkeys(("embed", "compare", "select"), f"{__name__}_commands")
 
 
 def run(program: str, words: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from lightning_taskonomy.taxonomy.evaluation import Evaluation
 
 
 def evaluate(
+    *,
     transfers: Path,
     out: Path,
     options: ProblemOptions,

@@ -7,7 +7,7 @@ from typing import Literal
 from lightning_taskonomy.taxonomy.published_results import PublishedResults, gap_line
 
 
-def import_(published: Path, out: Path, amount: Literal["16k", "1k", "default"] = "16k") -> None:
+def import_(*, published: Path, out: Path, amount: Literal["16k", "1k", "default"] = "16k") -> None:
     """Turn the measurements that the authors of Taskonomy published into a table of transfers.
 
     Nothing in the folder is run: its pickles may hold plain numbers and nothing else. What is missing or no

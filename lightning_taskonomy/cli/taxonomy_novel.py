@@ -13,6 +13,7 @@ from lightning_taskonomy.taxonomy.tree import order_of_tasks
 
 
 def novel(
+    *,
     transfers: Path,
     out: Path,
     orders: WholeNumbers = WholeNumbers((1, 2, 3, 4)),

@@ -6,7 +6,7 @@ from lightning_taskonomy.core.output import write_text
 from lightning_taskonomy.report.page import page_of
 
 
-def report(run: Path, out: Path) -> None:
+def report(*, run: Path, out: Path) -> None:
     """Write one self-contained HTML page about a finished run: figures, tables, and how they were made.
 
     Args:

@@ -7,7 +7,7 @@ from lightning_taskonomy.core.output import output_folder
 from lightning_taskonomy.taxonomy.sanity import Sanity
 
 
-def sanity(losses: tuple[Path, ...], out: Path, drop_incomplete: bool = False) -> None:
+def sanity(*, losses: tuple[Path, ...], out: Path, drop_incomplete: bool = False) -> None:
     """Check the task networks: share of images won against a constant guess and a random encoder.
 
     Needs the contender self in every table; average and random are compared where they took part. Prints the

@@ -14,6 +14,7 @@ from lightning_taskonomy.taxonomy.tree import order_of_tasks
 
 
 def sensitivity(
+    *,
     transfers: tuple[Path, ...],
     out: Path,
     options: ProblemOptions,

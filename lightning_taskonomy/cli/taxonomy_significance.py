@@ -13,6 +13,7 @@ from lightning_taskonomy.taxonomy.significance import MEASURES, Significance
 
 
 def significance(
+    *,
     transfers: Path,
     out: Path,
     options: ProblemOptions,

@@ -10,7 +10,7 @@ from lightning_taskonomy.taxonomy.transfers import SELF
 
 
 def tournament(
-    losses: tuple[Path, ...], out: Path, drop_incomplete: bool = False, own_encoders: bool = False
+    *, losses: tuple[Path, ...], out: Path, drop_incomplete: bool = False, own_encoders: bool = False
 ) -> None:
     """Turn loss tables into a table of transfers: win rates, normalised to affinities by AHP.
 

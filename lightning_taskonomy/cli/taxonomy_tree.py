@@ -7,7 +7,7 @@ from lightning_taskonomy.taxonomy import Transfers
 from lightning_taskonomy.taxonomy.tree import VARIANTS, SimilarityTree
 
 
-def tree(transfers: Path, out: Path, clusters: int = 4, left_out: Names = Names(VARIANTS)) -> None:
+def tree(*, transfers: Path, out: Path, clusters: int = 4, left_out: Names = Names(VARIANTS)) -> None:
     """Cluster the source tasks by how they transfer out to the targets.
 
     Writes tree.json (Newick and clusters) and a picture (tree.svg, tree.png) into the folder OUT.

@@ -20,7 +20,7 @@ from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback, EarlyStopping, LearningRateMonitor
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
-from lightning_taskonomy.cli.commands import ReadableConfiguration, one_line
+from lightning_taskonomy.cli.commands import PlainWords, one_line
 from lightning_taskonomy.cli.unfinished import (
     alone,
     begun_as,
@@ -137,7 +137,7 @@ def _is_news(record: logging.LogRecord) -> bool:
     return "litlogger" not in message and "model summary callbacks" not in message
 
 
-class _OneLineParser(ReadableConfiguration, LightningArgumentParser):  # type: ignore[misc]
+class _OneLineParser(PlainWords, LightningArgumentParser):  # type: ignore[misc]
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         raise InputError(f"{_plainer(one_line(message))} (see {self.prog} --help)") from ex
 

@@ -32,7 +32,8 @@ RUNS = {
     "pip install 'lightning_taskonomy[train]'",
     "bank predict photos --out y": "bank predict needs {package}: pip install 'lightning_taskonomy[train]'",
     "data rooms --out x": "data rooms needs {package}: pip install 'lightning_taskonomy[render]'",
-    "data annotate x --out y": "data annotate needs {package}: pip install 'lightning_taskonomy[render]'",
+    "data annotate --images x --out y": "data annotate needs {package}: "
+    "pip install 'lightning_taskonomy[render]'",
     "explore": "explore needs {package}: pip install 'lightning_taskonomy[explore]'",
 }
 PROGRAM = """
@@ -180,6 +181,6 @@ def test_help_is_the_same_without_docstrings(words: str) -> None:
 
 
 def test_docstrings_are_read_without_importing() -> None:
-    assert docstring("lightning_taskonomy.cli.data_rooms", "rooms").startswith("Render furnished rooms")
-    assert docstring("lightning_taskonomy.cli.data_rooms", "absent") == ""
+    assert docstring("lightning_taskonomy.cli.data", "rooms").startswith("Render furnished rooms")
+    assert docstring("lightning_taskonomy.cli.data", "absent") == ""
     assert docstring("no_such_module", "absent") == ""

@@ -1,7 +1,7 @@
 """What a check of a data folder found: counts, and problems by kind."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -57,3 +57,43 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The whole report, ready for JSON."""
         return {**asdict(self), "kinds": dict(self.kinds()), "damaged": len(self.damage)}
+
+    def text(self, show: int) -> str:
+        """The report in lines.
+
+        Args:
+            show: how many problems of each kind are named.
+        """
+        total = sum(self.views.values())
+        lines = [f"{self.layout} layout, {len(self.views)} buildings, {total} views", *self._buildings()]
+        width = max(map(len, self.labels))
+        for domain, counts in self.labels.items():
+            held = sum(counts.values())
+            lines.append(
+                f"  {domain:<{width}}  {held:>8}" + (f"  ({total - held} missing)" if held < total else "")
+            )
+        return "\n".join([*lines, *problem_lines(self.problems, show)])
+
+    def _buildings(self) -> list[str]:
+        """A line per building: its split, views, points and labels."""
+        width = max(map(len, self.views))
+        rows = []
+        for name, views in self.views.items():
+            labels = sum(counts[name] for counts in self.labels.values())
+            split = self.splits.get(name, "-")
+            rows.append(
+                f"  {name:<{width}}  {split:<5}  {views} views of {self.points[name]} points, {labels} labels"
+            )
+        return rows
+
+
+def problem_lines(problems: Sequence[Problem], show: int) -> list[str]:
+    """A paragraph per kind of problem, the most frequent first; `show` of each kind are named."""
+    lines = []
+    for kind, count in Counter(problem.kind for problem in problems).most_common():
+        lines.append(f"{kind}: {count}")
+        alike = [problem for problem in problems if problem.kind == kind]
+        lines += [f"  {problem.path}: {problem.found}" for problem in alike[:show]]
+        if count > show:
+            lines.append(f"  … and {count - show} more")
+    return lines or ["no problems"]
