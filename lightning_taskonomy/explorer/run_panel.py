@@ -26,8 +26,11 @@ def pictures_of(run: Path) -> "TransferPictures":
 
 def run_panel(run: "TransferPictures") -> Component:
     """The choice of a target, and a place for its pictures; or what to do where there are none."""
+    verdict = _verdict(run.run)
     if not run.targets:
-        return html.P("This run has drawn no pictures of its transfers.", className="about")
+        return html.Div(
+            [*verdict, html.P("This run has drawn no pictures of its transfers.", className="about")]
+        )
     titles = titles_of(run.targets)
     choice = dcc.Dropdown(
         id="run-target",
@@ -37,11 +40,22 @@ def run_panel(run: "TransferPictures") -> Component:
     )
     return html.Div(
         [
+            *verdict,
             html.Label(["Target", choice], className="run-target"),
             html.P(_COLUMNS, className="about"),
             dcc.Loading(html.Div(id="run-pictures"), type="dot"),
         ]
     )
+
+
+def _verdict(run: Path) -> list[Component]:
+    """What may be believed of the run's taxonomy."""
+    from lightning_taskonomy.report.findings import verdict_of
+
+    lines = verdict_of(run)
+    if not lines:
+        return []
+    return [html.H3("What may be believed"), html.Ul([html.Li(line) for line in lines], className="verdict")]
 
 
 def strips(shown: "Sequence[Shown]") -> list[Component]:

@@ -282,7 +282,10 @@ class Plan:
             tuple(f"losses/{target}" for target in settings.target_names),
             lambda: {"program": asdict(settings.program), "sources": settings.source_names},
             partial(results.write_results, settings),
-            tuple(settings.root / name for name in ("taxonomy/taxonomy.json", "summary.md", PROVENANCE)),
+            tuple(
+                settings.root / name
+                for name in ("taxonomy/taxonomy.json", "taxonomy/sanity.csv", "summary.md", PROVENANCE)
+            ),
         )
 
     def _pictures(self, target: str) -> Job:

@@ -20,10 +20,12 @@ from lightning_taskonomy.taxonomy.evaluation import Evaluation
 from lightning_taskonomy.taxonomy.figures.evaluation import save_evaluation_figures
 from lightning_taskonomy.taxonomy.figures.significance import draw_significance
 from lightning_taskonomy.taxonomy.figures.style import save_figure
+from lightning_taskonomy.taxonomy.figures.titles import title_of
 from lightning_taskonomy.taxonomy.program import InfeasibleBudgetError
 from lightning_taskonomy.taxonomy.recommendation import Recommendation
 from lightning_taskonomy.taxonomy.significance import Measure, Significance
 from lightning_taskonomy.taxonomy.tree import SimilarityTree
+from lightning_taskonomy.taxonomy.verdict import Verdict
 
 log = logging.getLogger(__name__)
 _CLUSTERS = 4
@@ -38,12 +40,16 @@ def write_results(settings: PipelineSettings) -> str:
     transfers = hold_tournaments(tables, root / "transfers.csv")
     problem = problem_of(settings, transfers)
     taxonomy = _solved(problem)
-    taxonomy.save(root / "taxonomy")
+    losses = [LossTable.read_parquet(path) for path in tables]
+    verdict = Verdict.of(losses, taxonomy)
+    verdict.sanity.save_table(root / "taxonomy" / "sanity.csv")
+    words = verdict.lines({task: title_of(task) for task in transfers.tasks})
+    taxonomy.save(root / "taxonomy", {"verdict": words}, verdict.doubtful)
     rows = [(t.target, t.label, t.order, t.affinity, t.gain, t.quality) for t in taxonomy.transfers]
     write_csv(root / "taxonomy" / "gains.csv", GAIN_COLUMNS, rows)
     budgets = settings.program.budgets or list(range(1, max(len(settings.labelled_sources), 1) + 1))
     evaluation = Evaluation.of(problem, budgets, settings.program.max_orders)
-    matrix = AffinityMatrix.from_transfers(transfers, [LossTable.read_parquet(path) for path in tables])
+    matrix = AffinityMatrix.from_transfers(transfers, losses)
     evaluation.save_tables(root / "evaluation")
     save_evaluation_figures(evaluation, matrix, root / "evaluation")
     feasible = [budget for budget in budgets if (problem.max_order, budget) in evaluation.taxonomies]
@@ -53,7 +59,7 @@ def write_results(settings: PipelineSettings) -> str:
     _save_tree(transfers, root / "evaluation")
     write_provenance(settings)
     answers = _answers(settings, tables) if settings.banked else []
-    write_text(root / "summary.md", summary(taxonomy, significance, answers))
+    write_text(root / "summary.md", summary(taxonomy, significance, answers, verdict, words))
     made = (root / "transfers.csv", root / "taxonomy" / "taxonomy.json")
     return fingerprint({path.name: sha256_of(path) for path in made})
 
@@ -83,13 +89,21 @@ def _solved(problem: TaxonomyProblem) -> Taxonomy:
         return replace(problem, budget=error.least_budget).solve()
 
 
-def summary(taxonomy: Taxonomy, significance: Significance, answers: Sequence[str]) -> str:
+def summary(
+    taxonomy: Taxonomy,
+    significance: Significance,
+    answers: Sequence[str],
+    verdict: Verdict,
+    words: Sequence[str],
+) -> str:
     """What was found, as Markdown.
 
     Args:
         taxonomy: of the wanted budget.
         significance: against random ones.
         answers: where sources come from a bank, what each target should start from.
+        verdict: what may be believed.
+        words: the same in sentences.
     """
     what, units = (
         ("Take from the bank", "networks") if answers else ("Label and train fully", "units of labels")
@@ -99,6 +113,19 @@ def summary(taxonomy: Taxonomy, significance: Significance, answers: Sequence[st
         "",
         f"{what} ({taxonomy.spent:g} of {taxonomy.budget:g} {units}): **{', '.join(taxonomy.sources)}**. "
         "Transfer the rest as below.",
+        "",
+        "## What may be believed",
+        "",
+        *(f"- {line}" for line in words),
+        "",
+        "| network | wins against the best constant | against an untrained encoder |",
+        "| --- | --- | --- |",
+        *(
+            f"| {row.task} | {_percent(row.wins_vs_average)} | {_percent(row.wins_vs_random)} |"
+            for row in verdict.sanity.rows
+        ),
+        "",
+        "## The transfers",
         "",
         "| target | from | gain | quality |",
         "| --- | --- | --- | --- |",
@@ -163,6 +190,10 @@ def _random_rows(significance: Significance) -> list[str]:
         ]
         rows.append(f"| {budget:g} | {' | '.join(cells)} |")
     return rows
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f} % of images"
 
 
 def _share(value: float | None) -> str:

@@ -22,6 +22,7 @@ class Findings:
     Attributes:
         run: its folder.
         taxonomy: as `taxonomy.json` has it.
+        sanity: each network's win rates against the best constant guess and an untrained encoder.
         gains: a row per target: what it is transferred from, gain and quality.
         transfers: all that were measured.
         policies: the taxonomy of every budget and order.
@@ -33,6 +34,7 @@ class Findings:
 
     run: Path
     taxonomy: Mapping[str, Any]
+    sanity: Rows
     gains: Rows
     transfers: Transfers
     policies: Rows
@@ -57,6 +59,7 @@ class Findings:
         return cls(
             run,
             _json(run / "taxonomy" / "taxonomy.json"),
+            _rows(run / "taxonomy" / "sanity.csv"),
             _rows(run / "taxonomy" / "gains.csv"),
             Transfers.read_csv(run / "transfers.csv"),
             _rows(run / "evaluation" / "policies.csv"),
@@ -65,6 +68,19 @@ class Findings:
             _json(run / PROVENANCE),
             _seconds(run / "jobs"),
         )
+
+
+def verdict_of(run: Path) -> list[str]:
+    """What may be believed of a run's taxonomy, in sentences; none where the run is not finished.
+
+    Raises:
+        InputError: its taxonomy is damaged.
+    """
+    path = run / "taxonomy" / "taxonomy.json"
+    words = _json(path).get("verdict", []) if path.exists() else []
+    if not isinstance(words, list):
+        raise InputError(f"{path}, verdict: expected a list of sentences, found {words!r}")
+    return [str(line) for line in words]
 
 
 def _json(path: Path) -> Mapping[str, Any]:

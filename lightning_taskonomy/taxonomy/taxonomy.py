@@ -2,8 +2,10 @@
 
 import json
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from lightning_taskonomy.core.output import make_folder, write_text
@@ -82,8 +84,18 @@ class Taxonomy:
             ],
         }
 
-    def save(self, folder: str | Path) -> None:
+    def save(
+        self,
+        folder: str | Path,
+        further: Mapping[str, Any] = MappingProxyType({}),
+        doubtful: Collection[str] = (),
+    ) -> None:
         """Write `taxonomy.json`, `taxonomy.svg` and `taxonomy.png` into a folder.
+
+        Args:
+            folder: to write into.
+            further: keys for `taxonomy.json` beside its own.
+            doubtful: tasks whose networks have learned nothing: marked in the picture.
 
         Raises:
             InputError: the folder cannot be written to.
@@ -92,8 +104,8 @@ class Taxonomy:
         from lightning_taskonomy.taxonomy.figures.style import save_figure
 
         folder = make_folder(Path(folder))
-        write_text(folder / "taxonomy.json", json.dumps(self.as_json(), indent=2) + "\n")
-        save_figure(draw_taxonomy(self), folder / "taxonomy")
+        write_text(folder / "taxonomy.json", json.dumps({**self.as_json(), **further}, indent=2) + "\n")
+        save_figure(draw_taxonomy(self, doubtful), folder / "taxonomy")
 
 
 def mean(values: list[float | None]) -> float | None:

@@ -1,6 +1,7 @@
 """The tab of a run: every picture once, under its transfer, with its numbers."""
 
 import base64
+import shutil
 from pathlib import Path
 
 from lightning_taskonomy.explorer.run_panel import pictures_of, run_panel, strips
@@ -20,6 +21,15 @@ def test_every_picture_stands_under_its_transfer(run: Path) -> None:
         assert base64.b64decode(body) == (run / "pictures" / "depth" / f"{number}.jpg").read_bytes()
     assert "furthest ahead of training from scratch: loss 0.1, from scratch 0.5" in images[0][0].alt
     assert "furthest behind" in images[0][1].alt
+
+
+def test_what_may_be_believed_stands_first(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "taxonomy").mkdir(exist_ok=True)
+    (tmp_path / "run" / "taxonomy" / "taxonomy.json").write_text('{"verdict": ["3 of 6 networks lose"]}')
+    head, words, *_ = run_panel(pictures_of(tmp_path / "run")).children
+    assert head.children == "What may be believed"
+    assert [item.children for item in words.children] == ["3 of 6 networks lose"]
 
 
 def test_a_run_without_pictures_says_so(tmp_path: Path) -> None:

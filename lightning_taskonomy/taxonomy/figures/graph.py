@@ -1,6 +1,6 @@
 """A taxonomy as a picture: trained tasks on the left, what is transferred from them on the right."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -116,11 +116,12 @@ class _Columns:
 
 
 @styled
-def draw_taxonomy(taxonomy: SolvedTaxonomy) -> Figure:
+def draw_taxonomy(taxonomy: SolvedTaxonomy, doubtful: Collection[str] = ()) -> Figure:
     """The hyperedges of a taxonomy, with gain and quality of every target (as the paper's Fig. 8, unrolled).
 
     A transfer of higher order joins the lines of its sources in a dot. The line of one that loses to training
-    from scratch is dashed. Tasks that are neither trained nor solved are dimmed.
+    from scratch is dashed. Tasks that are neither trained nor solved are dimmed. A dagger marks those that
+    are doubtful: their networks have learned nothing.
     """
     transferred = [transfer for transfer in taxonomy.transfers if not transfer.is_self]
     own = {transfer.target: transfer for transfer in taxonomy.transfers if transfer.is_self}
@@ -128,12 +129,17 @@ def draw_taxonomy(taxonomy: SolvedTaxonomy) -> Figure:
     dimmed = [task for task in taxonomy.tasks if task not in taxonomy.sources and task not in solved]
     sources, targets = _untangled(taxonomy.sources, transferred)
     rows = max(len(sources), len(targets), 1)
-    title = names_in_picture({*taxonomy.tasks, *taxonomy.sources, *solved})
+    titles = names_in_picture({*taxonomy.tasks, *taxonomy.sources, *solved})
+    title = {task: f"{words} †" if task in doubtful else words for task, words in titles.items()}
     trained = f"trained fully ({taxonomy.spent:g} label units)"
     columns = _Columns.of(
         (title[name] for name in sources), (title[transfer.target] for transfer in targets), trained
     )
     lines = _filled([title[task] for task in dimmed], columns.width - 0.4)
+    if any(task in doubtful for task in title):
+        lines.insert(
+            0, "†  Its network loses to a constant guess or an untrained encoder: not to be relied on"
+        )
     if any(transfer.loses_to_scratch for transfer in transferred):
         lines.insert(0, "Dashed:  loses to training from scratch on most images")
     foot = _FOOT + 0.25 * len(lines) + (0.15 if lines else 0.0)

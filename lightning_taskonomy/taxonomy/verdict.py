@@ -1,0 +1,163 @@
+"""What may be believed of a taxonomy, what not, and why, in plain words."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.taxonomy.losses import LossTable
+from lightning_taskonomy.taxonomy.sanity import Sanity, SanityRow
+from lightning_taskonomy.taxonomy.taxonomy import Taxonomy
+from lightning_taskonomy.taxonomy.transfers import SELF
+
+ENOUGH_IMAGES = 250
+"""Test images from which affinities correlate at 0.94 with those of very many; 48 images give 0.84."""
+ENOUGH_GROUPS = 10
+"""Groups of images, such as buildings, from which a share's interval can be trusted."""
+_LEAST = 0.5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the losses of a run say about its taxonomy.
+
+    Attributes:
+        sanity: each network against what learned nothing.
+        unjudged: targets without a network of their own in the tournament.
+        images: test images per target, the fewest.
+        groups: that these came from, the fewest.
+        lose_to_scratch: targets whose chosen transfer loses to training from scratch.
+    """
+
+    sanity: Sanity
+    unjudged: tuple[str, ...]
+    images: int
+    groups: int
+    lose_to_scratch: tuple[str, ...]
+
+    @classmethod
+    def of(cls, tables: Iterable[LossTable], taxonomy: Taxonomy) -> "Verdict":
+        """Play the networks against the constant guess and the random encoder.
+
+        Args:
+            tables: the losses of every target.
+            taxonomy: what was decided from them.
+
+        Raises:
+            InputError: no table, or one that holds no tournament.
+        """
+        tables = list(tables)
+        if not tables:
+            raise InputError("losses: expected a table for each target, found none")
+        own = [table for table in tables if SELF in table.contenders]
+        sizes = [_size(table) for table in tables]
+        return cls(
+            Sanity.of(own),
+            tuple(table.target for table in tables if SELF not in table.contenders),
+            min(images for images, _ in sizes),
+            min(groups for _, groups in sizes),
+            tuple(transfer.target for transfer in taxonomy.transfers if transfer.loses_to_scratch),
+        )
+
+    @property
+    def worse_than_constant(self) -> tuple[SanityRow, ...]:
+        """The networks that lose to the best constant guess on at least half of the images."""
+        return tuple(row for row in self.sanity.rows if _loses(row.wins_vs_average))
+
+    @property
+    def worse_than_random(self) -> tuple[SanityRow, ...]:
+        """The networks that lose to a readout on an untrained encoder, and not to the constant as well."""
+        worse = self.worse_than_constant
+        return tuple(row for row in self.sanity.rows if _loses(row.wins_vs_random) and row not in worse)
+
+    @property
+    def doubtful(self) -> tuple[str, ...]:
+        """The tasks whose networks lose to either."""
+        return tuple(row.task for row in (*self.worse_than_constant, *self.worse_than_random))
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing speaks against the taxonomy."""
+        enough = self.images >= ENOUGH_IMAGES and self.groups >= ENOUGH_GROUPS
+        return enough and not self.doubtful and not self.lose_to_scratch
+
+    def lines(self, names: Mapping[str, str] | None = None) -> list[str]:
+        """Sentences, the most important first.
+
+        Args:
+            names: what to call the tasks; by default as in the tables.
+        """
+        names = names or {}
+        judged = len(self.sanity.rows)
+        found = []
+        if worse := self.worse_than_constant:
+            found.append(
+                f"{len(worse)} of {judged} networks lose to the best constant guess "
+                f"({_shares(worse, names, 'wins_vs_average')}): more data or longer training before this "
+                "taxonomy means anything for them."
+            )
+        if worse := self.worse_than_random:
+            found.append(
+                f"{len(worse)} of {judged} networks lose to a readout on an untrained encoder "
+                f"({_shares(worse, names, 'wins_vs_random')}): they have not learned their task."
+            )
+        if judged and not self.doubtful:
+            rivals = _rivals(self.sanity.rows)
+            if rivals:
+                found.append(f"All {judged} networks beat {rivals} on more than half of the images.")
+        if self.unjudged:
+            found.append(
+                f"Without a network of their own to judge: {_listed(self.unjudged, names)}. "
+                "Quality is unknown there."
+            )
+        if self.lose_to_scratch:
+            found.append(
+                "Training from scratch on the small set beats the chosen transfer on most images for "
+                f"{_listed(self.lose_to_scratch, names)}: do not transfer there."
+            )
+        found.append(self._evidence())
+        return found
+
+    def _evidence(self) -> str:
+        evidence = f"The evidence is {self.images:,} test images of {self.groups:,} groups (buildings)"
+        few = []
+        if self.images < ENOUGH_IMAGES:
+            few.append(f"{ENOUGH_IMAGES} images")
+        if self.groups < ENOUGH_GROUPS:
+            few.append(f"{ENOUGH_GROUPS} groups")
+        if few:
+            return f"{evidence}: too few to tell close contenders apart; aim at {' and '.join(few)} or more."
+        return f"{evidence}."
+
+
+def _loses(share: float | None) -> bool:
+    return share is not None and share <= _LEAST
+
+
+def _size(table: LossTable) -> tuple[int, int]:
+    """Images and groups of a table."""
+    groups: set[str] = set()
+    images = 0
+    for block in table.groups():
+        groups.update(block)
+        images += len(block)
+    return images, len(groups)
+
+
+def _rivals(rows: Sequence[SanityRow]) -> str:
+    words = []
+    if any(row.wins_vs_average is not None for row in rows):
+        words.append("the best constant guess")
+    if any(row.wins_vs_random is not None for row in rows):
+        words.append("a readout on an untrained encoder")
+    return " and ".join(words)
+
+
+def _shares(rows: Sequence[SanityRow], names: Mapping[str, str], column: str) -> str:
+    """`Z-depth wins 4 % of images, Normals 29 %`, the worst first."""
+    shares = sorted((float(getattr(row, column)), row.task) for row in rows)
+    words = [f"{names.get(task, task)} {100 * share:.0f} %" for share, task in shares]
+    return f"they win: {', '.join(words)} of images"
+
+
+def _listed(tasks: Collection[str], names: Mapping[str, str]) -> str:
+    return ", ".join(names.get(task, task) for task in tasks)
