@@ -24,22 +24,32 @@ def felzenszwalb(features: Floats, scale: float, sigma: float, least_pixels: int
     """
     height, width, _ = features.shape
     smooth = ndimage.gaussian_filter(features.astype(np.float32), (sigma, sigma, 0.0))
-    numbers = np.arange(height * width, dtype=np.int32).reshape(height, width)
-    firsts, seconds, costs = [], [], []
-    for one, other in (
-        (np.s_[:, 1:], np.s_[:, :-1]),
-        (np.s_[1:, :], np.s_[:-1, :]),
-        (np.s_[1:, 1:], np.s_[:-1, :-1]),
-        (np.s_[1:, :-1], np.s_[:-1, 1:]),
-    ):
-        firsts.append(numbers[one].ravel())
-        seconds.append(numbers[other].ravel())
-        costs.append(np.sqrt(((smooth[one] - smooth[other]) ** 2).sum(axis=-1)).ravel())
-    cost = np.concatenate(costs)
+    first, second, cost = _edges(smooth)
     order = np.argsort(cost)
-    first, second = np.concatenate(firsts)[order], np.concatenate(seconds)[order]
-    labels = _joined(first, second, cost[order], height * width, scale / 255, least_pixels)
+    labels = _joined(first[order], second[order], cost[order], height * width, scale / 255, least_pixels)
     return labels.reshape(height, width)
+
+
+@compiled
+def _edges(features: Floats) -> tuple[Integers, Integers, Floats]:
+    """Pairs of adjacent pixels, diagonal ones as well, and how far apart their features are."""
+    height, width, channels = features.shape
+    count = 4 * height * width - 3 * (height + width) + 2
+    first, second = np.empty(count, np.int32), np.empty(count, np.int32)
+    cost = np.empty(count, np.float32)
+    found = 0
+    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        for row in range(down, height):
+            for column in range(max(right, 0), width + min(right, 0)):
+                square = np.float32(0)
+                for channel in range(channels):
+                    step = features[row, column, channel] - features[row - down, column - right, channel]
+                    square += step * step
+                first[found] = row * width + column
+                second[found] = (row - down) * width + column - right
+                cost[found] = np.sqrt(square)
+                found += 1
+    return first, second, cost
 
 
 @compiled
@@ -58,6 +68,7 @@ def _joined(
     parents = np.arange(pixels, dtype=np.int32)
     sizes = np.ones(pixels, np.int32)
     inside = np.zeros(pixels, np.float32)
+    between, left = np.empty(len(cost), np.int32), 0
     for edge in range(len(cost)):
         one, other = _root(parents, first[edge]), _root(parents, second[edge])
         if one == other:
@@ -67,7 +78,10 @@ def _joined(
             parents[other] = one
             sizes[one] += sizes[other]
             inside[one] = cost[edge]
-    for edge in range(len(cost)):
+        else:
+            between[left] = edge
+            left += 1
+    for edge in between[:left]:
         one, other = _root(parents, first[edge]), _root(parents, second[edge])
         if one != other and (sizes[one] < least_pixels or sizes[other] < least_pixels):
             parents[other] = one

@@ -40,7 +40,7 @@ def keypoints2d(rgb: Bytes) -> Words:
 
 def _response(grey: Floats, scale: float) -> Floats:
     response = np.zeros(grey.shape, np.float32)
-    sums = grey.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
+    sums = _summed(grey)
     for sigma in SIGMAS_PIXELS:
         _raise_to_determinant(sums, int(3 * sigma * scale), response)
     return response
@@ -49,6 +49,20 @@ def _response(grey: Floats, scale: float) -> Floats:
 def _resized(image: Floats, size: tuple[int, ...], how: Image.Resampling) -> Floats:
     height, width = size
     return np.asarray(Image.fromarray(image).resize((width, height), how), np.float32)
+
+
+@compiled
+def _summed(image: Floats) -> Sums:
+    """Sums over all pixels above and left of each one and over itself."""
+    height, width = image.shape
+    sums, below = np.empty((height, width)), np.zeros(width)
+    for row in range(height):
+        total = 0.0
+        for column in range(width):
+            below[column] += image[row, column]
+            total += below[column]
+            sums[row, column] = total
+    return sums
 
 
 @compiled
@@ -66,9 +80,14 @@ def _add_box(
     for column in range(inner_start):
         far = min(width, last)
         row[column] += weight * (lower[far] - lower[0] - upper[far] + upper[0])
-    for column in range(inner_start, inner_end):
-        near, far = column + left, column + left + width
-        row[column] += weight * (lower[far] - lower[near] - upper[far] + upper[near])
+    # As slices, without an index that might count from the end, several pixels are added at once.
+    count = inner_end - inner_start
+    near, far = inner_start + left, inner_start + left + width
+    upper_near, upper_far = upper[near : near + count], upper[far : far + count]
+    lower_near, lower_far = lower[near : near + count], lower[far : far + count]
+    inner = row[inner_start:inner_end]
+    for k in range(count):
+        inner[k] += weight * (lower_far[k] - lower_near[k] - upper_far[k] + upper_near[k])
     for column in range(inner_end, last + 1):
         near = min(max(column + left, 0), last)
         far = min(near + width, last)

@@ -188,10 +188,9 @@ def _main_axis(
         x, y, z = xy, yy, yz
     elif zz > xx:
         x, y, z = xz, yz, zz
-    length = 0.0
     for _ in range(8):
-        length = np.sqrt(x * x + y * y + z * z)
-        x, y, z = x / length, y / length, z / length
+        shorter = 1 / np.sqrt(x * x + y * y + z * z)
+        x, y, z = x * shorter, y * shorter, z * shorter
         x, y, z = xx * x + xy * y + xz * z, xy * x + yy * y + yz * z, xz * x + yz * y + zz * z
     return np.sqrt(np.sqrt(x * x + y * y + z * z)), x, y
 
@@ -210,17 +209,22 @@ def _smoothed(direction: Floats, weight: Floats) -> Floats:
 
 @compiled
 def _changing(weight: Floats) -> tuple[Places, Places]:
-    """Where the surface changes enough to count: columns row by row, and where each row's begin, (H + 1,)."""
+    """Where the surface changes enough to count.
+
+    Returns:
+        Rows and columns of these pixels, row by row, (n, 2); and how many come before each pixel, (H, W + 1).
+    """
     height, width = weight.shape
-    columns, starts = np.empty(height * width, np.int32), np.zeros(height + 1, np.int32)
+    places, before = np.empty((height * width, 2), np.int32), np.empty((height, width + 1), np.int32)
     found = 0
     for row in range(height):
         for column in range(width):
+            before[row, column] = found
             if weight[row, column] >= _LEAST_CHANGE:
-                columns[found] = column
+                places[found, 0], places[found, 1] = row, column
                 found += 1
-        starts[row + 1] = found
-    return columns[:found], starts
+        before[row, width] = found
+    return places[:found], before
 
 
 @compiled
@@ -236,13 +240,17 @@ def _interest(
     """NARF's interest at each pixel, 0 to 1, (H, W); nearer than a distance, that of the coarser image."""
     height, width = weight.shape
     interest = np.zeros((height, width), np.float32)
-    strongest = np.zeros(_DIRECTIONS)
-    columns, starts = _changing(weight)
-    bins = np.empty(len(columns), np.int32)
-    for row in range(height):
-        for place in range(starts[row], starts[row + 1]):
-            turn = direction[row, columns[place]] / np.pi
-            bins[place] = int(turn * _DIRECTIONS + 2 * _DIRECTIONS) % _DIRECTIONS
+    strongest, apart = np.zeros(_DIRECTIONS), _angles_between_directions()
+    places, before = _changing(weight)
+    # What is known of the changing pixels, side by side: position and weight, and the direction.
+    changes, bins = np.empty((len(places), 4), np.float32), np.empty(len(places), np.int32)
+    for place in range(len(places)):
+        r, c = places[place, 0], places[place, 1]
+        for axis in range(3):
+            changes[place, axis] = points[r, c, axis]
+        changes[place, 3] = weight[r, c]
+        turn = direction[r, c] / np.pi
+        bins[place] = int(turn * _DIRECTIONS + 2 * _DIRECTIONS) % _DIRECTIONS
     for row in range(height):
         for column in range(width):
             if not judged[row, column]:
@@ -253,65 +261,72 @@ def _interest(
                 interest[row, column] = coarser[row, column]
                 continue
             reach = max(int(0.5 * SUPPORT_M * focal * distance / (z * z)), 2)
-            stable = _look_around(weight, points, columns, starts, bins, row, column, reach, strongest)
-            interest[row, column] = stable * _of_best_pair(strongest)
+            stable = _look_around(changes, bins, before, x, y, z, row, column, reach, strongest)
+            if stable > 0:
+                interest[row, column] = stable * _of_best_pair(strongest, apart)
     return interest
 
 
 @compiled
 def _look_around(
-    weight: Floats,
-    points: Floats,
-    columns: Places,
-    starts: Places,
+    changes: Floats,
     bins: Places,
+    before: Places,
+    x: float,
+    y: float,
+    z: float,
     row: int,
     column: int,
     reach: int,
     strongest: Values,
 ) -> float:
-    """How stable a pixel is, 0 to 1; `strongest` gets the largest value in each direction of its support.
+    """How stable a pixel at (x, y, z) is, 0 to 1; 0 as well where nothing around it changes.
 
-    Only pixels where the surface changes are looked at, by their columns in each row: most change nothing.
+    `strongest` gets the largest value in each direction of its support. Only pixels where the surface changes
+    are looked at: most change nothing.
     """
-    radius = 0.5 * SUPPORT_M
+    height, width = before.shape[0], before.shape[1] - 1
+    per_radius = 1 / (0.5 * SUPPORT_M)
     strongest[:] = 0.0
-    stable = 1.0
-    for r in range(max(row - reach, 0), min(row + reach + 1, len(starts) - 1)):
-        first, end = starts[r], starts[r + 1]
-        last = end
-        while first < last:  # the first column in reach
-            middle = (first + last) // 2
-            if columns[middle] < column - reach:
-                first = middle + 1
-            else:
-                last = middle
-        for place in range(first, end):
-            c = columns[place]
-            if c > column + reach:
-                break
-            square = 0.0
-            for axis in range(3):
-                square += (points[r, c, axis] - points[row, column, axis]) ** 2
-            share = np.sqrt(square) / radius
-            pixels = max(abs(r - row), abs(c - column))
-            if share > 1 and pixels > 2:
-                continue
-            w = weight[r, c]
-            value = w if pixels < 2 else w * max(1.0 - share, 0.0)
-            stable = min(stable, (1.0 - 0.5 * w * max(1.0 - share / _STABLE_SHARE, 0.0)) ** 2)
-            strongest[bins[place]] = max(strongest[bins[place]], value)
-    return stable
+    left, right = max(column - reach, 0), min(column + reach + 1, width)
+    change, seen = 0.0, 0
+    # Without branches: what lies outside the support has the value 0.
+    for r in range(max(row - reach, 0), min(row + reach + 1, height)):
+        for place in range(before[r, left], before[r, right]):
+            right_of, below, behind = changes[place, 0] - x, changes[place, 1] - y, changes[place, 2] - z
+            square = float(right_of * right_of) + float(below * below) + float(behind * behind)
+            share = np.sqrt(square) * per_radius
+            w = changes[place, 3]
+            strongest[bins[place]] = max(strongest[bins[place]], w * max(1.0 - share, 0.0))
+            change = max(change, w * max(1.0 - share / _STABLE_SHARE, 0.0))
+        seen += before[r, right] - before[r, left]
+    if seen == 0:
+        return 0.0
+    # Neighbours count in full, however far away they are.
+    for r in range(max(row - 1, 0), min(row + 2, height)):
+        for place in range(before[r, max(column - 1, 0)], before[r, min(column + 2, width)]):
+            strongest[bins[place]] = max(strongest[bins[place]], float(changes[place, 3]))
+    return (1.0 - 0.5 * change) ** 2
 
 
 @compiled
-def _of_best_pair(strongest: Values) -> float:
+def _angles_between_directions() -> Values:
+    """As shares of a right angle, (directions, directions)."""
+    apart = np.empty((_DIRECTIONS, _DIRECTIONS))
+    for first in range(_DIRECTIONS):
+        for second in range(_DIRECTIONS):
+            turn = 2.0 * abs(first - second) / _DIRECTIONS
+            apart[first, second] = min(turn, 2.0 - turn)
+    return apart
+
+
+@compiled
+def _of_best_pair(strongest: Values, apart: Values) -> float:
     """Root of the largest product of two directions' values and of how different the directions are."""
     best = 0.0
     for first in range(_DIRECTIONS):
         if strongest[first] > 0:
             for second in range(first):
-                turn = 2.0 * (first - second) / _DIRECTIONS
-                best = max(best, strongest[first] * strongest[second] * min(turn, 2.0 - turn))
+                best = max(best, strongest[first] * strongest[second] * apart[first, second])
     root: float = np.sqrt(best)
     return root

@@ -7,6 +7,8 @@ half a second, most of a rendered view's time.
 import numpy as np
 import numpy.typing as npt
 
+from lightning_taskonomy.core.compiled import compiled
+
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -32,31 +34,58 @@ def normalised_cuts(labels: Integers, features: Floats, threshold: float, cuts: 
     found = 0
     while waiting:
         members = waiting.pop()
-        side = _best_cut(similarity[np.ix_(members, members)], threshold, cuts)
+        side = _best_cut(_among(similarity, members), threshold, cuts)
         if side is None:
             groups[members] = found
             found += 1
         else:
             waiting += [members[side], members[~side]]
-    return np.asarray(groups[labels], np.int64)
+    return groups[labels]
 
 
 def _similarity(labels: Integers, features: Floats) -> Floats:
     """Weights of the adjacency graph, regions being their own neighbours by `_SELF_WEIGHT`, (N, N)."""
-    count = int(labels.max()) + 1
-    sizes = np.bincount(labels.ravel(), minlength=count)
-    channels = features.reshape(-1, features.shape[-1]).T
-    means = np.stack([np.bincount(labels.ravel(), channel, count) / sizes for channel in channels], axis=-1)
-    touching = np.zeros((count, count), np.bool_)
-    touching[labels[1:], labels[:-1]] = True
-    touching[labels[:, 1:], labels[:, :-1]] = True
-    touching[labels[1:, 1:], labels[:-1, :-1]] = True
-    touching[labels[1:, :-1], labels[:-1, 1:]] = True
-    touching |= touching.T
-    squares = ((means[:, None] - means[None]) ** 2).sum(axis=-1)
+    squares, touching = _differences(labels, features, int(labels.max()) + 1)
     similarity = np.where(touching, np.exp(-squares / _SIMILARITY_SCALE), 0.0)
     np.fill_diagonal(similarity, _SELF_WEIGHT)
     return similarity
+
+
+@compiled
+def _differences(labels: Integers, features: Floats, count: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Squared distances of the regions' mean features, and which regions touch, (N, N) both."""
+    height, width, channels = features.shape
+    means, sizes = np.zeros((count, channels)), np.zeros((count, 1))
+    touching = np.zeros((count, count), np.bool_)
+    for row in range(height):
+        for column in range(width):
+            region = labels[row, column]
+            sizes[region, 0] += 1
+            for channel in range(channels):
+                means[region, channel] += features[row, column, channel]
+            if row > 0:
+                for other in range(max(column - 1, 0), min(column + 2, width)):
+                    touching[region, labels[row - 1, other]] = True
+            if column > 0:
+                touching[region, labels[row, column - 1]] = True
+    means /= sizes
+    squares = np.zeros((count, count))
+    for one in range(count):
+        for other in range(count):
+            touching[one, other] |= touching[other, one]
+            for channel in range(channels):
+                squares[one, other] += (means[one, channel] - means[other, channel]) ** 2
+    return squares, touching
+
+
+@compiled
+def _among(similarity: Floats, members: Integers) -> Floats:
+    """The similarities of some regions."""
+    among = np.empty((len(members), len(members)))
+    for one in range(len(members)):
+        for other in range(len(members)):
+            among[one, other] = similarity[members[one], members[other]]
+    return among
 
 
 def _best_cut(similarity: Floats, threshold: float, cuts: int) -> npt.NDArray[np.bool_] | None:
@@ -64,14 +93,45 @@ def _best_cut(similarity: Floats, threshold: float, cuts: int) -> npt.NDArray[np
     if len(similarity) <= 2:
         return None
     degree = similarity.sum(axis=1)
-    root = np.sqrt(degree)
-    _, vectors = np.linalg.eigh(np.eye(len(degree)) - similarity / np.outer(root, root))
+    _, vectors = np.linalg.eigh(_laplacian(similarity, degree))
     second = vectors[:, 1]
     if np.ptp(second) < 1e-9:
         return None
-    sides = second > np.linspace(second.min(), second.max(), cuts, endpoint=False)[:, None]
-    across = np.einsum("ci,ij,cj->c", sides.astype(float), similarity, (~sides).astype(float))
-    inside = sides @ degree
-    cost = across / inside + across / (degree.sum() - inside)
-    best = int(np.argmin(cost))
-    return sides[best] if cost[best] < threshold else None
+    limit, cost = _cheapest_cut(similarity, degree, second, cuts)
+    return np.asarray(second > limit) if cost < threshold else None
+
+
+@compiled
+def _laplacian(similarity: Floats, degree: Floats) -> Floats:
+    """The normalised one: 1 - D^(-1/2) W D^(-1/2)."""
+    root = np.sqrt(degree)
+    laplacian = np.eye(len(degree))
+    for one in range(len(degree)):
+        for other in range(len(degree)):
+            laplacian[one, other] -= similarity[one, other] / (root[one] * root[other])
+    return laplacian
+
+
+@compiled
+def _cheapest_cut(similarity: Floats, degree: Floats, values: Floats, cuts: int) -> tuple[float, float]:
+    """The limit of the values that cuts the graph most cheaply, and what the cut costs."""
+    low, high, whole = values.min(), values.max(), degree.sum()
+    step = (high - low) / cuts
+    best, least, before = low, np.inf, -1
+    for cut in range(cuts):
+        limit = low + cut * step
+        above = (values > limit).sum()
+        if above == before:  # the same cut once more
+            continue
+        before = above
+        across, inside = 0.0, 0.0
+        for one in range(len(values)):
+            if values[one] > limit:
+                inside += degree[one]
+                for other in range(len(values)):
+                    if values[other] <= limit:
+                        across += similarity[one, other]
+        cost = across / inside + across / (whole - inside)
+        if cost < least:
+            best, least = limit, cost
+    return best, least
