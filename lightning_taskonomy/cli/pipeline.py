@@ -1,4 +1,4 @@
-"""What `taxonomy run` does once torch may be imported."""
+"""The commands of `taxonomy` about a whole run, from packed images to a taxonomy: they need torch."""
 
 import json
 import logging
@@ -26,8 +26,12 @@ from lightning_taskonomy.pipeline.worker import do_job
 _DEVICES = (1, 8, 64)
 
 
-def run_pipeline(program: str, words: Sequence[str]) -> None:
-    """Run the pipeline that a configuration describes, or print its plan.
+def run(program: str, words: Sequence[str]) -> None:
+    """The whole pipeline: task networks, transfers, tournaments, the program and the evidence.
+
+    Args:
+        program: how the command is called.
+        words: that follow it.
 
     Raises:
         InputError: a bad option, or what cannot be done.
@@ -52,11 +56,18 @@ def run_pipeline(program: str, words: Sequence[str]) -> None:
     if asked.launching.launcher == "slurm":
         return
     print((settings.root / "summary.md").read_text(encoding="utf-8"))
+    taxonomy = json.loads((settings.root / "taxonomy" / "taxonomy.json").read_text(encoding="utf-8"))
+    print("What may be believed:")
+    print("\n".join(f"  {line}" for line in taxonomy["verdict"]))
     print(f"written: {settings.root}: summary.md, transfers.csv; taxonomy, evaluation, losses")
 
 
-def do_one_job(program: str, words: Sequence[str]) -> None:
-    """Do one job of a run, as launchers have it done.
+def job(program: str, words: Sequence[str]) -> None:
+    """Do one job of a run, by its name in `plan.csv`; what launchers start, and what one can start by hand.
+
+    Args:
+        program: how the command is called.
+        words: that follow it.
 
     Raises:
         InputError: a bad option, or what cannot be done.
@@ -69,8 +80,12 @@ def do_one_job(program: str, words: Sequence[str]) -> None:
         stop(preempted)
 
 
-def print_status(program: str, words: Sequence[str]) -> None:
-    """Say how far a run is.
+def status(program: str, words: Sequence[str]) -> None:
+    """How far a run is: what is done, running and failed, with the last lines that were printed.
+
+    Args:
+        program: how the command is called.
+        words: that follow it.
 
     Raises:
         InputError: a bad option, or damaged records.

@@ -1,26 +1,28 @@
-"""The group `taxonomy`: from measured losses to a taxonomy, and the evidence for it. Never imports torch."""
+"""The group `taxonomy`: from measured losses to a taxonomy. Never imports torch itself."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
 
 from lightning_taskonomy.cli.commands import run_command
+from lightning_taskonomy.cli.option_types import Names
+from lightning_taskonomy.cli.problem_options import ProblemOptions
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import output_folder, write_text
+from lightning_taskonomy.core.task_names import is_self_supervised
+from lightning_taskonomy.taxonomy import LossTable, Taxonomy, TaxonomyProblem, Tournament, Transfer, Transfers
+from lightning_taskonomy.taxonomy.transfers import SCRATCH, SELF
 
 COMMANDS = {
-    name: f"lightning_taskonomy.cli.taxonomy_{name}"
-    for name in (
-        "tournament",
-        "solve",
-        "evaluate",
-        "significance",
-        "novel",
-        "tree",
-        "sensitivity",
-        "sanity",
-        "import",
-        "run",
-        "job",
-        "status",
-        "report",
-    )
+    **dict.fromkeys(("tournament", "solve"), __name__),
+    **dict.fromkeys(
+        ("evaluate", "significance", "novel", "sensitivity", "sanity"),
+        "lightning_taskonomy.cli.taxonomy_evidence",
+    ),
+    **dict.fromkeys(("tree", "import"), __name__),
+    **dict.fromkeys(("run", "job", "status"), "lightning_taskonomy.cli.pipeline"),
+    "report": __name__,
 }
 
 
@@ -31,3 +33,193 @@ def run(program: str, words: Sequence[str]) -> None:
         InputError: a bad option or bad input.
     """
     run_command(program, COMMANDS, words)
+
+
+def tournament(
+    *, losses: tuple[Path, ...], out: Path, drop_incomplete: bool = False, own_encoders: bool = False
+) -> None:
+    """Turn loss tables into a table of transfers: win rates, normalised to affinities by AHP.
+
+    Args:
+        losses: loss tables, Parquet, one per target; or folders of them
+        out: the table of transfers to write, a CSV
+        drop_incomplete: leave out images for which a contender's loss is missing or not finite
+        own_encoders: a column with the target's own name is a readout on its own encoder, and wanted
+    """
+    tables = loss_tables(losses)
+    if not own_encoders:
+        for table in tables:
+            _refuse_own(table)
+    rows: list[Transfer] = []
+    for table in tables:
+        result = Tournament.from_losses(table, drop_incomplete)
+        rows.extend(result.transfers())
+        print(f"{result.target}: {len(result.contenders)} contenders on {result.images} images")
+        if result.dropped:
+            print(f"{result.target}: dropped {result.dropped} incomplete images", file=sys.stderr)
+    Transfers(tuple(rows), origin=str(out)).write_csv(out)
+    print(f"written: {out}")
+
+
+def _refuse_own(table: LossTable) -> None:
+    """A target's own name may be meant for `self`: only who says so has it taken for a source."""
+    for contender in table.contenders:
+        if table.target in contender.split("+"):
+            raise InputError(
+                f"{table.origin}, column {contender!r}: the target is no source of its own; its fully "
+                f"supervised network is called {SELF} (--own-encoders takes such columns for readouts on its "
+                "own encoder)"
+            )
+
+
+def loss_tables(given: Iterable[Path]) -> list[LossTable]:
+    """The loss tables among `given` and those in its folders, by target.
+
+    Raises:
+        InputError: not a loss table, a folder without any, or two tables of one target.
+    """
+    from lightning_taskonomy.taxonomy.loss_files import parts_of  # pyarrow takes its time
+
+    files: dict[str, Path] = {}
+    for path in given:
+        found = parts_of(path) if path.is_dir() and path.suffix != ".parquet" else [path]
+        if not found:
+            raise InputError(f"{path}: no loss tables (*.parquet) in this folder")
+        for file in found:
+            if file.stem in files:
+                raise InputError(f"{file}: target {file.stem} has the loss table {files[file.stem]} already")
+            files[file.stem] = file
+    return [LossTable.read_parquet(files[target]) for target in sorted(files)]
+
+
+def solve(
+    *,
+    transfers: Path,
+    budget: float,
+    out: Path,
+    options: ProblemOptions,
+    max_order: int | None = TaxonomyProblem.max_order,
+) -> None:
+    """Find which tasks to train fully and which to transfer, within a labelling budget.
+
+    Writes taxonomy.json and a picture of it (taxonomy.svg, taxonomy.png) into the folder OUT.
+
+    Args:
+        transfers: the table of measured transfers, a CSV
+        budget: largest total label cost of the tasks trained fully, in units of label cost
+        out: folder to write into
+        options: the labelling problem
+        max_order: largest number of sources of a transfer; null for any number
+    """
+    problem = options.problem(transfers, budget, max_order)
+    with output_folder(out):
+        taxonomy = problem.solve()
+        taxonomy.save(out)
+        print(summary(taxonomy))
+        for line in remarks(problem, taxonomy):
+            print(line)
+        print(f"written: {out / 'taxonomy.json'}, taxonomy.svg, taxonomy.png")
+
+
+def summary(taxonomy: Taxonomy) -> str:
+    """A taxonomy in lines for the terminal."""
+    means = [
+        f"mean {name} {value:.3f}"
+        for name, value in (("gain", taxonomy.mean_gain), ("quality", taxonomy.mean_quality))
+        if value is not None
+    ]
+    maximised = "" if taxonomy.maximises == "affinity" else f" (sum of {taxonomy.maximises})"
+    width = max(len(transfer.target) for transfer in taxonomy.transfers)
+    return "\n".join(
+        [
+            f"{taxonomy.status}: " + ", ".join([f"objective {taxonomy.objective:.4f}{maximised}", *means]),
+            f"train fully ({taxonomy.spent:g} of {taxonomy.budget:g} label units): "
+            + ", ".join(taxonomy.sources),
+            *(f"  {transfer.target:<{width}} <- {_start(transfer)}" for transfer in taxonomy.transfers),
+        ]
+    )
+
+
+def remarks(problem: TaxonomyProblem, taxonomy: Taxonomy) -> list[str]:
+    """What a reader should know about an answer, in a line each."""
+    lines = []
+    losers = [transfer.target for transfer in taxonomy.transfers if transfer.loses_to_scratch]
+    if losers:
+        hint = "" if problem.scratch else "; --scratch admits that as a choice"
+        lines.append(
+            f"training from scratch on the small set beats the chosen transfer on most images for "
+            f"{', '.join(losers)}{hint}"
+        )
+    costly = [
+        task for task in problem.transfers.tasks if is_self_supervised(task) and task not in problem.cost
+    ]
+    if costly:
+        lines.append(
+            f"needing no labels, yet counted at 1 label unit each: {', '.join(costly)} "
+            "(--free-self-supervised counts them at 0)"
+        )
+    return lines
+
+
+def _start(transfer: Transfer) -> str:
+    """What a target starts from, for the terminal."""
+    if transfer.is_scratch:
+        return f"{SCRATCH} (from scratch)"
+    return f"{transfer.label} (loses to scratch)" if transfer.loses_to_scratch else transfer.label
+
+
+def tree(*, transfers: Path, out: Path, clusters: int = 4, left_out: Names | None = None) -> None:
+    """Cluster the source tasks by how they transfer out to the targets.
+
+    Writes tree.json (Newick and clusters) and a picture (tree.svg, tree.png) into the folder OUT.
+
+    Args:
+        transfers: the table of measured transfers, a CSV
+        out: folder to write into
+        clusters: how many groups to cut the tree into
+        left_out: sources that take no part; by default class_selected, which repeats class_object
+    """
+    from lightning_taskonomy.taxonomy.tree import VARIANTS, SimilarityTree  # scipy takes its time
+
+    table = Transfers.read_csv(transfers)
+    without = VARIANTS if left_out is None else table.tasks_named(left_out, "left-out")
+    result = SimilarityTree.from_transfers(table, without)
+    result.save(out, clusters)
+    for number, group in enumerate(result.clusters(clusters), start=1):
+        print(f"cluster {number}: {', '.join(group)}")
+    print(f"written: {out / 'tree.json'}, tree.svg, tree.png")
+
+
+def import_(*, published: Path, out: Path, amount: Literal["16k", "1k", "default"] = "16k") -> None:
+    """Turn the measurements that the authors of Taskonomy published into a table of transfers.
+
+    Nothing in the folder is run: its pickles may hold plain numbers and nothing else. What is missing or no
+    finite number becomes an empty cell, counted and named.
+
+    Args:
+        published: the folder results/ of github.com/StanfordVL/taskonomy, or the repository itself
+        out: the table of transfers to write, a CSV
+        amount: images that the readouts were trained on: 16k, 1k, or default (the files without an ending)
+    """
+    from lightning_taskonomy.taxonomy.published_results import PublishedResults, gap_line
+
+    results = PublishedResults.read(published, amount)
+    results.transfers.write_csv(out)
+    for what, names in results.gaps.items():
+        print(gap_line(what, names), file=sys.stderr)
+    table = results.transfers
+    print(f"{len(table)} transfers to {len(table.targets)} targets, between {len(table.tasks)} tasks")
+    print(f"written: {out}")
+
+
+def report(*, run: Path, out: Path) -> None:
+    """Write one self-contained HTML page about a finished run: figures, tables, and how they were made.
+
+    Args:
+        run: folder of the run
+        out: the page, such as report.html
+    """
+    from lightning_taskonomy.report.page import page_of
+
+    write_text(out, page_of(run))
+    print(f"written: {out}")

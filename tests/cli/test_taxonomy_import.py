@@ -88,5 +88,6 @@ def test_help_lists_the_command_and_its_amounts(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         run("--help")
     words = " ".join(capsys.readouterr().out.split())
-    assert "16k or 1k or default; default: 16k" in words
+    assert "--amount {16k,1k,default} " in words
+    assert "(default: 16k)" in words
     assert "str(object" not in words
