@@ -12,20 +12,10 @@ from lightning_taskonomy.bank.clusters import segments_of
 from lightning_taskonomy.bank.geometry import DrawnLayout, draw_poses, draw_vanishing_points, turn_and_way
 from lightning_taskonomy.bank.predictor import Prediction
 from lightning_taskonomy.bank.shots import Bytes, Shot
-from lightning_taskonomy.bank.tiles import (
-    FAINT,
-    INK,
-    PAPER,
-    SIDE,
-    STRIP,
-    Tile,
-    enlarged,
-    fitted,
-    font,
-    text_strip,
-)
+from lightning_taskonomy.bank.tiles import SIDE, STRIP, Tile, explained, in_square
 from lightning_taskonomy.pictures.drawing import FAR_METRES, NEAR_METRES, draw
 from lightning_taskonomy.pictures.drawn import drawn_output
+from lightning_taskonomy.pictures.sheets import FAINT, INK, PAPER, fitted, font
 from lightning_taskonomy.tasks.losses import CrossEntropy, PoseNorm, SoftCrossEntropy
 from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.tasks.tiles import read_jigsaw
@@ -66,7 +56,7 @@ def draw_prediction(shot: Shot, prediction: Prediction, names: Names, field_of_v
         return Tile(_likely_classes(shares_of(output), names.get(task.name) or class_names(task)))
     if task.output.per_pixel:
         return _pixels(prediction, output, names)
-    return Tile(enlarged(drawn_output(task, prediction.input, output)))
+    return Tile(in_square(drawn_output(task, prediction.input, output)))
 
 
 def photo(shot: Shot) -> Bytes:
@@ -100,10 +90,10 @@ def _pixels(prediction: Prediction, output: Tensor, names: Names) -> Tile:
     if kind == "embeddings":
         segments = segments_of(output.numpy())
         return Tile(
-            enlarged(draw("segments", torch.from_numpy(segments))),
-            text_strip(f"{int(segments.max()) + 1} segments, by clustering"),
+            in_square(draw("segments", torch.from_numpy(segments))),
+            explained(f"{int(segments.max()) + 1} segments, by clustering"),
         )
-    drawing = enlarged(drawn_output(task, prediction.input, output))
+    drawing = in_square(drawn_output(task, prediction.input, output))
     if kind == "depth":
         return Tile(drawing, _depth_scale())
     if kind == "classes" and output.ndim == 3:
@@ -163,7 +153,7 @@ def _layout(shot: Shot, task: Task, output: Tensor, field_of_view: float) -> Til
     across, along, high = np.abs(layout.sides).tolist()
     return Tile(
         layout.drawn_on(photo(shot), field_of_view),
-        text_strip(f"room of {across:.1f} x {along:.1f} x {high:.1f} m"),
+        explained(f"room of {across:.1f} x {along:.1f} x {high:.1f} m"),
     )
 
 
@@ -172,4 +162,4 @@ def _poses(task: Task, output: Tensor) -> Tile:
     # Of three views, the poses of the first and the second as the last one sees them.
     seen = poses if len(poses) == 1 else poses[1:]
     turn, way = turn_and_way(seen[-1])
-    return Tile(draw_poses(seen), text_strip(f"turned {turn:.0f}°, moved {way:.2f} m"))
+    return Tile(draw_poses(seen), explained(f"turned {turn:.0f}°, moved {way:.2f} m"))

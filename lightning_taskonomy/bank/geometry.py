@@ -10,7 +10,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from lightning_taskonomy.bank.shots import Bytes
-from lightning_taskonomy.bank.tiles import FAINT, INK, PAPER, SIDE, STRIP, font
+from lightning_taskonomy.bank.tiles import SIDE, STRIP
+from lightning_taskonomy.pictures.sheets import FAINT, INK, PAPER, font
 from lightning_taskonomy.tasks.rotations import rotation_from_euler
 
 Floats = npt.NDArray[np.float64]

@@ -15,12 +15,12 @@ from lightning_taskonomy.bank.weights import (
     About,
     StoredNetwork,
     StoredPart,
-    Weights,
     read_network,
     read_published,
 )
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.task_names import written_name
+from lightning_taskonomy.core.weight_files import Weights
 from lightning_taskonomy.nn import Encoder, PairDecoder, PixelDecoder, VectorDecoder
 from lightning_taskonomy.nn.decoder import INNER_LAYERS, LAST_LAYER, PIXEL_LAYERS
 from lightning_taskonomy.tasks import registered_task, task_named

@@ -1,8 +1,6 @@
 """Files of weights, read and written; nothing in them is run."""
 
 import io
-import json
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -10,20 +8,23 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from lightning_taskonomy.bank.published import Part, file_name
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import whole_file
+from lightning_taskonomy.core.weight_files import (
+    ABOUT,
+    Weights,
+    plain,
+    read_about,
+    read_weights,
+    unpickled,
+    write_weights,
+)
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 from lightning_taskonomy.tasks.task import Standard
 
-Weights = dict[str, Tensor]
 _CHECKPOINT_PREFIX = "network."
-_ABOUT = "about"
-"""Where a file says what its weights are for."""
 _LARGEST_SIZE = 4096
 
 
@@ -60,6 +61,15 @@ class About:
     size: int | None = None
     standard: Standard | None = None
 
+    def as_json(self) -> dict[str, Any]:
+        """As files hold it, with the labels' conventions."""
+        return {
+            "conventions": LABEL_CONVENTIONS,
+            "task": self.task,
+            "size": self.size,
+            "standard": None if self.standard is None else self.standard.as_lists(),
+        }
+
 
 @dataclass(frozen=True)
 class StoredPart:
@@ -80,11 +90,11 @@ def read_published(path: Path) -> StoredPart:
     Raises:
         InputError: not such a file, a damaged one, or one that was trained on labels of other conventions.
     """
-    content = _unpickled(path)
+    content: Any = unpickled(path)
     weights = content.get("state_dict") if isinstance(content, dict) else None
     if not _is_weights(weights):
         raise InputError(f"{path}: expected a dict with weights as 'state_dict'")
-    return StoredPart(dict(weights), _read_about(path, content.get(_ABOUT) or {}))
+    return StoredPart(dict(weights), _read_about(path, content.get(ABOUT) or {}))
 
 
 def read_network(path: Path) -> StoredNetwork:
@@ -95,13 +105,7 @@ def read_network(path: Path) -> StoredNetwork:
     """
     if path.suffix == ".ckpt":
         return _read_checkpoint(path)
-    try:
-        with safe_open(path, "pt") as file:
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-            about = json.loads((file.metadata() or {}).get(_ABOUT, "{}"))
-    except (OSError, SafetensorError, ValueError) as error:
-        raise InputError(f"{path}: cannot read these weights ({error})") from error
-    return _stored(path, weights, about)
+    return _stored(path, read_weights(path), read_about(path))
 
 
 def write_network(path: Path, network: StoredNetwork) -> None:
@@ -112,8 +116,7 @@ def write_network(path: Path, network: StoredNetwork) -> None:
     """
     weights = {f"encoder.{name}": values for name, values in network.encoder.items()}
     weights |= {f"decoder.{name}": values for name, values in (network.decoder or {}).items()}
-    with whole_file(path) as temporary:
-        save_file(_plain(weights), temporary, metadata={_ABOUT: json.dumps(_about(network))})
+    write_weights(path, weights, About(network.task, network.size, network.standard).as_json())
 
 
 def write_published(folder: Path, part: Part, network: StoredNetwork) -> Path:
@@ -137,7 +140,8 @@ def write_published(folder: Path, part: Part, network: StoredNetwork) -> Path:
     assert weights is not None
     assert network.task is not None
     content = io.BytesIO()
-    torch.save({"state_dict": _plain(weights), _ABOUT: _about(network)}, content)
+    about = About(network.task, network.size, network.standard)
+    torch.save({"state_dict": plain(weights), ABOUT: about.as_json()}, content)
     path = folder / file_name(network.task, part, sha256(content.getbuffer()).hexdigest())
     with whole_file(path) as temporary:
         temporary.write_bytes(content.getbuffer())
@@ -145,7 +149,7 @@ def write_published(folder: Path, part: Part, network: StoredNetwork) -> Path:
 
 
 def _read_checkpoint(path: Path) -> StoredNetwork:
-    content = _unpickled(path)
+    content: Any = unpickled(path)
     weights = content.get("state_dict") if isinstance(content, dict) else None
     if not _is_weights(weights):
         raise InputError(f"{path}: expected a checkpoint with weights as 'state_dict'")
@@ -156,17 +160,6 @@ def _read_checkpoint(path: Path) -> StoredNetwork:
     }
     about = content.get("contender")
     return _stored(path, own, about if isinstance(about, dict) else {})
-
-
-def _unpickled(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise InputError(f"{path}: not a file of weights alone; it is not loaded") from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{path}: cannot read these weights ({' '.join(str(error).split())[:120]})"
-        ) from error
 
 
 def _stored(path: Path, weights: Weights, about: Mapping[str, Any]) -> StoredNetwork:
@@ -187,16 +180,6 @@ def _stored(path: Path, weights: Weights, about: Mapping[str, Any]) -> StoredNet
         raise InputError(found)
     said = _read_about(path, about)
     return StoredNetwork(encoder, decoder or None, said.task, said.size, said.standard)
-
-
-def _about(network: StoredNetwork) -> dict[str, Any]:
-    of = network.standard
-    return {
-        "conventions": LABEL_CONVENTIONS,
-        "task": network.task,
-        "size": network.size,
-        "standard": None if of is None else of.as_lists(),
-    }
 
 
 def _read_about(path: Path, about: Any) -> About:  # noqa: ANN401 - as a file has it
@@ -224,9 +207,5 @@ def _standard(numbers: Any) -> Standard | None:  # noqa: ANN401 - as a file has 
     return Standard(tuple(map(float, mean)), tuple(map(float, deviation)))
 
 
-def _is_weights(content: Any) -> TypeGuard[Weights]:  # noqa: ANN401 - as a file has it
+def _is_weights(content: object) -> TypeGuard[Weights]:
     return isinstance(content, dict) and bool(content) and all(map(torch.is_tensor, content.values()))
-
-
-def _plain(weights: Weights) -> Weights:
-    return {name: values.detach().cpu().contiguous() for name, values in weights.items()}

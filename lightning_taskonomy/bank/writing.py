@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from lightning_taskonomy.bank.class_names import class_names
@@ -28,6 +27,7 @@ from lightning_taskonomy.bank.predictor import Prediction, Predictions
 from lightning_taskonomy.bank.shots import Bytes, Shot
 from lightning_taskonomy.bank.tiles import Tile, sheet
 from lightning_taskonomy.core.output import whole_file, write_text
+from lightning_taskonomy.pictures.sheets import write_png
 from lightning_taskonomy.tasks.task import Task
 
 _SHEET = "sheet"
@@ -63,8 +63,7 @@ def write_pictures(folder: Path, found: Iterable[tuple[Shot, Predictions]], want
         for task, prediction in predictions.items():
             _write_numbers(folder, f"{shot.name}_{task}", prediction, wanted)
         for title, drawing in _drawings(shot, predictions, wanted).items():
-            with whole_file(folder / f"{shot.name}_{title}.png") as temporary:
-                Image.fromarray(drawing).save(temporary, format="PNG")
+            write_png(folder / f"{shot.name}_{title}.png", drawing)
         written += 1
     return written
 

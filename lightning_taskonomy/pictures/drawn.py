@@ -1,7 +1,6 @@
 """What a network was given, what it should put out and what it did, as pictures side by side."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +10,13 @@ from torch.nn import functional
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.pictures.drawing import BARS_WIDTH, Drawing, draw, draw_colorization
+from lightning_taskonomy.pictures.sheets import contact_sheet, in_rows
 from lightning_taskonomy.tasks.colours import BINS
 from lightning_taskonomy.tasks.losses import CrossEntropy
 from lightning_taskonomy.tasks.task import Kind, Task
 from lightning_taskonomy.tasks.tiles import permutations, read_jigsaw
 
-_GAP, _GAP_OF_VIEWS = 6, 2
-_PAPER = 255
+_GAP_OF_VIEWS = 2
 _VEIL, _VEIL_SHARE = 200.0, 0.65
 """The grey over pixels that do not count, and how much of it: what is below stays visible."""
 _FRAME = (190, 194, 199)
@@ -35,7 +34,7 @@ def drawn_input(task: Task, input: Tensor) -> Drawing:
     """
     pictures = [draw("picture", view[:3]) for view in input]
     columns = len(pictures) if task.pictures is None else math.ceil(math.sqrt(len(pictures)))
-    return contact_sheet(_rows(pictures, columns), _GAP_OF_VIEWS)
+    return contact_sheet(in_rows(pictures, columns), _GAP_OF_VIEWS)
 
 
 def drawn_target(task: Task, input: Tensor, target: Tensor, mask: Tensor | None = None) -> Drawing:
@@ -74,35 +73,6 @@ def drawn_output(task: Task, input: Tensor, output: Tensor, mask: Tensor | None 
     return _veiled(_drawn(task, task.output_drawing or task.drawing, input, finite), task, mask)
 
 
-def contact_sheet(rows: Sequence[Sequence[Drawing]], gap: int = _GAP) -> Drawing:
-    """Pictures in rows and columns on white, (H, W, 3), each in the middle of its cell.
-
-    Args:
-        rows: of pictures (h, w, 3), at least one; they may differ in size and rows in length.
-        gap: pixels between pictures.
-    """
-    heights = [max(picture.shape[0] for picture in row) for row in rows]
-    columns = range(max(len(row) for row in rows))
-    widths = [max(row[place].shape[1] for row in rows if place < len(row)) for place in columns]
-    size = (sum(heights) + gap * (len(heights) - 1), sum(widths) + gap * (len(widths) - 1), 3)
-    sheet = np.full(size, _PAPER, np.uint8)
-    top = 0
-    for row, height in zip(rows, heights, strict=True):
-        left = 0
-        for picture, width in zip(row, widths, strict=False):
-            down, right = top + (height - picture.shape[0]) // 2, left + (width - picture.shape[1]) // 2
-            sheet[down : down + picture.shape[0], right : right + picture.shape[1]] = picture
-            left += width + gap
-        top += height + gap
-    return sheet
-
-
-def enlarged(drawing: Drawing, pixels: int) -> Drawing:
-    """A small picture as many whole times as large as its shorter side needs to reach a number of pixels."""
-    times = -(-pixels // min(drawing.shape[:2]))
-    return drawing.repeat(times, axis=0).repeat(times, axis=1)
-
-
 def _drawn(task: Task, kind: Kind, input: Tensor, values: Tensor) -> Drawing:
     if task.read is read_jigsaw:
         return _put_together(input, int(values if values.ndim == 0 else values.argmax()))
@@ -127,11 +97,7 @@ def _put_together(tiles: Tensor, number: int) -> Drawing:
     """The picture that nine tiles make if they lie in the permutation of that number."""
     pictures: list[Drawing] = [draw("picture", tile) for tile in tiles]
     order = np.argsort(permutations()[number])
-    return contact_sheet(_rows([pictures[place] for place in order.tolist()], 3), _GAP_OF_VIEWS)
-
-
-def _rows(pictures: Sequence[Drawing], columns: int) -> list[Sequence[Drawing]]:
-    return [pictures[first : first + columns] for first in range(0, len(pictures), columns)]
+    return contact_sheet(in_rows([pictures[place] for place in order.tolist()], 3), _GAP_OF_VIEWS)
 
 
 def _veiled(drawing: Drawing, task: Task, mask: Tensor | None) -> Drawing:

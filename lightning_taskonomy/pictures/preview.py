@@ -8,29 +8,40 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from lightning_taskonomy.core.errors import InputError
-from lightning_taskonomy.core.output import whole_file
 from lightning_taskonomy.core.pictures import open_picture
 from lightning_taskonomy.data.domains import DEPTH_INVALID, DEPTH_UNITS_PER_METRE, DOMAINS
 from lightning_taskonomy.data.folder.label_check import MOST_PIXELS, NPY_ERRORS, wrong_mode, wrong_vector
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.data.folder.views import DataFolder
+from lightning_taskonomy.pictures.drawing import Drawing
+from lightning_taskonomy.pictures.sheets import (
+    INK,
+    contact_sheet,
+    font,
+    framed_by,
+    in_rows,
+    text_strip,
+    titled,
+    write_png,
+)
 from lightning_taskonomy.tasks.class_tables import SCENE_CLASSES, SCENE_PLACES, SCENES_IN_FILES
 
 Picture = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.generic]
 
-_TILE, _GAP, _TITLE, _NAME = 160, 8, 26, 16
-_COLUMNS = 6
-_INK, _PAPER, _EMPTY, _RIM = (34, 38, 43), (255, 255, 255), (232, 234, 237), (170, 175, 180)
+_TILE, _GAP, _COLUMNS = 160, 8, 6
+_KEY = 14
+"""Pixels of the letters of a view's key."""
+_EMPTY, _RIM = (232, 234, 237), (170, 175, 180)
 _NEAR_M, _FAR_M = 0.5, 10.0
 _TEXT_DOMAINS = ("class_object", "class_scene", "point_info")
 
 
-def draw_preview(root: Path, views: int) -> Image.Image:
-    """A block per view, evenly spread over the buildings, with a titled tile per domain.
+def draw_preview(root: Path, views: int) -> Drawing:
+    """A block per view, evenly spread over the buildings, with a titled tile per domain, (H, W, 3).
 
     Args:
         root: a folder in any of Taskonomy's layouts.
@@ -41,18 +52,12 @@ def draw_preview(root: Path, views: int) -> Image.Image:
     """
     folder = DataFolder.open(root)
     picked = _spread(folder, views)
-    rows = -(-len(folder.domains) // _COLUMNS)
-    block = _TITLE + rows * (_NAME + _TILE + _GAP)
-    columns = min(_COLUMNS, len(folder.domains))
-    sheet = Image.new("RGB", (_GAP + columns * (_TILE + _GAP), len(picked) * block + _GAP), _PAPER)
-    for number, (view, labels) in enumerate(picked):
-        top = number * block
-        ImageDraw.Draw(sheet).text((_GAP, top + 7), view.key, _INK, ImageFont.load_default(14))
-        for place, domain in enumerate(folder.domains):
-            row, column = divmod(place, _COLUMNS)
-            corner = (_GAP + column * (_TILE + _GAP), top + _TITLE + row * (_NAME + _TILE + _GAP))
-            _draw_tile(sheet, corner, domain, labels.get(domain))
-    return sheet
+    blocks = []
+    for view, labels in picked:
+        tiles = [titled(_rimmed(_tile(labels.get(domain), domain)), domain) for domain in folder.domains]
+        block = contact_sheet(in_rows(tiles, _COLUMNS), _GAP)
+        blocks.append([np.concatenate([text_strip(view.key, block.shape[1], size=_KEY), block])])
+    return framed_by(contact_sheet(blocks, _GAP), _GAP)
 
 
 def _spread(folder: DataFolder, count: int) -> list[tuple[ViewName, dict[str, Path]]]:
@@ -70,34 +75,33 @@ def _spread(folder: DataFolder, count: int) -> list[tuple[ViewName, dict[str, Pa
     return picked
 
 
-def save_preview(sheet: Image.Image, path: Path) -> None:
+def save_preview(sheet: Drawing, path: Path) -> None:
     """Write a contact sheet as PNG, whole or not at all.
 
     Raises:
         InputError: the file cannot be written.
     """
-    with whole_file(path) as temporary:
-        sheet.save(temporary, format="PNG")
+    write_png(path, sheet)
 
 
-def _draw_tile(sheet: Image.Image, corner: tuple[int, int], domain: str, path: Path | None) -> None:
-    draw = ImageDraw.Draw(sheet)
-    left, top = corner
-    draw.text((left, top + 1), domain, _INK, ImageFont.load_default(11))
-    sheet.paste(_tile(path, domain), (left, top + _NAME))
-    draw.rectangle((left - 1, top + _NAME - 1, left + _TILE, top + _NAME + _TILE), outline=_RIM)
+def _rimmed(tile: Drawing) -> Drawing:
+    """A tile with a line around it: labels may be as white as the sheet."""
+    rimmed = np.empty((_TILE + 2, _TILE + 2, 3), np.uint8)
+    rimmed[:] = _RIM
+    rimmed[1:-1, 1:-1] = tile
+    return rimmed
 
 
-def _tile(path: Path | None, domain: str) -> Image.Image:
+def _tile(path: Path | None, domain: str) -> Drawing:
     if path is None:
         tile = Image.new("RGB", (_TILE, _TILE), _EMPTY)
-        ImageDraw.Draw(tile).text((8, 8), "absent", _INK, ImageFont.load_default(11))
-        return tile
+        ImageDraw.Draw(tile).text((8, 8), "absent", INK, font(11))
+        return np.asarray(tile)
     if domain in _TEXT_DOMAINS:
         tile = Image.new("RGB", (_TILE, _TILE), _EMPTY)
         lines = "\n".join(_words(path, domain))
-        ImageDraw.Draw(tile).multiline_text((6, 6), lines, _INK, ImageFont.load_default(9), spacing=3)
-        return tile
+        ImageDraw.Draw(tile).multiline_text((6, 6), lines, INK, font(9), spacing=3)
+        return np.asarray(tile)
     try:
         with open_picture(path, path.name, MOST_PIXELS) as image:
             wrong = wrong_mode(image.mode, DOMAINS[domain])
@@ -106,7 +110,9 @@ def _tile(path: Path | None, domain: str) -> Image.Image:
             values = np.asarray(image)
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{path}: cannot read this picture ({error})") from error
-    return Image.fromarray(visible(values, domain)).resize((_TILE, _TILE), Image.Resampling.NEAREST)
+    return np.asarray(
+        Image.fromarray(visible(values, domain)).resize((_TILE, _TILE), Image.Resampling.NEAREST)
+    )
 
 
 def visible(values: Numbers, domain: str) -> Picture:

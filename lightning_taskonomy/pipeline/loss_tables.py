@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-from pyarrow import parquet
 
 from lightning_taskonomy.core.digest import sha256_of
 from lightning_taskonomy.core.errors import InputError
@@ -14,7 +12,7 @@ from lightning_taskonomy.pipeline.higher_order import HigherOrderPlan
 from lightning_taskonomy.pipeline.networks import AVERAGE
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.pipeline.transfers import TransferFiles, first_order
-from lightning_taskonomy.taxonomy.losses import IMAGE, LossTable
+from lightning_taskonomy.taxonomy.losses import LossTable
 from lightning_taskonomy.taxonomy.tournament import Tournament
 from lightning_taskonomy.taxonomy.transfers import SCRATCH, Transfers
 
@@ -91,19 +89,13 @@ def with_special(transfers: LossTable, paths: Sequence[Path]) -> LossTable:
     Raises:
         InputError: a file cannot be read, or has other images.
     """
-    blocks = list(transfers.blocks())
-    images = [key for keys, _ in blocks for key in keys]
-    contenders, columns = [], []
-    for path in paths:
-        try:
-            with parquet.ParquetFile(path) as file:
-                table = file.read()
-            if table[IMAGE].to_pylist() != images:
-                raise InputError(f"{path}: expected the images of the transfers to {transfers.target}")
-        except (OSError, pa.ArrowException, KeyError) as error:
-            raise InputError(f"{path}: expected the losses of a contender ({error})") from error
-        for name in table.column_names[1:]:
-            contenders.append(name)
-            columns.append(table[name].to_numpy())
-    whole = np.column_stack([*columns, np.concatenate([losses for _, losses in blocks])])
-    return LossTable.from_arrays(transfers.target, images, [*contenders, *transfers.contenders], whole)
+    images, own = transfers.whole()
+    special = [LossTable.read_parquet(path) for path in paths]
+    columns = []
+    for path, table in zip(paths, special, strict=True):
+        keys, losses = table.whole()
+        if keys != images:
+            raise InputError(f"{path}: expected the images of the transfers to {transfers.target}")
+        columns.append(losses)
+    contenders = [name for table in (*special, transfers) for name in table.contenders]
+    return LossTable.from_arrays(transfers.target, images, contenders, np.column_stack([*columns, own]))

@@ -1,21 +1,16 @@
 """Jobs of step I and the baselines: task networks, the best constants, networks from scratch."""
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from lightning_taskonomy.bank.folder import BankFolder
 from lightning_taskonomy.bank.network import load_encoder
+from lightning_taskonomy.bank.weights import About
 from lightning_taskonomy.core.digest import sha256_of
 from lightning_taskonomy.core.errors import InputError
-from lightning_taskonomy.core.output import whole_file
+from lightning_taskonomy.core.weight_files import read_shapes, read_weights, write_weights
 from lightning_taskonomy.data import TaskonomyDataModule
 from lightning_taskonomy.data.representations.fingerprints import of_weights
 from lightning_taskonomy.data.stream.reading import ShardSet
@@ -23,7 +18,6 @@ from lightning_taskonomy.nn import Encoder
 from lightning_taskonomy.pipeline.records import fingerprint
 from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
 from lightning_taskonomy.pipeline.trainer_runs import fit_and_test, remove_checkpoints
-from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS
 from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.taxonomy.transfers import SCRATCH, SELF
 from lightning_taskonomy.training.constant_guess import ConstantGuess
@@ -52,6 +46,11 @@ def task_network(settings: PipelineSettings, task: str) -> TaskNetwork:
         weight_decay=of.weight_decay,
         adversarial_after=of.adversarial_after,
     )
+
+
+def about(settings: PipelineSettings, task: Task) -> dict[str, Any]:
+    """What a file says of a task's weights: a bank of them says what its vectors mean."""
+    return About(task.name, settings.size, task.standard).as_json()
 
 
 def own_weights_file(settings: PipelineSettings, task: str) -> Path:
@@ -90,7 +89,7 @@ def train_network(settings: PipelineSettings, task: str, run: str) -> str:
         best=True,
         tested=tested,
     )
-    write_weights(own_weights_file(settings, task), module.network.state_dict(), module.task, settings.size)
+    write_weights(own_weights_file(settings, task), module.network.state_dict(), about(settings, module.task))
     remove_checkpoints(folder)
     return of_weights(module.network.state_dict())
 
@@ -130,7 +129,7 @@ def train_from_scratch(settings: PipelineSettings, target: str, folder: Path, ru
     )
     if settings.transfer.keep_weights:
         weights = folder / scratch_weights_file(settings, target).name
-        write_weights(weights, module.network.state_dict(), module.task, settings.size)
+        write_weights(weights, module.network.state_dict(), about(settings, module.task))
     remove_checkpoints(folder)
     return losses / f"{target}.parquet"
 
@@ -208,12 +207,7 @@ def _require_encoder(settings: PipelineSettings, source: str, path: Path) -> Non
     with torch.device("meta"):
         encoder = task_network(settings, source).network.encoder
     expected = {f"{_ENCODER}{name}": list(values.shape) for name, values in encoder.state_dict().items()}
-    with _opened(path) as file:
-        found = {
-            name: list(file.get_slice(name).get_shape())
-            for name in file.keys()  # noqa: SIM118 - not a mapping
-            if name.startswith(_ENCODER)
-        }
+    found = {name: list(shape) for name, shape in read_shapes(path).items() if name.startswith(_ENCODER)}
     for name in {**expected, **found}:
         if expected.get(name) != found.get(name):
             raise InputError(
@@ -248,31 +242,3 @@ def random_encoder(settings: PipelineSettings) -> Encoder:
 def encoder_of(settings: PipelineSettings, source: str) -> Encoder:
     """The encoder of a source, or the random one."""
     return random_encoder(settings) if source == RANDOM else trained_encoder(settings, source)
-
-
-def write_weights(path: Path, weights: dict[str, Tensor], task: Task, size: int) -> None:
-    """Write weights as safetensors, with what they are for: a bank of them says what its vectors mean."""
-    content = {name: values.contiguous().cpu() for name, values in weights.items()}
-    standard = None if task.standard is None else task.standard.as_lists()
-    about = {"conventions": LABEL_CONVENTIONS, "task": task.name, "size": size, "standard": standard}
-    with whole_file(path) as temporary:
-        save_file(content, temporary, metadata={"about": json.dumps(about)})
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Weights of a safetensors file.
-
-    Raises:
-        InputError: no such file, or not one.
-    """
-    with _opened(path) as file:
-        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    try:
-        with safe_open(path, "pt") as file:
-            yield file
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: cannot read these weights ({error})") from error

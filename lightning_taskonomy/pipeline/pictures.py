@@ -13,26 +13,21 @@ from torch import Tensor, nn
 
 from lightning_taskonomy.core.digest import sha256_of
 from lightning_taskonomy.core.output import make_folder, whole_file, write_csv
+from lightning_taskonomy.core.weight_files import read_weights
 from lightning_taskonomy.data.stream.examples import Examples
 from lightning_taskonomy.nn import Encoder
 from lightning_taskonomy.pictures.drawing import Drawing
-from lightning_taskonomy.pictures.drawn import (
-    contact_sheet,
-    drawn_input,
-    drawn_output,
-    drawn_target,
-    enlarged,
-)
+from lightning_taskonomy.pictures.drawn import drawn_input, drawn_output, drawn_target
+from lightning_taskonomy.pictures.sheets import contact_sheet, enlarged
 from lightning_taskonomy.pipeline.networks import (
     own_weights_file,
-    read_weights,
     scratch_weights_file,
     small_set,
     task_network,
 )
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.pipeline.transfers import TransferFiles
-from lightning_taskonomy.report.transfer_pictures import COLUMNS, FOLDER, INDEX, Extreme
+from lightning_taskonomy.report.transfer_pictures import COLUMNS, FOLDER, INDEX, PARTS, Extreme
 from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.taxonomy import LossTable
 from lightning_taskonomy.taxonomy.transfers import SCRATCH, SELF
@@ -231,18 +226,13 @@ def _short(transfer: str) -> str:
 
 def _strip(task: Task, shown: Shown, output: Tensor) -> Drawing:
     outputs = (output, shown.outputs[SCRATCH], shown.outputs[SELF])
-    return contact_sheet(
-        [
-            [
-                enlarged(drawing, _LEAST_PIXELS)
-                for drawing in (
-                    drawn_input(task, shown.input),
-                    drawn_target(task, shown.input, shown.target, shown.mask),
-                    *(drawn_output(task, shown.input, each, shown.mask) for each in outputs),
-                )
-            ]
-        ]
+    drawings = (
+        drawn_input(task, shown.input),
+        drawn_target(task, shown.input, shown.target, shown.mask),
+        *(drawn_output(task, shown.input, each, shown.mask) for each in outputs),
     )
+    titles = [part.capitalize() for part in PARTS]
+    return contact_sheet([[enlarged(drawing, _LEAST_PIXELS) for drawing in drawings]], titles=titles)
 
 
 def _write(path: Path, strip: Drawing) -> None:

@@ -11,22 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-from pyarrow import parquet
 from pytorch_lightning import Callback
 
 from lightning_taskonomy.core.digest import sha256_of
 from lightning_taskonomy.core.errors import InputError
-from lightning_taskonomy.core.output import whole_file
+from lightning_taskonomy.core.weight_files import write_weights
 from lightning_taskonomy.data import RepresentationStore
 from lightning_taskonomy.data.representations.fingerprints import of_data
 from lightning_taskonomy.data.stream.partners import Span, needed_domains
-from lightning_taskonomy.pipeline.networks import samples_of, small_set, watching, write_weights
+from lightning_taskonomy.pipeline.networks import about, samples_of, small_set, watching
 from lightning_taskonomy.pipeline.records import fingerprint
 from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
 from lightning_taskonomy.pipeline.stores import stores_folder
 from lightning_taskonomy.pipeline.trainer_runs import fit_and_test
-from lightning_taskonomy.taxonomy.losses import IMAGE
+from lightning_taskonomy.taxonomy.loss_files import notes_of
+from lightning_taskonomy.taxonomy.losses import Floats, LossTable
 from lightning_taskonomy.transfers.live_tournament import LiveTournament
 from lightning_taskonomy.transfers.racing import Racing
 from lightning_taskonomy.transfers.readout_memory import readouts_that_fit
@@ -35,7 +34,7 @@ from lightning_taskonomy.transfers.readouts import Readouts
 
 log = logging.getLogger(__name__)
 _LONGEST_NAME = 100
-_ABOUT = b"transfer"
+_ABOUT = "transfer"
 _RUNNING = "running-"
 
 
@@ -121,30 +120,23 @@ class TransferFiles:
             InputError: there are none, or the file is damaged.
         """
         path = self.path(transfer)
-        try:
-            with parquet.ParquetFile(path) as file:
-                table = file.read()
-            about = json.loads(table.schema.metadata[_ABOUT])
-            images, losses = table[IMAGE].to_pylist(), table["loss"].to_numpy()
-        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path}: expected the losses of a transfer ({error})") from error
-        return TransferLosses(transfer, images, losses, about["diverged_at"])
+        table = LossTable.read_parquet(path, self.target)
+        about = self._about(transfer)
+        if about is None or "diverged_at" not in about or len(table.contenders) != 1:
+            raise InputError(f"{path}: expected the losses of the transfer {transfer}")
+        images, losses = table.whole()
+        return TransferLosses(transfer, list(images), losses[:, 0], about["diverged_at"])
 
-    def write(
-        self, transfer: str, images: Sequence[str], losses: "pa.Array", diverged_at: int | None
-    ) -> None:
+    def write(self, transfer: str, images: Sequence[str], losses: Floats, diverged_at: int | None) -> None:
         """Write the losses of a transfer, or that it has diverged."""
         about = {"name": transfer, "inputs": self.inputs(transfer), "diverged_at": diverged_at}
-        table = pa.table({IMAGE: pa.array(images, pa.string()), "loss": losses})
-        table = table.replace_schema_metadata({_ABOUT: json.dumps(about)})
-        with whole_file(self.path(transfer)) as temporary:
-            parquet.write_table(table, temporary)
+        table = LossTable.from_arrays(self.target, images, ["loss"], losses[:, None])
+        table.write_to(self.path(transfer), notes={_ABOUT: json.dumps(about)})
 
     def _about(self, transfer: str) -> Mapping[str, Any] | None:
         try:
-            metadata = parquet.read_schema(self.path(transfer)).metadata
-            about: Mapping[str, Any] = json.loads(metadata[_ABOUT])
-        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
+            about: Mapping[str, Any] = json.loads(notes_of(self.path(transfer))[_ABOUT])
+        except (InputError, KeyError, ValueError):
             return None  # absent or damaged: to be trained
         return about if about.get("name") == transfer else None
 
@@ -162,7 +154,7 @@ class TransferLosses:
 
     name: str
     images: list[str]
-    losses: np.ndarray[Any, np.dtype[np.float64]]
+    losses: Floats
     diverged_at: int | None
 
 
@@ -225,16 +217,17 @@ def _train_together(files: TransferFiles, transfers: list[str]) -> None:
         callbacks=callbacks,
         **watched,
     )
-    with parquet.ParquetFile(losses / f"{files.target}.parquet") as file:
-        table = file.read()
+    table = LossTable.read_parquet(losses / f"{files.target}.parquet")
+    images, columns = table.whole()
+    by_name = dict(zip(table.contenders, columns.T, strict=True))
     networks = module.networks
     for name in transfers:
         diverged = module.diverged.get(name)
-        column = table[name] if diverged is None else pa.nulls(len(table), pa.float64())
+        column = by_name[name] if diverged is None else np.full(len(images), np.nan)
         if of.keep_weights and diverged is None:
             weights = files.path(name).with_suffix(".safetensors")
-            write_weights(weights, networks[name].state_dict(), module.task, settings.size)
-        files.write(name, table[IMAGE].to_pylist(), column, diverged)
+            write_weights(weights, networks[name].state_dict(), about(settings, module.task))
+        files.write(name, images, column, diverged)
     _keep_curves(folder, files.folder / "curves")
     shutil.rmtree(folder)
 

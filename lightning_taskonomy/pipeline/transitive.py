@@ -11,13 +11,13 @@ import torch
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import write_csv
+from lightning_taskonomy.core.weight_files import read_weights
 from lightning_taskonomy.data import RepresentationStore
 from lightning_taskonomy.data.representations.fingerprints import of_weights
 from lightning_taskonomy.data.representations.writing import StoreWriter
 from lightning_taskonomy.data.shards.index import Keys
 from lightning_taskonomy.nn import Readout
 from lightning_taskonomy.nn.readout import VARIANTS
-from lightning_taskonomy.pipeline.networks import read_weights
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.pipeline.stores import stores_folder
 from lightning_taskonomy.pipeline.transfers import TransferFiles, TransferLosses, trained_transfers

@@ -8,6 +8,7 @@ import torch
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.task_names import as_written
+from lightning_taskonomy.core.weight_files import unpickled
 from lightning_taskonomy.switching.networks import MultiTaskNet, SwitchedTasks
 from lightning_taskonomy.tasks.conventions import require_conventions
 
@@ -32,7 +33,9 @@ def take_over(network: MultiTaskNet, path: str, description: Mapping[str, Any]) 
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such checkpoint")
-    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    checkpoint = unpickled(Path(path))
+    if not isinstance(checkpoint, Mapping):
+        raise InputError(f"{path}: expected a checkpoint, found a {type(checkpoint).__name__}")
     found = dict(checkpoint.get("switching") or {})
     require_conventions(found.get("conventions"), path, "train again")
     known = list(found.get("tasks", []))

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.task_names import as_written, keys_among, names_among
+from lightning_taskonomy.core.weight_files import read_weights
 from lightning_taskonomy.switching.growth import Trained, freeze, take_over
 from lightning_taskonomy.switching.loss_weights import LossWeights, Weighting
 from lightning_taskonomy.switching.methods import Method, NetworkOptions, channels_of
@@ -22,7 +23,6 @@ from lightning_taskonomy.switching.published_weights import load_published
 from lightning_taskonomy.switching.report import WriteSwitchingFigures
 from lightning_taskonomy.switching.results import WriteResults
 from lightning_taskonomy.switching.several_tasks import SeveralTasks, TaskOutputs
-from lightning_taskonomy.task2vec.weight_files import read_state
 from lightning_taskonomy.tasks.batch_losses import mean_loss
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 from lightning_taskonomy.tasks.own import made_from_checkpoint
@@ -276,7 +276,7 @@ class SwitchingNetwork(SeveralTasks, Contender):
         if reference is not None:
             load_published(self.network, reference, [task.name for task in self.tasks])
         elif encoder_weights is not None:
-            self.network.load_encoders(read_state(Path(encoder_weights)))
+            self.network.load_encoders(read_weights(Path(encoder_weights)))
         if start_from is not None:
             known = take_over(self.network, start_from, self.description())
             if self.added:

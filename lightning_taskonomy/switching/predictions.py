@@ -5,21 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.names import leads_out
-from lightning_taskonomy.core.output import make_folder, whole_file
+from lightning_taskonomy.core.output import make_folder
 from lightning_taskonomy.pictures.drawing import Drawing
-from lightning_taskonomy.pictures.drawn import (
-    contact_sheet,
-    drawn_input,
-    drawn_output,
-    drawn_target,
-    enlarged,
-)
+from lightning_taskonomy.pictures.drawn import drawn_input, drawn_output, drawn_target
+from lightning_taskonomy.pictures.sheets import contact_sheet, enlarged, write_png
 from lightning_taskonomy.switching.several_tasks import SeveralTasks, TaskOutputs
 from lightning_taskonomy.tasks.task import Task
 
@@ -41,6 +35,7 @@ class WriteTaskPredictions(Callback):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._rows: list[list[Drawing]] = []
+        self._titles: list[str] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Make the folder before long work begins.
@@ -79,10 +74,12 @@ class WriteTaskPredictions(Callback):
                     row.append(drawn_input(tasks[name], parts["input"]))
                 target, prediction = drawn_pair(tasks[name], parts, its[place])
                 row += [target, prediction]
-                with whole_file(self.folder / f"{key}_{name}.png") as temporary:
-                    Image.fromarray(prediction).save(temporary, format="PNG")
+                write_png(self.folder / f"{key}_{name}.png", prediction)
             if len(self._rows) < _SHEET_ROWS:
                 self._rows.append([enlarged(drawing, _SHEET_PIXELS) for drawing in row])
+                drawn = [tasks[name].title for name in outputs["outputs"]]
+                pairs = [f"{title}\n{part}" for title in drawn for part in ("target", "prediction")]
+                self._titles = ["Input", *pairs]
 
     def on_predict_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the sheet.
@@ -91,8 +88,7 @@ class WriteTaskPredictions(Callback):
             InputError: it cannot be written.
         """
         if trainer.is_global_zero and self._rows:
-            with whole_file(self.folder / "sheet.png") as temporary:
-                Image.fromarray(contact_sheet(self._rows)).save(temporary, format="PNG")
+            write_png(self.folder / "sheet.png", contact_sheet(self._rows, titles=self._titles))
 
 
 def drawn_pair(task: Task, parts: Mapping[str, Tensor], output: Tensor) -> tuple[Drawing, Drawing]:

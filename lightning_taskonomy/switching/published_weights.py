@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.weight_files import read_weights
 from lightning_taskonomy.nn.switching import load_reference
 from lightning_taskonomy.switching.networks import MultiTaskNet, SwitchedTasks
-from lightning_taskonomy.task2vec.weight_files import read_state
 from lightning_taskonomy.tasks.pascal_nyud import PASCAL
 
 
@@ -29,7 +29,7 @@ def load_published(network: MultiTaskNet, path: str, tasks: Sequence[str]) -> No
     if not isinstance(network, SwitchedTasks):
         raise InputError("reference: expected the method switching, whose checkpoints are published")
     try:
-        load_reference(network.network, read_state(Path(path)))
+        load_reference(network.network, read_weights(Path(path)))
     except InputError as error:
         where = "" if str(error).startswith(path) else f"{path}: "
         raise InputError(f"{where}{error}") from error

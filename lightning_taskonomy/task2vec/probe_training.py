@@ -17,11 +17,11 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import whole_file
 from lightning_taskonomy.core.pictures import PictureError
 from lightning_taskonomy.core.processes import leave_signals_to_parent
+from lightning_taskonomy.core.weight_files import read_weights
 from lightning_taskonomy.nn.resnet import ResNet
 from lightning_taskonomy.task2vec.features import Images
 from lightning_taskonomy.task2vec.probe import Probe
 from lightning_taskonomy.task2vec.running import Running, quiet
-from lightning_taskonomy.task2vec.weight_files import read_state
 
 _ROTATIONS = 4
 
@@ -36,7 +36,7 @@ def probe_from_file(name: str, path: Path) -> Probe:
     Raises:
         InputError: the file cannot be read or is of another network.
     """
-    state = read_state(path)
+    state = read_weights(path)
     stem = next((value for key, value in state.items() if key.endswith("conv1.weight")), None)
     if stem is None or stem.ndim != 4:
         raise InputError(f"{path}: expected weights of a {name}; there is no conv1.weight")

@@ -1,7 +1,8 @@
-"""Parquet files of losses, by whatever program and library they were written."""
+"""Parquet files of losses: read by whatever program and library they were written, written whole."""
 
+import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +12,7 @@ import pyarrow as pa
 from pyarrow import compute, parquet, types
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.output import whole_file
 from lightning_taskonomy.taxonomy.loss_columns import BLOCK_ROWS, GROUP, IMAGE, Block
 
 
@@ -76,6 +78,47 @@ class LossFiles:
                         yield part, batch
             except (OSError, pa.ArrowException) as error:
                 raise InputError(f"{part}: damaged Parquet file ({error})") from error
+
+
+def write_file(
+    path: Path,
+    contenders: Sequence[str],
+    blocks: Iterable[Block],
+    groups: Iterable[Sequence[str]] | None = None,
+    notes: Mapping[str, str] | None = None,
+) -> None:
+    """Write a table block by block, whole or not at all.
+
+    Args:
+        path: of the file.
+        contenders: names of the columns of numbers.
+        blocks: image keys and losses.
+        groups: of the images, in the same blocks; None for no such column.
+        notes: kept in the file's metadata.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    names = [IMAGE, *([] if groups is None else [GROUP])]
+    schema = pa.schema(
+        [*((name, pa.string()) for name in names), *((name, pa.float64()) for name in contenders)], notes
+    )
+    with whole_file(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
+        own: Iterable[Sequence[str] | None] = itertools.repeat(None) if groups is None else groups
+        for (images, losses), group in zip(blocks, own, strict=False):
+            words = [images, *([] if group is None else [group])]
+            columns = [*(pa.array(w, pa.string()) for w in words), *(pa.array(c) for c in losses.T)]
+            writer.write_batch(pa.record_batch(columns, schema=schema))
+
+
+def notes_of(path: Path) -> Mapping[str, str]:
+    """What was noted in a file beside its columns.
+
+    Raises:
+        InputError: no such file, or not Parquet.
+    """
+    metadata: Mapping[bytes, bytes] = _schema(path).metadata or {}
+    return {name.decode(errors="replace"): note.decode(errors="replace") for name, note in metadata.items()}
 
 
 def parts_of(folder: Path) -> list[Path]:

@@ -5,18 +5,16 @@ table. It has a column `image` of string keys, where wanted a column `group`, an
 contender, named like the `sources` of a transfers table.
 """
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lightning_taskonomy.core.errors import InputError
-from lightning_taskonomy.core.output import whole_file
 from lightning_taskonomy.taxonomy.loss_columns import BLOCK_ROWS as BLOCK_ROWS
-from lightning_taskonomy.taxonomy.loss_columns import GROUP, Block
 from lightning_taskonomy.taxonomy.loss_columns import IMAGE as IMAGE
+from lightning_taskonomy.taxonomy.loss_columns import Block
 from lightning_taskonomy.taxonomy.loss_columns import Floats as Floats
 from lightning_taskonomy.taxonomy.transfers import sources_problem, target_problem
 
@@ -31,6 +29,7 @@ class LossTable:
         blocks: opens the table and yields it in blocks of at most `BLOCK_ROWS` images.
         origin: where the table is kept, for messages.
         groups: opens the table and yields the group of every image, in the same blocks.
+        grouped: whether these have a column of their own; else the keys begin with them.
     """
 
     target: str
@@ -38,12 +37,11 @@ class LossTable:
     blocks: Callable[[], Iterator[Block]]
     origin: str
     groups: Callable[[], Iterator[Sequence[str]]]
+    grouped: bool = False
 
     def __post_init__(self) -> None:
         if problem := target_problem(self.target):
             raise InputError(f"{self.origin}: is named after its target; {problem}")
-        if len(self.contenders) < 2:
-            raise InputError(f"{self.origin}: expected at least two contenders, found {len(self.contenders)}")
         seen: dict[tuple[str, ...], str] = {}
         for contender in self.contenders:
             sources = tuple(contender.split("+"))
@@ -86,14 +84,18 @@ class LossTable:
         def in_blocks() -> Iterator[Sequence[str]]:
             return (grouped[at : at + BLOCK_ROWS] for at in starts)
 
-        return cls(target, tuple(contenders), blocks, f"losses of {target}", in_blocks)
+        return cls(target, tuple(contenders), blocks, f"losses of {target}", in_blocks, groups is not None)
 
     @classmethod
-    def read_parquet(cls, path: str | Path) -> "LossTable":
+    def read_parquet(cls, path: str | Path, target: str | None = None) -> "LossTable":
         """Open a Parquet file, or a folder of them; rows are read only when the blocks are asked for.
 
         Keys may be strings of any kind, or categories; losses numbers of any width, decimals, or categories
         of numbers. An index that pandas saved beside the columns is no contender.
+
+        Args:
+            path: of the table.
+            target: that it is of, where its name does not say so.
 
         Raises:
             InputError: no such file, not Parquet, or not a loss table; names the file and the column.
@@ -102,11 +104,12 @@ class LossTable:
 
         files = LossFiles.open(Path(path))
         return cls(
-            Path(path).stem,
+            target or Path(path).stem,
             files.contenders,
             files.blocks,
             str(path),
             files.groups if files.grouped else lambda: (groups_of(keys) for keys in files.images()),
+            files.grouped,
         )
 
     def write_parquet(self, folder: str | Path, grouped: bool = False) -> Path:
@@ -119,21 +122,30 @@ class LossTable:
         Raises:
             InputError: the file cannot be written.
         """
-        import pyarrow as pa
-        from pyarrow import parquet
+        return self.write_to(Path(folder) / f"{self.target}.parquet", grouped)
 
-        path = Path(folder) / f"{self.target}.parquet"
-        names = [IMAGE, *([GROUP] if grouped else [])]
-        schema = pa.schema(
-            [*((name, pa.string()) for name in names), *((name, pa.float64()) for name in self.contenders)]
-        )
-        with whole_file(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
-            groups = self.groups() if grouped else itertools.repeat(())
-            for (images, losses), own in zip(self.blocks(), groups, strict=False):
-                words = [images, *([own] if grouped else [])]
-                columns = [*(pa.array(w, pa.string()) for w in words), *(pa.array(c) for c in losses.T)]
-                writer.write_batch(pa.record_batch(columns, schema=schema))
+    def write_to(self, path: Path, grouped: bool = False, notes: Mapping[str, str] | None = None) -> Path:
+        """Write a file of any name, whole or not at all, and return its path.
+
+        Args:
+            path: of the file.
+            grouped: write the column `group` as well.
+            notes: written beside the columns; `loss_files.notes_of` reads them.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        from lightning_taskonomy.taxonomy.loss_files import write_file
+
+        write_file(path, self.contenders, self.blocks(), self.groups() if grouped else None, notes)
         return path
+
+    def whole(self) -> Block:
+        """All image keys and losses, (images, contenders), at once: for tables that fit into memory."""
+        blocks = list(self.blocks())
+        images = [image for keys, _ in blocks for image in keys]
+        empty = np.empty((0, len(self.contenders)))
+        return images, np.concatenate([empty, *(losses for _, losses in blocks)])
 
 
 def groups_of(images: Sequence[str]) -> list[str]:

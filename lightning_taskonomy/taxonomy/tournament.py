@@ -50,10 +50,12 @@ class Tournament:
             drop_incomplete: leave out images with a missing or non-finite loss.
 
         Raises:
-            InputError: a missing or non-finite loss (names target, image and contender), a repeated image, or
-                no image left.
+            InputError: fewer than two contenders, a missing or non-finite loss (names target, image and
+                contender), a repeated image, or no image left.
         """
         count = len(table.contenders)
+        if count < 2:
+            raise InputError(f"{table.origin}: expected at least two contenders, found {count}")
         halves = np.zeros((count, count), np.int64)
         sums = np.zeros(count)
         images = dropped = 0

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -12,12 +12,10 @@ import torch
 from pytorch_lightning.callbacks import Callback
 
 from lightning_taskonomy.core.errors import InputError
-from lightning_taskonomy.core.output import make_folder, whole_file
-from lightning_taskonomy.taxonomy.losses import IMAGE
+from lightning_taskonomy.core.output import make_folder
+from lightning_taskonomy.taxonomy.loss_columns import GROUP, IMAGE
+from lightning_taskonomy.taxonomy.losses import Floats, LossTable
 from lightning_taskonomy.training.task_module import TaskModule
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 class WriteLossTable(Callback):
@@ -38,8 +36,10 @@ class WriteLossTable(Callback):
     """
 
     def __init__(self, folder: str, contender: str = "self") -> None:
-        if contender in ("", IMAGE):
-            raise InputError(f"contender: expected a name other than {IMAGE!r}, found {contender!r}")
+        if contender in ("", IMAGE, GROUP):
+            raise InputError(
+                f"contender: expected a name other than {IMAGE!r} and {GROUP!r}, found {contender!r}"
+            )
         self.folder, self.contender = Path(folder), contender
         self._keys: list[str] = []
         self._losses: list[torch.Tensor] = []
@@ -55,7 +55,7 @@ class WriteLossTable(Callback):
         if stage == "test" and trainer.is_global_zero:
             path = make_folder(self.folder) / f"{_task(pl_module)}.parquet"
             if path.exists():
-                _read(path)
+                LossTable.read_parquet(path)
 
     def on_test_start(
         self, trainer: pytorch_lightning.Trainer, pl_module: pytorch_lightning.LightningModule
@@ -88,16 +88,16 @@ class WriteLossTable(Callback):
         target = _task(pl_module)
         contenders = self._contenders(pl_module)
         losses = torch.cat(self._losses) if self._losses else torch.zeros(0, len(contenders))
-        own = _table(self._keys, contenders, losses.cpu().double().numpy())
+        own = LossTable.from_arrays(target, self._keys, contenders, losses.cpu().double().numpy())
         trainer.strategy.barrier("loss table: start")
         if trainer.world_size > 1:
-            _write(own, self._part(target, trainer.global_rank))
+            own.write_to(self._part(target, trainer.global_rank))
         trainer.strategy.barrier("loss table: parts")
         error: InputError | None = None
         if trainer.is_global_zero:
             # The other ranks wait: they are told first, and only then is the error raised.
             try:
-                self._join(target, own, trainer.world_size, pl_module)
+                self._join(own, trainer.world_size, pl_module)
             except InputError as found:
                 error = found
         failed = trainer.strategy.reduce(
@@ -117,21 +117,20 @@ class WriteLossTable(Callback):
         # Not named like a table, so that no reader of the folder takes it for one.
         return self.folder / f".{target}-{quote(self.contender, safe='+')}-{rank}.part"
 
-    def _join(
-        self, target: str, own: "pa.Table", world_size: int, module: pytorch_lightning.LightningModule
-    ) -> None:
-        import pyarrow as pa
+    def _of_all_ranks(self, own: LossTable, world_size: int) -> tuple[list[str], dict[str, Floats]]:
+        if world_size == 1:
+            return _sorted_columns([own])
+        parts = [self._part(own.target, rank) for rank in range(world_size)]
+        try:
+            return _sorted_columns([LossTable.read_parquet(part, own.target) for part in parts])
+        finally:
+            for part in parts:
+                part.unlink(missing_ok=True)
 
-        path = self.folder / f"{target}.parquet"
-        if world_size > 1:
-            parts = [self._part(target, rank) for rank in range(world_size)]
-            try:
-                own = pa.concat_tables([_read(part) for part in parts])
-            finally:
-                for part in parts:
-                    part.unlink(missing_ok=True)
-        own = own.sort_by(IMAGE)
-        repeated = [key for key, count in Counter(own[IMAGE].to_pylist()).items() if count > 1]
+    def _join(self, own: LossTable, world_size: int, module: pytorch_lightning.LightningModule) -> None:
+        path = self.folder / f"{own.target}.parquet"
+        images, columns = self._of_all_ranks(own, world_size)
+        repeated = [key for key, count in Counter(images).items() if count > 1]
         if repeated:
             raise InputError(
                 f"{path}: expected every image once, found {len(repeated)} more than once, "
@@ -139,34 +138,48 @@ class WriteLossTable(Callback):
             )
         diverged: set[str] = set()
         if isinstance(module, TaskModule) and module.contenders:
-            own = own.select([name for name in own.column_names if name == IMAGE or _is_finite(own[name])])
-            diverged = {name for name in module.contenders if name not in own.column_names}
-        _write(_joined(path, _read(path), own, diverged) if path.exists() else own, path)
+            columns = {name: losses for name, losses in columns.items() if np.isfinite(losses).all()}
+            diverged = set(module.contenders) - set(columns)
+        groups: Sequence[str] | None = None
+        if path.exists():
+            there = LossTable.read_parquet(path)
+            columns = _joined(there, images, columns, diverged)
+            groups = _sorted_groups(there) if there.grouped else None
+        losses = np.column_stack([np.empty((len(images), 0)), *columns.values()])
+        table = LossTable.from_arrays(own.target, images, list(columns), losses, groups)
+        table.write_parquet(self.folder, table.grouped)
 
 
-def _is_finite(column: "pa.ChunkedArray") -> bool:
-    return bool(np.isfinite(column.to_numpy()).all())
+def _sorted_columns(tables: Sequence[LossTable]) -> tuple[list[str], dict[str, Floats]]:
+    """The images of some tables of the same contenders in order, and each contender's losses for them."""
+    wholes = [table.whole() for table in tables]
+    images = [image for keys, _ in wholes for image in keys]
+    order = sorted(range(len(images)), key=images.__getitem__)
+    losses = np.concatenate([own for _, own in wholes])[order]
+    return [images[place] for place in order], dict(zip(tables[0].contenders, losses.T, strict=True))
 
 
-def _joined(path: Path, there: "pa.Table", own: "pa.Table", diverged: Collection[str]) -> "pa.Table":
-    """The table there with the contenders' columns, each at its own place if it has one, else at the end.
+def _sorted_groups(table: LossTable) -> list[str]:
+    """Groups by the order of the images."""
+    groups = [group for block in table.groups() for group in block]
+    return [group for _, group in sorted(zip(table.whole()[0], groups, strict=True))]
+
+
+def _joined(
+    there: LossTable, images: list[str], own: Mapping[str, Floats], diverged: Collection[str]
+) -> dict[str, Floats]:
+    """The columns there with the contenders' own, each at its own place if it has one, else at the end.
 
     A column that one of them has from an earlier run goes where it has diverged in this one.
     """
-    there = there.sort_by(IMAGE)
-    if there[IMAGE].to_pylist() != own[IMAGE].to_pylist():
-        before, now = Counter(there[IMAGE].to_pylist()), Counter(own[IMAGE].to_pylist())
+    before, columns = _sorted_columns([there])
+    if before != images:
+        missing, new = Counter(before), Counter(images)
         raise InputError(
-            f"{path}: expected the same images for every contender, found "
-            f"{(now - before).total()} not in the table and {(before - now).total()} only there"
+            f"{there.origin}: expected the same images for every contender, found "
+            f"{(new - missing).total()} not in the table and {(missing - new).total()} only there"
         )
-    there = there.drop_columns([name for name in there.column_names if name in diverged])
-    for name in own.column_names[1:]:
-        if name in there.column_names:
-            there = there.set_column(there.column_names.index(name), name, own[name])
-        else:
-            there = there.append_column(name, own[name])
-    return there
+    return {name: losses for name, losses in columns.items() if name not in diverged} | dict(own)
 
 
 def losses_of(outputs: Mapping[str, Any]) -> torch.Tensor:
@@ -183,36 +196,3 @@ def _task(module: pytorch_lightning.LightningModule) -> str:
     if not isinstance(module, TaskModule):
         raise InputError(f"loss table: expected a contender for a task, found {type(module).__name__}")
     return module.task.name
-
-
-def _table(keys: list[str], contenders: Sequence[str], losses: np.ndarray[Any, Any]) -> "pa.Table":
-    import pyarrow as pa
-
-    columns = {name: pa.array(losses[:, n], pa.float64()) for n, name in enumerate(contenders)}
-    return pa.table({IMAGE: pa.array(keys, pa.string()), **columns})
-
-
-def _read(path: Path) -> "pa.Table":
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        # As one file: in a folder, names before the last could be taken for columns.
-        with parquet.ParquetFile(path) as file:
-            table = file.read()
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(
-            f"{path}: expected a loss table, found a file that cannot be read ({error})"
-        ) from error
-    if IMAGE not in table.column_names:
-        raise InputError(
-            f"{path}: expected a column {IMAGE!r}, found {', '.join(table.column_names) or 'none'}"
-        )
-    return table
-
-
-def _write(table: "pa.Table", path: Path) -> None:
-    from pyarrow import parquet
-
-    with whole_file(path) as temporary:
-        parquet.write_table(table, temporary)

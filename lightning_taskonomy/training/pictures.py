@@ -10,12 +10,13 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
 from lightning_taskonomy.core.errors import InputError
-from lightning_taskonomy.pictures.drawn import contact_sheet, drawn_input, drawn_output, drawn_target
+from lightning_taskonomy.pictures.drawn import drawn_input, drawn_output, drawn_target
+from lightning_taskonomy.pictures.sheets import contact_sheet
 from lightning_taskonomy.training.task_module import TaskModule
 
 
 class LogPictures(Callback):
-    """Draws the first images of a batch, a row each: input, target, prediction.
+    """Draws the first images of a batch, a row each, in titled columns: input, target, prediction.
 
     They appear in TensorBoard as `train/pictures`, every so many batches, and as `val/pictures`, of the first
     batch of every validation. Only the first rank draws. Without TensorBoard nothing is done. Training goes
@@ -81,7 +82,7 @@ class LogPictures(Callback):
                     drawn_output(module.task, input, output[number], mask),
                 ]
             )
-        sheet = contact_sheet(rows)
+        sheet = contact_sheet(rows, titles=("Input", "Target", "Prediction"))
         # Where the trainer puts numbers logged now: it counts batches, whatever the number of optimizers.
         step = trainer.fit_loop.epoch_loop._batches_that_stepped
         for writer in _writers(trainer):

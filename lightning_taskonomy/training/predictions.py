@@ -5,21 +5,15 @@ import math
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from lightning_taskonomy.core.errors import InputError
-from lightning_taskonomy.core.output import make_folder, whole_file, write_text
+from lightning_taskonomy.core.output import make_folder, write_text
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.pictures.drawing import Drawing
-from lightning_taskonomy.pictures.drawn import (
-    contact_sheet,
-    drawn_input,
-    drawn_output,
-    drawn_target,
-    enlarged,
-)
+from lightning_taskonomy.pictures.drawn import drawn_input, drawn_output, drawn_target
+from lightning_taskonomy.pictures.sheets import contact_sheet, enlarged, write_png
 from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.training.task_module import Evaluated, TaskModule
 
@@ -87,15 +81,14 @@ class WritePredictions(Callback):
             InputError: it cannot be written.
         """
         if trainer.is_global_zero and self._rows:
-            with whole_file(self.folder / "sheet.png") as temporary:
-                Image.fromarray(contact_sheet(self._rows)).save(temporary, format="PNG")
+            sheet = contact_sheet(self._rows, titles=("Input", "Target", "Prediction"))
+            write_png(self.folder / "sheet.png", sheet)
         self._rows = []
 
     def _write(self, key: str, task: Task, input: Tensor, output: Tensor, mask: Tensor | None) -> Drawing:
         path = self._path(key, task)
         picture = drawn_output(task, input, output, mask)
-        with whole_file(path) as temporary:
-            Image.fromarray(picture).save(temporary, format="PNG")
+        write_png(path, picture)
         if not task.output.per_pixel:
             numbers = [_rounded(number) for number in _in_units(task, output)]
             write_text(

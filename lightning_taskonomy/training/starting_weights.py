@@ -1,19 +1,16 @@
 """Beginning with the weights of a trained network, of the same task or of another one."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.weight_files import Weights, read_weights
 
 _MAY_DIFFER = {"encoder": ("conv1.",), "decoder": ("decoder_output.", "fc2.")}
 """By part, its layer that depends on what a task reads or gives; it stays as it is where shapes differ."""
-_NETWORK = "network."
+_NETWORK, _ENCODER = "network.", "encoder."
 _SHOWN = 3
 
 
@@ -64,24 +61,11 @@ def _difference(own: Mapping[str, Tensor], its: Mapping[str, Tensor], differing:
     return f"{name}: expected {list(own[name].shape)}, found {shape}"
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _read(path: Path) -> Weights:
     """Weights by `encoder.<name>` and `decoder.<name>`."""
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file of weights") from error
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
-        raise InputError(f"{path}: cannot read these weights ({str(error).splitlines()[0]})") from error
-    weights = content.get("state_dict") if isinstance(content, dict) else None
-    if not isinstance(weights, Mapping):
-        raise InputError(f"{path}: expected weights as 'state_dict'")
-    tensors = {str(name): values for name, values in weights.items() if isinstance(values, Tensor)}
-    if any(name.startswith(_NETWORK) for name in tensors):
-        return {
-            name.removeprefix(_NETWORK): values
-            for name, values in tensors.items()
-            if name.startswith(_NETWORK)
-        }
-    return {f"encoder.{name}": values for name, values in tensors.items()}
+    found = read_weights(path)
+    if any(name.startswith(_NETWORK) for name in found):
+        found = {name.removeprefix(_NETWORK): own for name, own in found.items() if name.startswith(_NETWORK)}
+    if any(name.startswith(_ENCODER) for name in found):
+        return found
+    return {f"{_ENCODER}{name}": own for name, own in found.items()}

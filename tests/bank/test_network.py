@@ -143,7 +143,7 @@ def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
 
     path = tmp_path / "x"
     path.rename(tmp_path / f"normal_encoder-{sha256(path.read_bytes()).hexdigest()}.pth")
-    refused(tmp_path, "not a file of weights alone")
+    refused(tmp_path, "which could run code and is not read")
     assert not (tmp_path / "was_run").exists()
 
 

@@ -1,4 +1,3 @@
-import itertools
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lightning_taskonomy.core.errors import InputError
-from lightning_taskonomy.pictures.drawn import contact_sheet, drawn_input, drawn_output, drawn_target
+from lightning_taskonomy.pictures.drawn import drawn_input, drawn_output, drawn_target
 from lightning_taskonomy.tasks import dictionary
 from lightning_taskonomy.tasks.colours import read_colorization
 from lightning_taskonomy.tasks.task import Stored, Task
@@ -185,30 +184,3 @@ def test_many_numbers_and_many_channels_of_ones_own() -> None:
     assert drawn_output(many, torch.zeros(1, 3, 4, 4), torch.randn(500)).ndim == 3
     given = torch.linspace(-1, 1, 5)[None, :, None, None].expand(1, 5, 4, 4)
     assert drawn_input(many, given)[0, 0].tolist() == [0, 64, 128]
-
-
-sizes = st.tuples(st.integers(1, 9), st.integers(1, 9))
-
-
-@given(st.lists(st.lists(sizes, min_size=1, max_size=4), min_size=1, max_size=4), st.integers(0, 3))
-def test_contact_sheets_hold_every_picture_once_in_rows_on_white(
-    rows: list[list[tuple[int, int]]], gap: int
-) -> None:
-    numbers = iter(range(1, 17))
-    pictures = [[np.full((*size, 3), next(numbers), np.uint8) for size in row] for row in rows]
-    sheet = contact_sheet(pictures, gap)
-    places: list[list[tuple[int, int, int, int]]] = []
-    for row in pictures:
-        places.append([])
-        for picture in row:
-            found = np.argwhere((sheet == picture[0, 0]).all(axis=-1))
-            (top, left), (bottom, right) = found.min(axis=0), found.max(axis=0) + 1
-            assert (bottom - top, right - left) == picture.shape[:2]
-            assert len(found) == picture.shape[0] * picture.shape[1]
-            places[-1].append((int(top), int(bottom), int(left), int(right)))
-    covered = sum(height * width for row in rows for height, width in row)
-    assert (sheet == 255).all(axis=-1).sum() == sheet.shape[0] * sheet.shape[1] - covered
-    for line in places:
-        assert all(second[2] - first[3] >= gap for first, second in itertools.pairwise(line))
-    for above, below in itertools.pairwise(places):
-        assert min(place[0] for place in below) - max(place[1] for place in above) >= gap

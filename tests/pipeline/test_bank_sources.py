@@ -8,7 +8,8 @@ import pytest
 from lightning_taskonomy.bank.convert import convert
 from lightning_taskonomy.bank.folder import FOLDER_VARIABLE
 from lightning_taskonomy.bank.network import load_file
-from lightning_taskonomy.pipeline.networks import write_weights
+from lightning_taskonomy.bank.weights import About
+from lightning_taskonomy.core.weight_files import write_weights
 from lightning_taskonomy.tasks.task import Standard
 from lightning_taskonomy.taxonomy import LossTable, Transfers
 from tests.bank.small_networks import small_network
@@ -73,6 +74,8 @@ def test_weights_of_a_run_say_what_their_vectors_mean(tmp_path: Path) -> None:
     task = replace(network.task, standard=standard)
     weights = {f"encoder.{name}": values for name, values in network.encoder.state_dict().items()}
     weights |= {f"decoder.{name}": values for name, values in network.decoder.state_dict().items()}
-    write_weights(tmp_path / "weights.safetensors", weights, task, network.size)
+    write_weights(
+        tmp_path / "weights.safetensors", weights, About(task.name, network.size, standard).as_json()
+    )
     found = load_file(tmp_path / "weights.safetensors", "fixated_pose")
     assert found.task.standard == standard

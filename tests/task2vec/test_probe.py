@@ -130,10 +130,10 @@ def test_other_files_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[s
     for name, message in (
         ("evil.pt", "evil.pt: expected weights"),
         ("text.pt", "text.pt: expected weights"),
-        ("text.safetensors", "expected weights"),
+        ("text.safetensors", "cannot read these weights"),
         ("other.pt", "there is no conv1.weight"),
         ("larger.pt", "larger.pt: weights: a resnet18 has no"),
-        ("none.pt", "none.pt: cannot read this file"),
+        ("none.pt", "none.pt: cannot read these weights"),
     ):
         with pytest.raises(InputError, match=message):
             probe_from_file("resnet18", tmp_path / name)

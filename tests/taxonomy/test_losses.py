@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from lightning_taskonomy.core.errors import InputError
-from lightning_taskonomy.taxonomy import LossTable
+from lightning_taskonomy.taxonomy import LossTable, Tournament
+from lightning_taskonomy.taxonomy.loss_files import notes_of
 from lightning_taskonomy.taxonomy.losses import BLOCK_ROWS
 
 KEYS = ["cedar/p0", "cedar/p1", "pine/p0"]
@@ -76,7 +77,6 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
         ({"key": ["x"], "a": [1.0], "b": [1.0]}, "column 'image' is missing; found key, a, b"),
         ({"image": [1], "a": [1.0], "b": [1.0]}, "column 'image': expected strings, found int64"),
         ({"image": ["x"], "a": ["1"], "b": [1.0]}, "column 'a': expected numbers, found string"),
-        ({"image": ["x"], "a": [1.0]}, "expected at least two contenders, found 1"),
         ({"image": ["x"], "a": [1.0], "a+a": [1.0]}, "column 'a\\+a': expected different sources"),
         (
             {"image": ["x"], "a": [1.0], "self+b": [1.0]},
@@ -92,6 +92,33 @@ def test_a_file_that_is_no_loss_table_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         LossTable.read_parquet(write(tmp_path / "t.parquet", **columns))
+
+
+def test_a_table_of_one_contender_is_a_table_but_holds_no_tournament(tmp_path: Path) -> None:
+    table = LossTable.read_parquet(write(tmp_path / "t.parquet", image=KEYS, a=NUMBERS))
+    images, losses = table.whole()
+    assert list(images) == KEYS
+    np.testing.assert_array_equal(losses, np.transpose([NUMBERS]))
+    with pytest.raises(InputError, match=r"t\.parquet: expected at least two contenders, found 1"):
+        Tournament.from_losses(table)
+
+
+def test_a_table_keeps_its_notes(tmp_path: Path) -> None:
+    table = LossTable.from_arrays("t", ["x", "y"], ["a"], np.array([[1.0], [np.nan]]))
+    path = table.write_to(tmp_path / "other name.parquet", notes={"made by": "a tést"})
+    assert notes_of(path)["made by"] == "a tést"
+    again = LossTable.read_parquet(path, "t")
+    assert (again.target, again.contenders) == ("t", ("a",))
+    np.testing.assert_array_equal(again.whole()[1], [[1.0], [np.nan]])
+
+
+def test_a_table_without_images_or_contenders_is_read_back(tmp_path: Path) -> None:
+    for images, contenders in ([], ["a"]), (["x", "y"], []):
+        losses = np.zeros((len(images), len(contenders)))
+        path = LossTable.from_arrays("t", images, contenders, losses).write_parquet(tmp_path)
+        keys, found = LossTable.read_parquet(path).whole()
+        assert list(keys) == images
+        assert found.shape == losses.shape
 
 
 def test_sizes_that_disagree_are_refused() -> None:

@@ -114,6 +114,17 @@ def test_an_unsorted_table_is_joined_by_image(tmp_path: Path) -> None:
     assert read(tmp_path)["average"] == expected(0.0)
 
 
+def test_groups_stay_with_their_images(tmp_path: Path) -> None:
+    groups = [f"group of {key}" for key in KEYS]
+    there = LossTable.from_arrays(TASK, KEYS, ["self"], torch.ones(len(KEYS), 1).double().numpy(), groups)
+    there.write_parquet(tmp_path, grouped=True)
+    judge(tmp_path, "average", 0.0)
+    found = read(tmp_path)
+    assert list(found) == ["image", "group", "self", "average"]
+    assert found["group"] == [f"group of {key}" for key in sorted(KEYS)]
+    assert found["average"] == expected(0.0)
+
+
 def test_other_images_are_refused_and_the_table_stays(tmp_path: Path) -> None:
     judge(tmp_path, "self", 0.0)
     before = (tmp_path / f"{TASK}.parquet").read_bytes()
@@ -133,14 +144,15 @@ def test_an_image_that_comes_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_is_said_before_the_test(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="contender: expected a name other than 'image'"):
-        WriteLossTable(str(tmp_path), "image")
+    for name in ("image", "group"):
+        with pytest.raises(InputError, match=f"contender: expected a name other than .*, found '{name}'"):
+            WriteLossTable(str(tmp_path), name)
     path = tmp_path / f"{TASK}.parquet"
     path.write_text("half a file")
-    with pytest.raises(InputError, match="expected a loss table, found a file that cannot be read"):
+    with pytest.raises(InputError, match=r"vanishing_point\.parquet: not a Parquet file"):
         judge(tmp_path, "self", 0.0)
     parquet.write_table(pa.table({"key": ["a"]}), path)
-    with pytest.raises(InputError, match="expected a column 'image', found key"):
+    with pytest.raises(InputError, match="column 'image' is missing; found key"):
         judge(tmp_path, "self", 0.0)
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot create this output folder"):

@@ -23,6 +23,7 @@ from tests.training.one_convolution import (
 )
 
 ROW = SIZE + 6
+TITLES = 18 + 6
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_pictures_come_every_so_many_batches_and_with_every_validation(packed: P
     expected = [("train/pictures", 1), ("val/pictures", 2), ("train/pictures", 3), ("train/pictures", 5)]
     assert tags(logger) == [*expected, ("val/pictures", 5)]
     for _, _, picture in logger.pictures:
-        assert picture.shape == (3 * ROW - 6, 3 * ROW - 6, 3)
+        assert picture.shape == (TITLES + 3 * ROW - 6, 3 * ROW - 6, 3)
 
 
 class TwoOptimizers(OneConvolution):
@@ -126,7 +127,7 @@ def test_rows_are_input_target_and_what_the_network_says_in_evaluation(packed: P
     with torch.no_grad():
         outputs = again(seen.parts["input"].flatten(1, 2))
     for row in range(2):
-        top, counted = row * ROW, seen.parts["mask"][row].numpy()
+        top, counted = TITLES + row * ROW, seen.parts["mask"][row].numpy()
         strip = sheet[top : top + SIZE]
         assert np.array_equal(strip[:, :SIZE], draw("picture", seen.parts["input"][row, 0]))
         expected = (("target", seen.parts["target"][row], ROW), ("output", outputs[row], 2 * ROW))
@@ -200,7 +201,7 @@ def test_tensorboard_itself_takes_them(packed: Path, tmp_path: Path) -> None:
     read.Reload()
     assert sorted(read.Tags()["images"]) == ["train/pictures", "val/pictures"]
     (event,) = read.Images("train/pictures")
-    assert (event.step, event.height, event.width) == (2, 4 * ROW - 6, 3 * ROW - 6)
+    assert (event.step, event.height, event.width) == (2, TITLES + 4 * ROW - 6, 3 * ROW - 6)
 
 
 def test_bad_numbers_are_refused() -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from lightning_taskonomy.core.errors import InputError
-from lightning_taskonomy.task2vec.weight_files import read_state
+from lightning_taskonomy.core.weight_files import read_weights
 
 WEIGHTS = {"conv1.weight": torch.arange(8.0).reshape(2, 1, 2, 2), "fc.bias": torch.ones(3)}
 ARGUMENTS = argparse.Namespace(lr=0.1, path=Path("runs"), inner=argparse.Namespace(epochs=3))
@@ -34,7 +34,7 @@ ARGUMENTS = argparse.Namespace(lr=0.1, path=Path("runs"), inner=argparse.Namespa
 @pytest.mark.parametrize("zipped", [True, False])
 def test_weights_are_found_in_what_is_around_them(content: object, zipped: bool, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
-    found = read_state(tmp_path / "a.pth")
+    found = read_weights(tmp_path / "a.pth")
     assert set(found) == set(WEIGHTS)
     for key, value in WEIGHTS.items():
         torch.testing.assert_close(found[key], value)
@@ -57,7 +57,7 @@ def test_code_is_not_run_but_named_with_a_way_out(
     monkeypatch.chdir(tmp_path)
     torch.save({"state_dict": WEIGHTS, "args": argparse.Namespace(evil=Evil(called))}, "evil.pth")
     with pytest.raises(InputError) as error:
-        read_state(Path("evil.pth"))
+        read_weights(Path("evil.pth"))
     line = str(error.value)
     assert line.startswith(
         "evil.pth: expected weights, as of torch.save(state_dict) or safetensors; it holds "
@@ -71,14 +71,14 @@ def test_code_is_not_run_but_named_with_a_way_out(
 def test_the_line_that_is_given_rewrites_a_whole_network(tmp_path: Path) -> None:
     torch.save(nn.Conv2d(1, 2, 2), tmp_path / "whole.pth")
     with pytest.raises(InputError, match=r"it holds torch\.nn\.modules\.conv\.Conv2d, which could") as error:
-        read_state(tmp_path / "whole.pth")
+        read_weights(tmp_path / "whole.pth")
     line = str(error.value).split("write its weights alone: ")[1].replace("'weights.pth'", "'out.pth'")
     exec(line.replace("'out.pth'", repr(str(tmp_path / "out.pth"))), {"torch": torch})
-    assert set(read_state(tmp_path / "out.pth")) == {"weight", "bias"}
+    assert set(read_weights(tmp_path / "out.pth")) == {"weight", "bias"}
 
 
 @pytest.mark.parametrize("content", [[1, 2], torch.zeros(3), {"epoch": 3}, {}, None, 5])
 def test_files_without_weights_are_refused(content: object, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "a.pth")
     with pytest.raises(InputError, match=r"a\.pth: expected a state dict of tensors"):
-        read_state(tmp_path / "a.pth")
+        read_weights(tmp_path / "a.pth")
