@@ -1,15 +1,17 @@
 """Best constant outputs that are searched for: for embeddings, and for losses of which nothing is known."""
 
-import math
 from collections.abc import Callable, Iterator
 
 import torch
+from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from lightning_taskonomy.tasks.losses import PerImageLoss, PixelPairs
 from lightning_taskonomy.training.best_constants import MeanFit, Ranks, kept
 
 _IMAGES_AT_ONCE = 32
+_TOLERANCE = 0.02
+"""Of the searched exponent of 2: scales within 1.4 %."""
 
 
 class Kept:
@@ -77,23 +79,13 @@ class PlacesFit(Kept):
 
 
 def _lowest(function: Callable[[float], float], first: int, last: int) -> float:
-    """Where a function is lowest: first of whole numbers, then by golden section around the best of them."""
+    """Where a function is lowest: the best of whole numbers, then Brent's method around it."""
     values = {number: function(number) for number in range(first, last + 1)}
     best = min(values, key=lambda number: values[number])
-    low, high = float(best - 1), float(best + 1)
-    golden = (math.sqrt(5) - 1) / 2
-    left, right = high - golden * (high - low), low + golden * (high - low)
-    at_left, at_right = function(left), function(right)
-    for _ in range(8):
-        if at_left < at_right:
-            high, right, at_right = right, left, at_left
-            left = high - golden * (high - low)
-            at_left = function(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + golden * (high - low)
-            at_right = function(right)
-    return min((values[best], float(best)), (at_left, left), (at_right, right))[1]
+    found = minimize_scalar(
+        function, bounds=(best - 1, best + 1), method="bounded", options={"xatol": _TOLERANCE}
+    )
+    return float(found.x) if found.fun < values[best] else float(best)
 
 
 class DescentFit(Kept):
