@@ -1,7 +1,6 @@
 """What jobs cost: floating-point operations, counted without computing, and how fast they go here."""
 
 import time
-from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -9,7 +8,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lightning_taskonomy.nn import Encoder
 from lightning_taskonomy.pipeline.networks import task_network
-from lightning_taskonomy.pipeline.records import Record
 from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
 from lightning_taskonomy.transfers.readout_network import REPRESENTATION_CHANNELS, readout_network
 
@@ -56,16 +54,8 @@ def readout_operations(settings: PipelineSettings, target: str, order: int) -> f
     return operations(readout, order * task.views * REPRESENTATION_CHANNELS, side, side)
 
 
-def measured_rate(settings: PipelineSettings, finished: Iterable[Record] = ()) -> float:
-    """Operations per second on this machine: of the jobs that have finished, else of a few training steps.
-
-    Args:
-        settings: of the run.
-        finished: records of jobs.
-    """
-    records = [record for record in finished if record.operations > 0 and record.seconds > 0]
-    if records:
-        return sum(record.operations for record in records) / sum(record.seconds for record in records)
+def probed_rate(settings: PipelineSettings) -> float:
+    """Operations per second on this machine, in a few training steps of an encoder."""
     on_gpu = torch.cuda.is_available() and settings.machine.accelerator != "cpu"
     device = torch.device("cuda" if on_gpu else "cpu")
     of = settings.network

@@ -1,5 +1,6 @@
 """The plan of a run: its jobs, what each needs, what its result depends on, and what it costs."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
@@ -301,18 +302,37 @@ class Plan:
     def _experiment(self, name: str) -> Job:
         settings = self.settings
         of = settings.experiments[name]
+        changed = settings.under(of)
+
+        def operations() -> float:
+            learned = cost.TRAINED * self._learned_by(changed)
+            names = len(first_order(changed))
+            return math.fsum(
+                learned
+                * (
+                    cost.readout_operations(changed, target, 1) * names
+                    + (0.0 if of.transitive else cost.network_operations(changed, target))
+                )
+                for target in settings.target_names
+            )
+
         return Job(
             f"experiment/{name}",
             ("results", *(f"store/{source}" for source in first_order(settings))),
             lambda: {"experiment": asdict(of), "transfer": asdict(settings.transfer)},
             lambda: experiments.run_experiment(settings, name, self._run(f"experiment/{name}")),
             (experiments.table_of(settings, name),),
+            operations,
         )
 
     @cached_property
     def _learned(self) -> float:
         """Examples that a readout learns from, over all epochs."""
-        of = self.settings.transfer
+        return self._learned_by(self.settings)
+
+    def _learned_by(self, settings: PipelineSettings) -> float:
+        """The same under the settings of an experiment."""
+        of = settings.transfer
         return min(of.samples, networks.samples_of(self.settings, "val")) * of.whole_epochs
 
     def _about_task(self, name: str, splits: tuple[str, ...]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from lightning_taskonomy.core.durations import duration
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import write_csv
-from lightning_taskonomy.pipeline.cost import measured_rate
 from lightning_taskonomy.pipeline.plan import Job, Plan
+from lightning_taskonomy.pipeline.rates import Rates
 from lightning_taskonomy.pipeline.records import Record, alone_in
 
 PLAN_COLUMNS = ("job", "state", "operations", "estimated_seconds")
@@ -24,18 +24,22 @@ class Estimate:
         left: jobs that are not done.
         done: how many are.
         seconds: by job that is left, how long it may take here.
+        spread: the factor by which the sum may be off; 1 where enough has finished to go by.
     """
 
     left: tuple[Job, ...]
     done: int
     seconds: dict[str, float]
+    spread: float
 
     @classmethod
     def of(cls, plan: Plan) -> "Estimate":
         """Of a plan as it stands."""
         left = tuple(job for job in plan.jobs.values() if plan.current(job) is None)
-        rates = _Rates(plan)
-        return cls(left, len(plan.jobs) - len(left), {job.name: rates.seconds(job) for job in left})
+        rates = Rates(plan)
+        return cls(
+            left, len(plan.jobs) - len(left), {job.name: rates.seconds(job) for job in left}, rates.spread
+        )
 
     def lines(self) -> list[str]:
         """For the terminal: a line per kind of job."""
@@ -47,8 +51,15 @@ class Estimate:
             lines.append(
                 f"  {kind:<13} {number:>4} jobs  {operations:8.2g} operations  {duration(seconds):>9}"
             )
-        lines.append(f"about {duration(math.fsum(self.seconds.values()))} on this machine")
+        lines.append(f"{time_left(math.fsum(self.seconds.values()), self.spread)} on this machine")
         return lines
+
+
+def time_left(seconds: float, spread: float) -> str:
+    """`about 5 min`, or a range where little is known."""
+    if spread == 1:
+        return f"about {duration(seconds)}"
+    return f"{duration(seconds / spread)} to {duration(seconds * spread)}"
 
 
 def write_plan(plan: Plan, estimate: Estimate) -> None:
@@ -79,7 +90,7 @@ def run_plan(plan: Plan, say: Callable[[str], None]) -> None:
         estimate = Estimate.of(plan)
         write_plan(plan, estimate)
         total = len(plan.jobs)
-        rates = _Rates(plan)
+        rates = Rates(plan)
         for number, job in enumerate(plan.jobs.values(), 1):
             if plan.current(job) is not None:
                 continue
@@ -88,7 +99,7 @@ def run_plan(plan: Plan, say: Callable[[str], None]) -> None:
                 for other in list(plan.jobs.values())[number - 1 :]
                 if plan.current(other) is None
             )
-            say(f"[{number:>{len(str(total))}}/{total}] {job.name}  (about {duration(left)} left)")
+            say(f"[{number:>{len(str(total))}}/{total}] {job.name}  ({time_left(left, rates.spread)} left)")
             inputs = plan.inputs(job)
             if inputs is None:
                 raise InputError(f"{job.name}: a job that it needs has not been done")
@@ -101,32 +112,3 @@ def run_plan(plan: Plan, say: Callable[[str], None]) -> None:
             plan.finished(job, record)
             rates.add(job, record)
         write_plan(plan, Estimate.of(plan))
-
-
-class _Rates:
-    """How fast operations go: in finished jobs of the same kind, else in any, else in a probe."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._finished: dict[str, list[Record]] = {}
-        self._any: float | None = None
-        for job in plan.jobs.values():
-            record = plan.current(job)
-            if record is not None:
-                self.add(job, record)
-
-    def add(self, job: Job, record: Record) -> None:
-        """Take note of a finished job."""
-        self._finished.setdefault(job.kind, []).append(record)
-
-    def seconds(self, job: Job) -> float:
-        """How long a job may take."""
-        if job.operations == 0:
-            return 0.0
-        of_kind = self._finished.get(job.kind)
-        if of_kind:
-            return job.operations / measured_rate(self._plan.settings, of_kind)
-        if self._any is None:
-            every = [record for records in self._finished.values() for record in records]
-            self._any = measured_rate(self._plan.settings, every)
-        return job.operations / self._any
