@@ -1,9 +1,6 @@
 """Published files, fetched from the authors' folder or a mirror of it."""
 
-import hashlib
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from lightning_taskonomy.bank.digest import verify
@@ -11,9 +8,7 @@ from lightning_taskonomy.bank.published import BY_NAME, PUBLISHED_AT, parsed
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import whole_file
 from lightning_taskonomy.core.task_names import names_among
-
-_PIECE = 1 << 20
-_PATIENCE_SECONDS = 60
+from lightning_taskonomy.data.stream.places import FetchError, Place
 
 
 def published_files(tasks: Iterable[str]) -> list[str]:
@@ -29,16 +24,13 @@ def published_files(tasks: Iterable[str]) -> list[str]:
     return [file for name in names for file in BY_NAME[name].files.values()]
 
 
-def fetch(
-    file: str, folder: Path, mirror: str = PUBLISHED_AT, after_piece: Callable[[], object] = bool
-) -> bool:
+def fetch(file: str, folder: Path, mirror: str = PUBLISHED_AT) -> bool:
     """Fetch a published file, unless it is there already and whole.
 
     Args:
         file: its name.
         folder: where to.
         mirror: address of the published files.
-        after_piece: called after every megabyte, to show progress.
 
     Returns:
         Whether it had to be fetched.
@@ -51,24 +43,11 @@ def fetch(
     if path.exists():
         verify(path, name)
         return False
-    address = f"{mirror.rstrip('/')}/{file}"
-    if not address.startswith(("https://", "http://")):
+    if not mirror.startswith(("https://", "http://")):
         raise InputError(f"{mirror}: expected an address that begins with https://")
-    digest = hashlib.sha256()
-    try:
-        with (
-            urllib.request.urlopen(address, timeout=_PATIENCE_SECONDS) as answer,
-            whole_file(path) as temporary,
-            temporary.open("wb") as written,
-        ):
-            while piece := answer.read(_PIECE):
-                digest.update(piece)
-                written.write(piece)
-                after_piece()
-            written.flush()
-            if digest.hexdigest() != name.sha256:
-                raise InputError(f"{address}: what came is not the file: its SHA-256 is another one")
-    except (urllib.error.URLError, TimeoutError) as error:
-        reason = getattr(error, "reason", error)
-        raise InputError(f"{address}: cannot fetch this file ({reason})") from error
+    with whole_file(path) as temporary:
+        try:
+            Place(mirror).fetch(file, temporary, name.sha256)
+        except FetchError as error:
+            raise InputError(str(error)) from error
     return True

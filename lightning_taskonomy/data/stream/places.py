@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 _ATTEMPTS = 5
 _FIRST_PAUSE_S = 0.2
+_SILENCE_S = 60
+_ABSENT = (404, 410)
+"""Statuses of HTTP with which asking again is in vain."""
 _KEPT_FILES = 64
 
 
@@ -65,7 +68,7 @@ class Place:
         target = self.folder / path.replace("/", "--")
         if not target.exists():
             with tempfile.TemporaryDirectory(dir=self.folder) as own:  # two workers may want the same file
-                self._fetch(path, Path(own) / "file", sha256)
+                self.fetch(path, Path(own) / "file", sha256)
                 (Path(own) / "file").replace(target)
         self._fetched[path] = target
         self._fetched.move_to_end(path)
@@ -110,7 +113,17 @@ class Place:
             "_fetched": OrderedDict(),
         }
 
-    def _fetch(self, path: str, target: Path, sha256: str | None) -> None:
+    def fetch(self, path: str, target: Path, sha256: str | None = None) -> None:
+        """Fetch a remote file, in several attempts unless it does not exist.
+
+        Args:
+            path: below the root.
+            target: where to; an attempt that fails may leave a part there.
+            sha256: what the file must have.
+
+        Raises:
+            FetchError: it could not be had, or is damaged after every attempt.
+        """
         pause = _FIRST_PAUSE_S
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -119,6 +132,8 @@ class Place:
                 if sha256 not in (None, found):
                     raise OSError(f"expected SHA-256 {sha256[:12] if sha256 else ''}…, found {found[:12]}…")
                 return
+            except FileNotFoundError as error:
+                raise FetchError(f"{self.root}: cannot fetch {path} (no such file)") from error
             except (OSError, subprocess.SubprocessError, ValueError) as error:
                 if attempt == _ATTEMPTS:
                     raise FetchError(
@@ -136,12 +151,28 @@ class Place:
         import fsspec  # takes its time, and is for remote sets alone
 
         try:
-            with fsspec.open(f"{self.root}/{path}", "rb") as source, target.open("wb") as file:
+            with (
+                fsspec.open(f"{self.root}/{path}", "rb", **self._options()) as source,
+                target.open("wb") as file,
+            ):
                 shutil.copyfileobj(source, file, 1 << 20)
-        except OSError:
+        except OSError as error:
+            cause = error.__cause__
+            absent = isinstance(cause, FileNotFoundError | None) or getattr(cause, "status", None) in _ABSENT
+            if isinstance(error, FileNotFoundError) and not absent:
+                raise OSError(str(cause)) from error  # to fsspec, a server that is down has no such file
             raise
         except Exception as error:  # each protocol raises errors of its own library
             raise OSError(f"{type(error).__name__}: {error}") from error
+
+    def _options(self) -> dict[str, object]:
+        """For fsspec: a web server may take as long as it likes, unless it says nothing for a minute."""
+        if not self.root.startswith(("http://", "https://")):
+            return {}
+        from aiohttp import ClientTimeout
+
+        silence = ClientTimeout(total=None, sock_connect=_SILENCE_S, sock_read=_SILENCE_S)
+        return {"client_kwargs": {"timeout": silence}}
 
 
 def _remove(folder: Path, owner: int) -> None:
