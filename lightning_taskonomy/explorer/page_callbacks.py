@@ -12,8 +12,7 @@ from lightning_taskonomy.explorer.page import pages, start_page
 from lightning_taskonomy.explorer.question import slider_span
 from lightning_taskonomy.explorer.run_panel import run_panel
 from lightning_taskonomy.explorer.state import Explorer
-from lightning_taskonomy.explorer.tables import Table
-from lightning_taskonomy.explorer.uploads import upload
+from lightning_taskonomy.explorer.tables import Table, upload
 from lightning_taskonomy.explorer.view import LARGEST, View
 
 _ONCE = (

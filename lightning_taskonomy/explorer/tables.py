@@ -1,5 +1,7 @@
 """The tables of transfers that the page can show: those it was started with, and those uploaded to it."""
 
+import base64
+import binascii
 import hashlib
 import tempfile
 import threading
@@ -21,6 +23,7 @@ LARGEST_UPLOAD = 8 * 2**20
 """Bytes of one uploaded table; some 100,000 transfers."""
 _UPLOADS_KEPT = 4 * LARGEST_UPLOAD
 _UPLOADED = "upload-"
+_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True)
@@ -177,3 +180,24 @@ def _read(name: str, content: bytes) -> Transfers:
             return replace(Transfers.read_csv(path), origin=name)
         except InputError as error:
             raise InputError(str(error).replace(str(path), name)) from error
+
+
+def upload(tables: Tables, name: str, content: str) -> Table:
+    """Take a file as a browser sends it.
+
+    Args:
+        tables: keeps it.
+        name: of the file; only its last part counts, and only for messages.
+        content: a `data:` URL in base64.
+
+    Raises:
+        InputError: no such URL, too large, or no table of transfers.
+    """
+    name = name.replace("\\", "/").rpartition("/")[2][-_LONGEST_NAME:] or "upload"
+    head, comma, body = content.partition(",")
+    if not (comma and head.startswith("data:") and head.endswith(";base64")):
+        raise InputError(f"{name}: expected a file, found something else")
+    try:
+        return tables.upload(name, base64.b64decode(body, validate=True))
+    except binascii.Error as error:
+        raise InputError(f"{name}: damaged on its way here; upload it once more") from error

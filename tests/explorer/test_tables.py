@@ -10,8 +10,7 @@ from lightning_taskonomy.cli import main
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.explorer import tables as limits
 from lightning_taskonomy.explorer.state import Explorer
-from lightning_taskonomy.explorer.tables import LARGEST_UPLOAD, Tables
-from lightning_taskonomy.explorer.uploads import upload
+from lightning_taskonomy.explorer.tables import LARGEST_UPLOAD, Tables, upload
 from lightning_taskonomy.explorer.view import View
 from lightning_taskonomy.taxonomy import Transfers
 
