@@ -8,11 +8,11 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from scipy import io, ndimage
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.names import leads_out
+from lightning_taskonomy.core.pictures import open_picture, read_picture
 
 Array = npt.NDArray[Any]
 Read = TypeVar("Read")
@@ -74,7 +74,7 @@ class PascalFolder:
         Raises:
             InputError: a file is missing or damaged.
         """
-        found: dict[str, Array] = {"rgb": _picture(self.root / "JPEGImages" / f"{image}.jpg", "RGB")}
+        found: dict[str, Array] = {"rgb": read_picture(self.root / "JPEGImages" / f"{image}.jpg")}
         for label in labels:
             found[label] = self._label(image, label)
         return found
@@ -106,14 +106,14 @@ class PascalFolder:
     def _label(self, image: str, label: str) -> Array:
         path = self._path(image, label)
         if label == "semseg":
-            return _picture(path, None)
+            return _label(path)
         if label == "parts":
             return parts_of(_people(path), path)
         if label == "edge":
             return boundaries(_matrix(path, "LabelMap"))
         if label == "saliency":
-            return (_picture(path, "L") > _SALIENT_ABOVE).astype(np.uint8)
-        normals = unit_normals(_picture(path, "RGB"))
+            return (_label(path, "L") > _SALIENT_ABOVE).astype(np.uint8)
+        normals = unit_normals(_label(path, "RGB"))
         if self.normal_classes is not None:
             classes = _matrix(self._path(image, "edge"), "LabelMap")
             normals[~np.isin(classes, self.normal_classes)] = 0
@@ -146,7 +146,7 @@ class NyudFolder:
         Raises:
             InputError: a file is missing or damaged.
         """
-        found: dict[str, Array] = {"rgb": _picture(self._stored(image, "images"), "RGB")}
+        found: dict[str, Array] = {"rgb": read_picture(self._stored(image, "images"))}
         for label in labels:
             found[label] = self._label(image, label)
         return found
@@ -245,7 +245,7 @@ def _values(path: Path, name: str) -> Array:
         return _matrix(path, name)
     if path.suffix == ".npy":
         return _guarded(path, lambda: np.load(path, allow_pickle=False))
-    return _picture(path, None)
+    return _label(path)
 
 
 def _matrix(path: Path, name: str) -> Array:
@@ -259,9 +259,9 @@ def _loaded(path: Path, name: str) -> Any:  # noqa: ANN401 - what MATLAB's files
     return found[name]
 
 
-def _picture(path: Path, mode: str | None) -> npt.NDArray[np.uint8]:
+def _label(path: Path, mode: str | None = None) -> npt.NDArray[np.uint8]:
     def load() -> npt.NDArray[np.uint8]:
-        with Image.open(path) as picture:
+        with open_picture(path, str(path)) as picture:
             return np.asarray(picture if mode is None else picture.convert(mode))
 
     return _guarded(path, load)

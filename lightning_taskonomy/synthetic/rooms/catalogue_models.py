@@ -2,7 +2,6 @@
 
 import posixpath
 from dataclasses import dataclass, field, replace
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.pictures import PictureError, open_picture
 from lightning_taskonomy.synthetic.render.mesh_shape import shape_of_mesh
 from lightning_taskonomy.synthetic.render.scene import Material
 from lightning_taskonomy.synthetic.rooms.furniture_catalogue import (
@@ -59,6 +59,7 @@ _ALIKE = 1.45
 """A model stands in for an item when no side differs by more than this factor."""
 _CARRIES = 0.85
 """What stands on an item stays when the model is at least this share as wide and deep."""
+_MOST_PIXELS = 4096**2
 _PICTURE_SIDE = 256
 _MOST_FACES = 12_000
 """Models with more are left out: a building has dozens of them."""
@@ -191,10 +192,8 @@ def _picture(model: Model, path: str) -> npt.NDArray[np.uint8] | None:
     if content is None:
         return None
     try:
-        with Image.open(BytesIO(content)) as picture:
-            if picture.width * picture.height > 4096 * 4096:
-                return None
+        with open_picture(content, path, _MOST_PIXELS) as picture:
             small = picture.convert("RGB").resize((_PICTURE_SIDE, _PICTURE_SIDE), Image.Resampling.BOX)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (PictureError, OSError, ValueError, SyntaxError):
         return None
     return np.asarray(small, np.uint8)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.pictures import read_picture
 from lightning_taskonomy.task2vec.images import ImageArrays
 from lightning_taskonomy.task2vec.labelled_task import LabelledTask
 from lightning_taskonomy.task2vec.targets import Targets
@@ -93,8 +94,7 @@ def _patches(names: tuple[str, ...]) -> tuple[Bytes, npt.NDArray[np.intp]]:
     """Patches of pictures at a quarter of 256 rows' scale, and which picture each is of."""
     found, labels = [], []
     for number, name in enumerate(names):
-        with Image.open(_data() / name) as opened:
-            picture = opened.convert("RGB")
+        picture = Image.fromarray(read_picture(_data() / name))
         scale = 256 / min(picture.size)
         array = np.asarray(picture.resize((round(picture.width * scale), round(picture.height * scale))))
         for top in range(0, 256 - _PATCH + 1, _STEP):
