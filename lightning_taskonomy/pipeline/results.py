@@ -22,7 +22,7 @@ from lightning_taskonomy.taxonomy.figures.significance import draw_significance
 from lightning_taskonomy.taxonomy.figures.style import save_figure
 from lightning_taskonomy.taxonomy.figures.titles import title_of
 from lightning_taskonomy.taxonomy.program import InfeasibleBudgetError
-from lightning_taskonomy.taxonomy.recommendation import Recommendation
+from lightning_taskonomy.taxonomy.recommendation import Recommendation, explained
 from lightning_taskonomy.taxonomy.significance import Measure, Significance
 from lightning_taskonomy.taxonomy.tree import SimilarityTree
 from lightning_taskonomy.taxonomy.verdict import Verdict
@@ -172,7 +172,7 @@ def _starts(answers: Sequence[str]) -> list[str]:
         "",
         *(f"- {answer}" for answer in answers),
         "",
-        "Intervals are over images: 95 % of resamples of the test images lie within.",
+        explained(),
         "",
     ]
 
