@@ -21,6 +21,9 @@ SPHERE, PANEL, SUN = int(LampKind.SPHERE), int(LampKind.PANEL), int(LampKind.SUN
 DIM = np.float32(0.04)
 """Light below this is asked for at every fourth surface, which stands for the others as well."""
 
+_DARK_POWER = np.float32(12.0)
+"""Highlights of which less than exp(-12) is left are none."""
+
 _TURN = np.array([0.754877666, 0.569840296])
 """Each lamp takes other points of the same even pattern, this much further on."""
 
@@ -101,75 +104,91 @@ def _headlight(eye: Floats, rooms: int) -> LampTable:
 def _way_to_lamp(
     kind: int,
     centre: Floats,
-    radius: float,
+    radius: np.float32,
     across: Floats,
     along: Floats,
-    first: float,
-    second: float,
-    place: Floats,
-    way: Floats,
-) -> None:
-    """Write the way from a place to the point (first, second) of a lamp; to the sun, its direction."""
+    first: np.float32,
+    second: np.float32,
+    x: np.float32,
+    y: np.float32,
+    z: np.float32,
+) -> tuple[np.float32, np.float32, np.float32]:
+    """The way from (x, y, z) to the point (first, second) of a lamp; to the sun, its direction."""
     if kind == PANEL:
-        for axis in range(3):
-            way[axis] = (
-                centre[axis] + (2 * first - 1) * across[axis] + (2 * second - 1) * along[axis] - place[axis]
-            )
-        return
+        right, up = 2 * first - 1, 2 * second - 1
+        return (
+            centre[0] + right * across[0] + up * along[0] - x,
+            centre[1] + right * across[1] + up * along[1] - y,
+            centre[2] + right * across[2] + up * along[2] - z,
+        )
     height = 2 * first - 1
-    ring = np.sqrt(max(1 - height * height, 0.0))
+    ring = radius * np.sqrt(max(1 - height * height, np.float32(0.0)))
     angle = np.float32(2 * np.pi) * second
-    way[0] = radius * ring * np.cos(angle)
-    way[1] = radius * ring * np.sin(angle)
-    way[2] = radius * height
+    right, ahead, up = ring * np.cos(angle), ring * np.sin(angle), radius * height
     if kind == SUN:
-        for axis in range(3):
-            way[axis] += centre[axis]
-        return
+        return centre[0] + right, centre[1] + ahead, centre[2] + up
+    x, y, z = centre[0] - x, centre[1] - y, centre[2] - z
     # Only the near half of a sphere sends light here.
-    side = np.float32(0.0)
-    for axis in range(3):
-        side += way[axis] * (place[axis] - centre[axis])
-    for axis in range(3):
-        way[axis] = centre[axis] - place[axis] + (way[axis] if side > 0 else -way[axis])
+    if right * x + ahead * y + up * z > 0:
+        right, ahead, up = -right, -ahead, -up
+    return x + right, y + ahead, z + up
 
 
 @compiled
-def _shine(place: Floats, normal: Floats, eye: Floats, way: Floats, length: float, exponent: float) -> float:
-    """Blinn-Phong's highlight, scaled so that sharper ones are brighter."""
-    view, across, aligned = np.float32(0.0), np.float32(0.0), np.float32(0.0)
-    for axis in range(3):
-        view += (eye[axis] - place[axis]) ** 2
-    view = np.sqrt(view)
-    for axis in range(3):
-        half = (eye[axis] - place[axis]) / view + way[axis] / length
-        across += half * half
-        aligned += half * normal[axis]
-    if aligned <= 0:
-        return 0.0
+def _shine(
+    view_x: np.float32,
+    view_y: np.float32,
+    view_z: np.float32,
+    way_x: np.float32,
+    way_y: np.float32,
+    way_z: np.float32,
+    normal_x: np.float32,
+    normal_y: np.float32,
+    normal_z: np.float32,
+    exponent: np.float32,
+) -> np.float32:
+    """Blinn-Phong's highlight, scaled so that sharper ones are brighter; towards the eye and the lamp."""
+    view = np.float32(1.0) / np.sqrt(view_x * view_x + view_y * view_y + view_z * view_z)
+    way = np.float32(1.0) / np.sqrt(way_x * way_x + way_y * way_y + way_z * way_z)
+    half_x, half_y, half_z = (
+        view_x * view + way_x * way,
+        view_y * view + way_y * way,
+        view_z * view + way_z * way,
+    )
+    aligned = half_x * normal_x + half_y * normal_y + half_z * normal_z
+    across = half_x * half_x + half_y * half_y + half_z * half_z
     aligned /= np.sqrt(max(across, np.float32(1e-12)))
-    return float((exponent + 8) * np.float32(0.125) * aligned**exponent)
+    # A power is slow, and most of them are next to nothing: a^n < exp(-n (1 - a)).
+    if aligned <= 0 or exponent * (1 - aligned) > _DARK_POWER:
+        return np.float32(0.0)
+    return np.float32((exponent + 8) * np.float32(0.125) * aligned**exponent)
 
 
 @compiled
-def _arriving(kind: int, way: Floats, length: float, front: Floats, area: float) -> float:
+def _arriving(
+    kind: int,
+    way_x: np.float32,
+    way_y: np.float32,
+    way_z: np.float32,
+    length: np.float32,
+    front: Floats,
+    area: np.float32,
+) -> np.float32:
     """Light that a lamp of unit power brings to a surface that faces it."""
     if kind == SPHERE:
-        return 1 / max(length * length, 0.01)
+        return np.float32(1.0) / max(length * length, np.float32(0.01))
     if kind == SUN:
-        return 1.0
-    leaving = -(way[0] * front[0] + way[1] * front[1] + way[2] * front[2]) / length
-    return max(float(leaving), 0.0) * area / max(length * length, 0.05)
+        return np.float32(1.0)
+    leaving = max(-(way_x * front[0] + way_y * front[1] + way_z * front[2]) / length, np.float32(0.0))
+    return np.float32(leaving * area / max(length * length, np.float32(0.05)))
 
 
 @compiled
-def _is_out_of_sight(centre: Floats, reach: float, bound: float, place: Floats, normal: Floats) -> bool:
-    """Whether no point within `reach` of a lamp's centre can light a surface: behind it, or too far."""
-    ahead, square = np.float32(0.0), np.float32(0.0)
-    for axis in range(3):
-        way = centre[axis] - place[axis]
-        ahead += way * normal[axis]
-        square += way * way
+def _is_out_of_sight(ahead: np.float32, square: np.float32, reach: np.float32, bound: np.float32) -> bool:
+    """Whether no point within `reach` of a lamp's centre can light a surface: behind it, or too far.
+
+    The centre lies `ahead` along the normal, and at the root of `square` away.
+    """
     if ahead < -reach:
         return True
     nearest = max(np.sqrt(square) - reach, np.float32(0.1))
@@ -181,7 +200,7 @@ def _lamp_rays(
     kind: int,
     centre: Floats,
     power: Floats,
-    radius: float,
+    radius: np.float32,
     across: Floats,
     along: Floats,
     reaches: npt.NDArray[np.bool_],
@@ -203,41 +222,58 @@ def _lamp_rays(
 ) -> int:
     """Write a shadow ray for every surface that the lamp could light, and the light it would bring."""
     rays = 0
-    way = np.zeros(3, np.float32)
     front = np.cross(across, along)
     area = np.float32(4.0) * np.sqrt((front * front).sum())
     front = front / max(np.float32(0.25) * area, np.float32(1e-12))
     strongest = max(power[0], max(power[1], power[2]))
     reach = radius + np.sqrt((across * across).sum()) + np.sqrt((along * along).sum())
     bound = strongest * (area if kind == PANEL else np.float32(1.0)) / np.float32(np.pi)
+    stretch = np.float32(60.0) if kind == SUN else np.float32(1.0)
     last = jitter.shape[1] - 1
     for pixel in range(len(face)):
         if face[pixel] < 0 or not reaches[rooms[pixel]]:
             continue
-        if kind != SUN and _is_out_of_sight(centre, reach, bound, position[pixel], normal[pixel]):
+        x, y, z = position[pixel, 0], position[pixel, 1], position[pixel, 2]
+        normal_x, normal_y, normal_z = normal[pixel, 0], normal[pixel, 1], normal[pixel, 2]
+        way_x, way_y, way_z = centre[0] - x, centre[1] - y, centre[2] - z
+        ahead = way_x * normal_x + way_y * normal_y + way_z * normal_z
+        square = way_x * way_x + way_y * way_y + way_z * way_z
+        if kind != SUN and _is_out_of_sight(ahead, square, reach, bound):
             continue
         first = (jitter[pixel, 0] + shift[0]) % np.float32(1.0)
         second = (jitter[pixel, 1] + shift[1]) % np.float32(1.0)
-        _way_to_lamp(kind, centre, radius, across, along, first, second, position[pixel], way)
-        length = max(np.sqrt(way[0] * way[0] + way[1] * way[1] + way[2] * way[2]), np.float32(1e-3))
-        cosine = way[0] * normal[pixel, 0] + way[1] * normal[pixel, 1] + way[2] * normal[pixel, 2]
-        factor = _arriving(kind, way, length, front, area) * cosine / length * np.float32(1 / np.pi)
+        way_x, way_y, way_z = _way_to_lamp(kind, centre, radius, across, along, first, second, x, y, z)
+        length = max(np.sqrt(way_x * way_x + way_y * way_y + way_z * way_z), np.float32(1e-3))
+        cosine = (way_x * normal_x + way_y * normal_y + way_z * normal_z) / length
+        factor = _arriving(kind, way_x, way_y, way_z, length, front, area) * cosine * np.float32(1 / np.pi)
         if factor * strongest < FAINT:
             continue
         material = face_material[face[pixel]]
         shine = np.float32(0.0)
         if specular[material] > 0:
             shine = factor * specular[material]
-            shine *= _shine(position[pixel], normal[pixel], eye, way, length, gloss[material])
+            shine *= _shine(
+                eye[0] - x,
+                eye[1] - y,
+                eye[2] - z,
+                way_x,
+                way_y,
+                way_z,
+                normal_x,
+                normal_y,
+                normal_z,
+                gloss[material],
+            )
         if max(factor, shine) * strongest < DIM:
             if jitter[pixel, last] >= np.float32(0.25):
                 continue
             factor *= np.float32(4.0)
             shine *= np.float32(4.0)
-        stretch = np.float32(60.0) if kind == SUN else np.float32(1.0)
+        ways[rays, 0], ways[rays, 1], ways[rays, 2] = way_x * stretch, way_y * stretch, way_z * stretch
+        origins[rays, 0] = x + OFFSET_M * normal_x
+        origins[rays, 1] = y + OFFSET_M * normal_y
+        origins[rays, 2] = z + OFFSET_M * normal_z
         for axis in range(3):
-            origins[rays, axis] = position[pixel, axis] + OFFSET_M * normal[pixel, axis]
-            ways[rays, axis] = way[axis] * stretch
             soft[rays, axis] = power[axis] * factor
             sharp[rays, axis] = min(power[axis] * shine, np.float32(4.0))
         pixels[rays] = pixel

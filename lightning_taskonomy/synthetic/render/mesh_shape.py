@@ -24,9 +24,14 @@ def shape_of_mesh(corners: Floats, crease_rads: float = CREASE_RADS) -> tuple[Fl
         corners: positions in metres; corners at the same position are one vertex.
         crease_rads: faces that meet at more than this are not smoothed into each other.
     """
-    flat = corners.reshape(-1, 3)
-    _, vertex = np.unique(np.round(flat, 6), axis=0, return_inverse=True)
-    vertex = vertex.reshape(-1).astype(np.int64)
+    _, vertex = np.unique(np.round(corners.reshape(-1, 3), 6), axis=0, return_inverse=True)
+    return shape_of_vertices(corners, vertex.reshape(-1).astype(np.int64), crease_rads)
+
+
+def shape_of_vertices(
+    corners: Floats, vertex: Whole, crease_rads: float = CREASE_RADS
+) -> tuple[Floats, Floats]:
+    """The same for corners whose vertices (3n,), numbered from 0, are known."""
     order = np.argsort(vertex, kind="stable")
     starts = np.searchsorted(vertex[order], np.arange(int(vertex.max()) + 2))
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])

@@ -13,10 +13,9 @@ Floats = npt.NDArray[np.float32]
 
 _SAMPLES = np.array([[-0.125, -0.375], [0.375, -0.125], [0.125, 0.375], [-0.375, 0.125]])
 """Where a pixel is sampled, from its centre: a rotated grid."""
-_BOUNCES = 2
-_STEPS = np.array(
-    [0.75487766624669, 0.56984029099805, 0.8191725134, 0.6710436067, 0.8566748838, 0.7338918566]
-)
+_BOUNCES = 1
+_STEPS = np.array([0.75487766624669, 0.56984029099805, 1 / 16, 7 / 16])
+"""From sample to sample of a tile: evenly over lamps, and by a lattice of its 16 points over directions."""
 _TILE = 4
 """Light samples of a tile of this many pixels squared differ evenly; the smoothing gathers them."""
 
@@ -107,7 +106,7 @@ def _add(
 
 
 def _jitter(side: int, seed: int) -> Floats:
-    """Numbers in [0, 1) per pixel (side², 6), evenly spread within every tile of pixels."""
+    """Numbers in [0, 1) per pixel (side², 4), evenly spread within every tile of pixels."""
     order = np.random.default_rng(0).permutation(_TILE * _TILE)[:, None]
     start = np.random.default_rng(seed).random(len(_STEPS))
     tile = ((start + order * _STEPS) % 1.0).astype(np.float32).reshape(_TILE, _TILE, -1)

@@ -168,6 +168,12 @@ def _nearest_light(
     normal: Floats,
 ) -> int:
     """The pixel about (row, column) whose surface is most like the sampled one, or -1."""
+    own = row * side + column
+    apart = np.float32(0.0)
+    for axis in range(3):
+        apart += abs(position[own, axis] - seen_position[ray, axis])
+    if apart == 0:  # the sample is the pixel's centre
+        return own
     best, found = np.float32(np.inf), -1
     for other_row in range(max(row - 1, 0), min(row + 2, side)):
         for other_column in range(max(column - 1, 0), min(column + 2, side)):
