@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# A machine with a GPU gets the newest torch with CUDA, any other the one that was tested, on the CPU.
+# A machine with a GPU gets the newest torch with CUDA, any other the tested CPU build.
 TORCH := $(if $(shell command -v nvidia-smi),torch>=2.6,torch==2.13.0)
 CONSTRAINTS := $(if $(shell command -v nvidia-smi),.venv/constraints-gpu.txt,constraints.txt)
 
@@ -41,7 +41,7 @@ environment: .venv/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) '$(TORCH)'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) \
 		--editable '.[train,render,bank,explore,notebooks,test]'
-	# The published networks' classes, to test against; what it says it needs is for its downloads.
+	# The published networks' classes, to test against; its dependencies are needed only for its downloads.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps visualpriors==0.3.5
 	touch $@
 
