@@ -3,6 +3,7 @@
 A few lines of aliases can stand for billions of values ("billion laughs"), and deep nesting ends the process.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -28,8 +29,39 @@ def bound_yaml() -> None:
     set_loader("yaml", bounded, (yaml.YAMLError,))
 
 
+def require_bounded_words(words: Sequence[str]) -> None:
+    """The same for options on a command line, whose values are read as YAML, too.
+
+    Raises:
+        UnboundedYamlError: a value stands for too much; the text begins with its option.
+    """
+    option = ""
+    for word in words:
+        value = word
+        if word.startswith("--"):
+            option, _, value = word.partition("=")
+        try:
+            _require_bounded_value(value)
+        except UnboundedYamlError as error:
+            raise UnboundedYamlError(f"{option}: {error}" if option else str(error)) from error
+
+
+def _require_bounded_value(text: str) -> None:
+    """Text that may be YAML, or anything else."""
+    if not any(mark in text for mark in "[{&"):
+        return
+    try:
+        require_bounded(text)
+    except UnboundedYamlError:
+        raise
+    except yaml.YAMLError:
+        return  # nothing will be built of it
+
+
 def require_bounded(text: str) -> None:
     """See, from the events of a parser that builds nothing, how much a text stands for.
+
+    Strings in it count as well: where an option expects more than a string, they are read once more.
 
     Raises:
         UnboundedYamlError: it is nested too deep, or its aliases stand for too much.
@@ -44,6 +76,8 @@ def require_bounded(text: str) -> None:
         elif isinstance(event, yaml.AliasEvent):
             counted.add_alias(event.anchor)
         elif isinstance(event, yaml.ScalarEvent):
+            if event.value != text:
+                _require_bounded_value(event.value)
             counted.add(event.anchor, 1)
 
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, get_args, get_origin
 from docstring_parser import parse
 from jsonargparse import ArgumentParser
 
-from lightning_taskonomy.cli.bounded_yaml import bound_yaml
+from lightning_taskonomy.cli.bounded_yaml import UnboundedYamlError, bound_yaml, require_bounded_words
 from lightning_taskonomy.cli.docstrings import docstring, restore_docstrings
 from lightning_taskonomy.cli.missing import asks_for_help, needed, print_help_without_options
 from lightning_taskonomy.cli.option_help import OptionHelp
@@ -47,7 +47,10 @@ class PlainWords:
             InputError: a bad option, or a configuration that is not text in UTF-8.
         """
         try:
+            require_bounded_words(args or ())
             return super().parse_args(args, *others, **options)  # type: ignore[misc]
+        except UnboundedYamlError as error:
+            self.error(str(error), error)
         except UnicodeDecodeError as error:
             raise InputError(
                 f"config: expected a text file (YAML) in UTF-8, found other bytes ({error})"

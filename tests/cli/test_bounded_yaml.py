@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightning_taskonomy.cli import main
-from lightning_taskonomy.cli.bounded_yaml import UnboundedYamlError, require_bounded
+from lightning_taskonomy.cli.bounded_yaml import UnboundedYamlError, require_bounded, require_bounded_words
 
 
 def laughs(levels: int, key: str = "last") -> str:
@@ -107,3 +107,43 @@ def test_bounds_agree_with_counting_what_was_read(levels: int, width: int, plain
     else:
         require_bounded(text)
         assert _values(yaml.safe_load(text)) <= 20_000 + 12 * 8 + 2 * (plain + 20)
+
+
+def flow_laughs(levels: int) -> str:
+    lists = ["a0: &a0 [" + ", ".join(["lol"] * 10) + "]"]
+    lists += [
+        f"a{level}: &a{level} [" + ", ".join([f"*a{level - 1}"] * 10) + "]" for level in range(1, levels)
+    ]
+    return "{" + ", ".join(lists) + "}"
+
+
+@pytest.mark.parametrize("option", ["--importance", "--cost", "--budget", "--targets"])
+@pytest.mark.parametrize("joined", [True, False])
+def test_values_of_options_are_bounded(
+    option: str, joined: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    value = flow_laughs(12)
+    words = [f"{option}={value}"] if joined else [option, value]
+    start = time.monotonic()
+    assert main(["taxonomy", "solve", "--transfers", "t.csv", "--out", str(tmp_path / "out"), *words]) == 2
+    assert time.monotonic() - start < 10
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {option}: YAML: its aliases stand for more than")
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_strings_of_a_configuration_are_bounded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.yaml").write_text(yaml.safe_dump({"importance": flow_laughs(12)}))
+    assert main(["taxonomy", "solve", "--config", "bad.yaml", "--transfers", "t.csv", "--out", "out"]) == 2
+    error = capsys.readouterr().err
+    assert "its aliases stand for more than" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("word", ["a&b*c.csv", "[x", "{a: &a 1, b: *a}", "--cost={depth: 2}", "&", "a: [b"])
+def test_other_words_are_left_alone(word: str) -> None:
+    require_bounded_words(["--out", word])
