@@ -12,12 +12,17 @@ from collections.abc import Sequence
 from lightning_taskonomy import __version__
 from lightning_taskonomy.cli.missing import asks_for_help, needed, print_help_without_options
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.processes import loader_was_killed
 from lightning_taskonomy.core.signals import INTERRUPTED, STOPPED, Preempted
 from lightning_taskonomy.core.threads import wait_asleep
 
 PROGRAM = "python -m lightning_taskonomy"
 
 _TRAINING = "lightning_taskonomy.cli.training"
+_KILLED = (
+    "a process that reads data was killed, as happens where memory runs out; start the same command again, "
+    "with fewer of them (num_workers) if need be"
+)
 GROUPS = {
     "fit": (_TRAINING, "train a task's network, or a baseline"),
     "validate": (_TRAINING, "judge a trained network on the validation split"),
@@ -39,6 +44,8 @@ GROUPS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 2 after a user's mistake, or 130 after Ctrl-C.
+
+    1 is for what may succeed when it is tried again.
 
     Args:
         arguments: the words after the program's name; by default those of this process.
@@ -68,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; what is whole is kept", file=sys.stderr)
         return INTERRUPTED
+    except RuntimeError as error:
+        return _killed(error)
     except BrokenPipeError:  # the reader of our output, such as `head`, has left
         sys.stderr.close()
         return 0
@@ -116,6 +125,14 @@ def _help() -> str:
             *lines,
         ]
     )
+
+
+def _killed(error: RuntimeError) -> int:
+    """The status after the end of a process that reads data; another error is raised."""
+    if not loader_was_killed(error):
+        raise error
+    print(f"error: {_KILLED}", file=sys.stderr)
+    return 1
 
 
 def _refuse(line: str) -> int:

@@ -11,9 +11,11 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.signals import SIGNALS, signals_held
 
 _LOOKED_EVERY = 1.0
@@ -48,6 +50,11 @@ def started(batches: Iterable[T]) -> Iterator[T]:
         return iter(batches)
 
 
+def loader_was_killed(error: RuntimeError) -> bool:
+    """Whether an error, which may come up anywhere in the main thread, tells of a loader's worker's end."""
+    return str(error).startswith("DataLoader worker (pid")
+
+
 @contextmanager
 def worker_pool(
     workers: int, initializer: Callable[..., None] | None = None, arguments: Sequence[Any] = ()
@@ -60,17 +67,25 @@ def worker_pool(
         workers: how many processes.
         initializer: called in each of them first.
         arguments: of the initializer.
+
+    Raises:
+        InputError: a worker was killed.
     """
     context = multiprocessing.get_context("spawn")
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, context, _begin, (initializer, tuple(arguments)))
     try:
         yield pool
-    except BaseException:
+    except BaseException as error:
         # Left to themselves, they would do what is under way to its end first.
         for child in set(multiprocessing.active_children()) - others:
             child.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
+        if isinstance(error, BrokenProcessPool):
+            raise InputError(
+                f"one of {workers} worker processes was killed, as happens where memory runs out; what is "
+                "whole is kept: start the same command again with fewer --workers"
+            ) from error
         raise
     pool.shutdown(wait=True)
 
@@ -82,6 +97,9 @@ def in_processes(function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], w
         function: of a module, so that it can travel.
         tasks: arguments of each call.
         workers: processes; with one of them, or a single task, all is done in this one.
+
+    Raises:
+        InputError: a worker was killed.
     """
     if workers == 1 or len(tasks) < 2:
         for task in tasks:

@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -8,8 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
-from lightning_taskonomy.core.processes import in_processes
+from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.processes import (
+    in_processes,
+    leave_signals_to_parent,
+    loader_was_killed,
+    started,
+)
 
 _LONG = 60
 
@@ -40,6 +50,36 @@ def _fails(number: int) -> int:
 def test_an_error_of_a_task_reaches_the_caller_and_ends_the_workers() -> None:
     with pytest.raises(ValueError, match="three"):
         list(in_processes(_fails, [(number,) for number in range(50)], workers=2))
+
+
+def _is_killed(number: int) -> int:
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)  # as the system does where memory runs out
+    return number
+
+
+def test_a_worker_that_is_killed_is_told_in_a_line_and_the_others_end() -> None:
+    with pytest.raises(
+        InputError, match=r"one of 2 worker processes was killed, .* memory .*fewer --workers"
+    ):
+        list(in_processes(_is_killed, [(number,) for number in range(50)], workers=2))
+    assert not multiprocessing.active_children()
+
+
+class _Killed(Dataset[Tensor]):
+    def __len__(self) -> int:
+        return 8
+
+    def __getitem__(self, number: int) -> Tensor:
+        return torch.tensor(_is_killed(number))
+
+
+def test_a_loader_whose_worker_is_killed_is_known_by_its_error() -> None:
+    loader = DataLoader(_Killed(), num_workers=2, worker_init_fn=leave_signals_to_parent)
+    with pytest.raises(RuntimeError) as raised:
+        list(started(loader))
+    assert loader_was_killed(raised.value)
+    assert not loader_was_killed(RuntimeError("CUDA out of memory"))
 
 
 # A program that waits for two workers, in a group of its own as a terminal makes it.
