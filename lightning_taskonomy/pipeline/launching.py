@@ -9,7 +9,7 @@ from lightning_taskonomy.pipeline.local_launcher import LocalLauncher
 from lightning_taskonomy.pipeline.networks import samples_of
 from lightning_taskonomy.pipeline.plan import Plan
 from lightning_taskonomy.pipeline.run import run_plan
-from lightning_taskonomy.pipeline.settings import PipelineSettings, TransferSettings
+from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.pipeline.slurm_launcher import SlurmLauncher, SlurmSettings
 
 
@@ -42,7 +42,7 @@ def without_effect(settings: PipelineSettings) -> list[str]:
         )
     if of.racing and of.samples >= there:
         lines.append("transfer.racing: no sample of val is left to watch; no transfer is stopped")
-    if of.max_order > used and of.max_order != TransferSettings().max_order:
+    if of.max_order > used:
         lines.append(
             f"transfer.max_order: {of.max_order}, but program.max_orders end at {used}; transfers of more "
             "sources are measured and left out of the taxonomy"

@@ -77,5 +77,17 @@ def test_options_without_effect_are_named(monkeypatch: pytest.MonkeyPatch) -> No
     ]
     enough = TransferSettings(samples=40, batch_size=8, racing=True, watched=8, max_order=4)
     assert without_effect(PipelineSettings("s", "o", tasks, transfer=enough)) == []
+    # One of the two, or both, may be a default.
+    for order, orders in ((5, (1, 4)), (3, (1, 2)), (5, (1, 2))):
+        (line,) = without_effect(
+            PipelineSettings(
+                "s",
+                "o",
+                tasks,
+                transfer=TransferSettings(samples=40, batch_size=8, max_order=order),
+                program=ProgramSettings(max_orders=orders),
+            )
+        )
+        assert f"transfer.max_order: {order}, but program.max_orders end at {max(orders)}" in line
     with pytest.raises(InputError, match=r"transfer\.racing: losers are found by watching"):
         PipelineSettings("s", "o", tasks, transfer=TransferSettings(racing=True, watched=0))
