@@ -1,12 +1,13 @@
 """The callback that writes predictions of several tasks: a picture of each, and a sheet of some."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
+from torch.nn import functional
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.names import leads_out
@@ -14,6 +15,7 @@ from lightning_taskonomy.core.output import make_folder
 from lightning_taskonomy.pictures.drawing import Drawing
 from lightning_taskonomy.pictures.drawn import drawn_input, drawn_output, drawn_target
 from lightning_taskonomy.pictures.sheets import contact_sheet, enlarged, write_png
+from lightning_taskonomy.switching.metrics import as_scored
 from lightning_taskonomy.switching.several_tasks import SeveralTasks, TaskOutputs
 from lightning_taskonomy.tasks.task import Task
 
@@ -25,8 +27,9 @@ class WriteTaskPredictions(Callback):
     """In `predict`, writes the drawn outputs of each image, and a sheet of the first ones.
 
     A picture is called `<folder>/<key>_<task>.png`; the sheet, `<folder>/sheet.png`, has a row for each
-    image: the input, then for each task the target and the prediction. Each file is written whole or not at
-    all. The trainer keeps no outputs in memory meanwhile, and so returns none.
+    image: the input, then for each task the target and the prediction. Where labels have a size of their own,
+    all is drawn at that size, as it is scored; elsewhere at the size of the network. Each file is written
+    whole or not at all. The trainer keeps no outputs in memory meanwhile, and so returns none.
 
     Args:
         folder: where to; made if need be.
@@ -68,11 +71,15 @@ class WriteTaskPredictions(Callback):
             if leads_out(key):
                 raise InputError(f"image {key[:80]!r}: expected a name below the data set's folder")
             row: list[Drawing] = []
+            size = _own_size([batch[name] for name in outputs["outputs"]], place)
             for name, its in outputs["outputs"].items():
-                parts = {part: values[place] for part, values in batch[name].items()}
+                parts = _example(tasks[name], batch[name], place, size)
+                output = its[place].float()
+                if size is not None:
+                    output = as_scored(tasks[name], output[None], size, pl_module.metrics.eight_bit)[0]
                 if not row:
                     row.append(drawn_input(tasks[name], parts["input"]))
-                target, prediction = drawn_pair(tasks[name], parts, its[place])
+                target, prediction = drawn_pair(tasks[name], parts, output)
                 row += [target, prediction]
                 write_png(self.folder / f"{key}_{name}.png", prediction)
             if len(self._rows) < _SHEET_ROWS:
@@ -96,18 +103,52 @@ def drawn_pair(task: Task, parts: Mapping[str, Tensor], output: Tensor) -> tuple
 
     Args:
         task: which it belongs to.
-        parts: of the example: `input`, `target` and perhaps `mask`.
+        parts: of the example: `input`, `target` and perhaps `mask`; without any target, all of its picture is
+            greyed out.
         output: of the network, (C, H, W).
     """
-    mask = parts.get("mask")
-    target, given = parts["target"], output.float()
+    mask, given = parts.get("mask"), output.float()
+    target = parts.get("target", torch.zeros_like(given))
     if task.name in _DRAWABLE:
         of_target, of_output = _DRAWABLE[task.name]
         target, given = of_target(target), of_output(given)
+    unknown = None if "target" in parts else torch.zeros(given.shape[-2:], dtype=torch.bool)
     return (
-        drawn_target(task, parts["input"], target, mask),
+        drawn_target(task, parts["input"], target, mask if unknown is None else unknown),
         drawn_output(task, parts["input"], given, mask),
     )
+
+
+def _own_size(labels: Sequence[Mapping[str, Any]], place: int) -> tuple[int, int] | None:
+    """Height and width of the labels of one image of a batch, where they have a size of their own."""
+    for parts in labels:
+        if "own_target" in parts and _is_there(parts, place):
+            height, width = parts["own_target"][place].shape[-2:]
+            return height, width
+    return None
+
+
+def _example(
+    task: Task, parts: Mapping[str, Any], place: int, size: tuple[int, int] | None
+) -> dict[str, Tensor]:
+    """One example of a batch at its own size; without a target where the image lacks the label."""
+    own = {"target": "own_target", "mask": "own_mask"} if "own_target" in parts else {}
+    pictures = parts["input"][place]
+    if size is not None:
+        pictures = functional.interpolate(pictures.float(), size, mode="bilinear", antialias=True).clamp(
+            -1, 1
+        )
+    example = {"input": pictures}
+    if _is_there(parts, place):
+        for name in ("target", "mask"):
+            if name in parts:
+                example[name] = parts[own.get(name, name)][place]
+    return example
+
+
+def _is_there(parts: Mapping[str, Any], place: int) -> bool:
+    """Whether an image of a batch has a label; where some lack it, others' stand in."""
+    return "present" not in parts or bool(parts["present"][place])
 
 
 def _share(values: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import pytorch_lightning
 import torch
+from PIL import Image
 from torch import nn
 
 from lightning_taskonomy.core.errors import InputError
@@ -205,8 +206,14 @@ def test_networks_train_on_both_sets(
     assert torch.isfinite(trainer.callback_metrics["val/loss"])
     if switching == "all":
         trainer.predict(network, module)
-        sheet = tmp_path / "runs" / "switching" / "predictions" / "sheet.png"
-        assert sheet.exists()
+        folder = tmp_path / "runs" / "switching" / "predictions"
+        assert (folder / "sheet.png").exists()
+        pictures = [path for path in folder.rglob("*.png") if path.name != "sheet.png"]
+        images = [key for batch in module.val_dataloader() for key in batch["key"]]
+        assert len(pictures) == len(tasks) * len(images)
+        for path in pictures:  # at the pictures' own size, as they are scored
+            with Image.open(path) as picture:
+                assert picture.size == (WIDTH, HEIGHT)
 
 
 def test_the_published_measures_are_written(pascal: Path, tmp_path: Path) -> None:
