@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 
 import torch
@@ -17,7 +18,7 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.signals import Preempted
 from lightning_taskonomy.pipeline.launching import Launching, launch, without_effect
 from lightning_taskonomy.pipeline.plan import Plan
-from lightning_taskonomy.pipeline.run import Estimate, write_plan
+from lightning_taskonomy.pipeline.run import PLAN, Estimate, note_states, write_plan
 from lightning_taskonomy.pipeline.schedule import Schedule
 from lightning_taskonomy.pipeline.settings import PipelineSettings
 from lightning_taskonomy.pipeline.status import status_lines, status_of
@@ -45,7 +46,7 @@ def run(program: str, words: Sequence[str]) -> None:
         print("\n".join([*estimate.lines(), *_schedules(estimate)]))
         for line in without_effect(settings):
             print(f"warning: {line}", file=sys.stderr)
-        print(f"written: {settings.root / 'plan.csv'}")
+        print(f"written: {settings.root / PLAN}")
         return
     try:
         launch(plan, asked.launching, asked.config, _say)
@@ -90,7 +91,12 @@ def status(program: str, words: Sequence[str]) -> None:
     Raises:
         InputError: a bad option, or damaged records.
     """
-    print("\n".join(status_lines(status_of(Plan(_settings(program, words).settings)))))
+    settings = _settings(program, words).settings
+    status = status_of(Plan(settings))
+    print("\n".join(status_lines(status)))
+    if status.is_submitted:  # no process of the run is there that could note it
+        with suppress(InputError):  # a run of somebody else's
+            note_states(settings.root, {job.name: job.state for job in status.jobs})
 
 
 def _schedules(estimate: Estimate) -> list[str]:

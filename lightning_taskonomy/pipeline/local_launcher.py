@@ -18,7 +18,7 @@ from lightning_taskonomy.core.output import make_folder
 from lightning_taskonomy.pipeline.attempts import Attempts
 from lightning_taskonomy.pipeline.plan import Job, Plan
 from lightning_taskonomy.pipeline.records import alone_in
-from lightning_taskonomy.pipeline.run import Estimate, write_plan
+from lightning_taskonomy.pipeline.run import DONE, FAILED, RUNNING, WAITING, Estimate, note_states, write_plan
 
 BAD_INPUT = 2
 """Exit status of a job that fails whenever it is tried."""
@@ -65,6 +65,7 @@ class LocalLauncher:
         self._running: dict[str, _Running] = {}
         self._tries: Counter[str] = Counter()
         self._failed: dict[str, str] = {}
+        self._noted: dict[str, str] = {}
 
     def run(self) -> None:
         """Do all that can be done.
@@ -81,11 +82,13 @@ class LocalLauncher:
             try:
                 while self._left_to_do():
                     self._start_ready()
+                    self._note()
                     time.sleep(_LOOKED_EVERY)
                     self._look()
             finally:
                 signal.signal(signal.SIGTERM, before)
                 self._stop()
+                self._note()
         if self._failed:
             held = len(self._left) - len(self._failed)
             first = " | ".join(f"{name}: {reason}" for name, reason in self._failed.items())
@@ -147,6 +150,21 @@ class LocalLauncher:
             running.process.terminate()  # fits save where they are
         for running in self._running.values():
             running.process.wait()
+        self._running.clear()
+
+    def _note(self) -> None:
+        """Write what has changed into the plan's file."""
+        states = {name: self._state(name) for name in self.plan.jobs}
+        if states != self._noted:
+            note_states(self.plan.settings.root, states)
+            self._noted = states
+
+    def _state(self, name: str) -> str:
+        if name in self._running:
+            return RUNNING
+        if name in self._failed:
+            return FAILED
+        return WAITING if name in self._left else DONE
 
 
 def environment(slot: int, jobs: int, variables: Mapping[str, str]) -> dict[str, str]:

@@ -1,10 +1,13 @@
 """Doing the jobs of a plan here, one after another; a run that was killed goes on where it was."""
 
+import csv
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from lightning_taskonomy.core.durations import duration
 from lightning_taskonomy.core.errors import InputError
@@ -13,7 +16,10 @@ from lightning_taskonomy.pipeline.plan import Job, Plan
 from lightning_taskonomy.pipeline.rates import Rates
 from lightning_taskonomy.pipeline.records import Record, alone_in
 
+PLAN = "plan.csv"
 PLAN_COLUMNS = ("job", "state", "operations", "estimated_seconds")
+DONE, RUNNING, WAITING, FAILED = "done", "running", "waiting", "failed"
+"""States of a job in `plan.csv`."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +69,40 @@ def time_left(seconds: float, spread: float) -> str:
 
 
 def write_plan(plan: Plan, estimate: Estimate) -> None:
-    """Write `plan.csv`, a row per job."""
+    """Write `plan.csv`, a row per job: its state is `done` or `waiting`."""
     rows = [
         (
             job.name,
-            "left" if job.name in estimate.seconds else "done",
+            WAITING if job.name in estimate.seconds else DONE,
             job.operations,
             estimate.seconds.get(job.name),
         )
         for job in plan.jobs.values()
     ]
-    write_csv(plan.settings.root / "plan.csv", PLAN_COLUMNS, rows)
+    write_csv(plan.settings.root / PLAN, PLAN_COLUMNS, rows)
+
+
+def note_states(root: Path, states: Mapping[str, str]) -> None:
+    """Bring the states of some jobs in a run's `plan.csv` up to date; none is written where there is none.
+
+    Args:
+        root: folder of the run.
+        states: by name of the job.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        with (root / PLAN).open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        noted = []
+        for row in rows:
+            state = states.get(row["job"], row["state"])
+            seconds = None if state == DONE else row["estimated_seconds"]
+            noted.append((row["job"], state, row["operations"], seconds))
+    except (OSError, ValueError, KeyError, csv.Error):  # removed, or edited by somebody
+        return
+    write_csv(root / PLAN, PLAN_COLUMNS, noted)
 
 
 def run_plan(plan: Plan, say: Callable[[str], None]) -> None:
@@ -103,12 +132,19 @@ def run_plan(plan: Plan, say: Callable[[str], None]) -> None:
             inputs = plan.inputs(job)
             if inputs is None:
                 raise InputError(f"{job.name}: a job that it needs has not been done")
+            note_states(plan.settings.root, {job.name: RUNNING})
             start = time.monotonic()
             try:
                 result = job.work()
-            except InputError as error:
-                raise InputError(f"{job.name}: {error}") from error
+            except BaseException as error:
+                state = FAILED if isinstance(error, Exception) else WAITING
+                with suppress(InputError):  # such as a full disk, which is what is to be told
+                    note_states(plan.settings.root, {job.name: state})
+                if isinstance(error, InputError):
+                    raise InputError(f"{job.name}: {error}") from error
+                raise
             record = Record(inputs, result, time.monotonic() - start, job.operations)
             plan.finished(job, record)
+            note_states(plan.settings.root, {job.name: DONE})
             rates.add(job, record)
         write_plan(plan, Estimate.of(plan))

@@ -47,10 +47,12 @@ class Status:
     Attributes:
         jobs: of its plan.
         queue: why the queue could not be asked; empty where it could, or nothing was submitted.
+        is_submitted: whether jobs have been submitted to a queue.
     """
 
     jobs: tuple[JobStatus, ...]
     queue: str = ""
+    is_submitted: bool = False
 
 
 def status_of(plan: Plan) -> Status:
@@ -65,7 +67,7 @@ def status_of(plan: Plan) -> Status:
     found: dict[str, JobStatus] = {}
     for job in plan.jobs.values():
         found[job.name] = _of_job(plan, job, attempts, queue, found)
-    return Status(tuple(found.values()), said)
+    return Status(tuple(found.values()), said, bool(submission.names))
 
 
 def _of_job(

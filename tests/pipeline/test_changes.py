@@ -45,7 +45,7 @@ def states(run: Path, packed: Path, **changes: Any) -> dict[str, str]:  # noqa: 
 
 
 def left(run: Path, packed: Path, **changes: Any) -> set[str]:  # noqa: ANN401
-    return {job for job, state in states(run, packed, **changes).items() if state == "left"}
+    return {job for job, state in states(run, packed, **changes).items() if state == "waiting"}
 
 
 def kinds(jobs: set[str]) -> set[str]:

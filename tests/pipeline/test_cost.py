@@ -83,7 +83,7 @@ def test_a_dry_run_writes_its_plan_and_nothing_else(
     assert set(files(run)) == {"plan.csv"}
     rows = rows_of(run)
     assert list(rows) == list(Plan(settings(run, packed)).jobs)
-    assert {row["state"] for row in rows.values()} == {"left"}
+    assert {row["state"] for row in rows.values()} == {"waiting"}
     seconds = sum(float(row["estimated_seconds"]) for row in rows.values())
     assert seconds > 0
     printed = capsys.readouterr().out
