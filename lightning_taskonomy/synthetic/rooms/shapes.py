@@ -12,7 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
 
+from lightning_taskonomy.core.compiled import compiled
+
 Floats = npt.NDArray[np.float64]
+
+_NO_AREA = 1e-24
 
 
 @dataclass(frozen=True)
@@ -160,15 +164,44 @@ def _cells_to_triangles(cells: Floats) -> Floats:
 
 def _from_grid(grid: Floats, normals: Floats, uv: Floats, curvature: Floats) -> Shape:
     """A shape from a grid of points; `curvature` (rows - 1, columns - 1, 4, 2) is per cell and corner."""
-    corners = _cells_to_triangles(_grid_cells(grid))
-    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    keep = (np.cross(first, second) ** 2).sum(1) > 1e-24
-    return Shape(
-        corners[keep],
-        _cells_to_triangles(_grid_cells(normals))[keep],
-        _cells_to_triangles(_grid_cells(uv))[keep],
-        _cells_to_triangles(curvature)[keep],
-    )
+    given = (np.ascontiguousarray(values) for values in (grid, normals, uv, curvature))
+    return Shape(*_triangles_of_grid(*given))
+
+
+@compiled
+def _triangles_of_grid(
+    grid: Floats, normals: Floats, uv: Floats, curvature: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Two triangles per cell, without those that have no area."""
+    rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
+    most = 2 * rows * columns
+    corners, fronts = np.empty((most, 3, 3)), np.empty((most, 3, 3))
+    flat, bends = np.empty((most, 3, 2)), np.empty((most, 3, 2))
+    found = 0
+    for half in range(2):
+        for cell in range(rows * columns):
+            row, column = cell // columns, cell % columns
+            for corner in range(3):
+                # The first, second and third, or the first, third and fourth of a cell's corners.
+                place = corner + half if corner else 0
+                down, right = row + int(place in (1, 2)), column + int(place > 1)
+                corners[found, corner], fronts[found, corner] = grid[down, right], normals[down, right]
+                flat[found, corner], bends[found, corner] = uv[down, right], curvature[row, column, place]
+            found += _square_of_area(corners[found]) > _NO_AREA
+    return corners[:found], fronts[:found], flat[:found], bends[:found]
+
+
+@compiled
+def _square_of_area(corners: Floats) -> float:
+    """Of the parallelogram that a triangle is half of."""
+    square = 0.0
+    for axis in range(3):
+        one, other = (axis + 1) % 3, (axis + 2) % 3
+        square += (
+            (corners[1, one] - corners[0, one]) * (corners[2, other] - corners[0, other])
+            - (corners[1, other] - corners[0, other]) * (corners[2, one] - corners[0, one])
+        ) ** 2
+    return square
 
 
 def revolved(profile: npt.ArrayLike, sides: int = 20, closed: bool = True) -> Shape:
