@@ -43,7 +43,7 @@ case $status in
         scontrol requeue "$SLURM_JOB_ID"
         exit $status ;;
 esac
-# Resume from the last checkpoint, up to three times; counted in a file, since requeues without failure do not count.
+# Resume from the last checkpoint, up to three times; counted in a file, as requeues without failure do not count.
 echo "$status" >> "$failures"
 failed=$(wc -l < "$failures")
 if [ "$failed" -le 3 ]; then

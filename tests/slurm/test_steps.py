@@ -86,7 +86,7 @@ exit 3"""
     job = submitted_with(cluster, tmp_path, monkeypatch, program)
     assert cluster.ended(job) == "FAILED"
     assert (tmp_path / "starts").read_text().count("start") == 3 + 4
-    assert log_of(tmp_path).count("told to stop before it had begun") == 1
+    assert log_of(tmp_path).count("was stopped before it started") == 1
     ends = [line for line in log_of(tmp_path).splitlines() if line.startswith("fit ended with status")]
     assert [line.partition(": ")[0] for line in ends[:3]] == ["fit ended with status 3"] * 3
     assert ["(restart 1 of 3)" in ends[0], "(restart 3 of 3)" in ends[2]] == [True, True]
