@@ -139,7 +139,7 @@ class SharedAnswers:
 
         for other in (PATIENCE_S, _CURVE_PATIENCE_S):
             known = self._known.get((question, budget, max_order, other))
-            if known is not None and known.done() and (other >= patience or _is_final(known)):
+            if known is not None and known.done() and (other >= patience or is_final(known)):
                 return known
         return self._once((question, budget, max_order, patience), job, urgency)
 
@@ -167,7 +167,7 @@ class SharedAnswers:
         return self._problems[key]
 
 
-def _is_final(answer: "Future[Taxonomy]") -> bool:
+def is_final(answer: "Future[Taxonomy]") -> bool:
     """Whether more time could not improve a known answer."""
     return answer.exception() is not None or answer.result().gap == 0
 

@@ -145,7 +145,7 @@ class SwitchingNetwork(SeveralTasks, Contender):
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """One step on the losses of the tasks that the batch has labels of."""
-        losses = self._losses(batch)
+        losses = self.losses(batch)
         if self.weighting.weighting == "gradnorm":
             self._balance(losses)
         loss: Tensor = self.weighting(losses)
@@ -286,7 +286,8 @@ class SwitchingNetwork(SeveralTasks, Contender):
     def _wanted(self) -> set[int]:
         return {number for number, task in enumerate(self.tasks) if task.name in self.predicted}
 
-    def _losses(self, batch: dict[str, Any]) -> dict[int, Tensor]:
+    def losses(self, batch: dict[str, Any]) -> dict[int, Tensor]:
+        """The mean loss of each task that a batch has labels of, by the task's number."""
         groups = self.labels_by_task(batch)
         outputs = self.outputs_by_task(groups)
         return {

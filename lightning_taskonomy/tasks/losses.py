@@ -188,7 +188,7 @@ class PixelPairs:
     def pairs(self, output: Tensor, target: Tensor, mask: Tensor | None = None) -> Pairs:
         """The pairs that the loss is a mean of; arguments as of the loss."""
         require_same_shape(_without_channels(output), target)
-        places, exist = self._places(target, mask)
+        places, exist = self.places(target, mask)
         drawn = output.flatten(2).gather(2, places.unsqueeze(1).expand(-1, output.shape[1], -1))
         embeddings = drawn.transpose(1, 2).float()
         ids = target.long().flatten(1).gather(1, places)
@@ -196,8 +196,13 @@ class PixelPairs:
         squared = cast(Tensor, _SquaredDistances.apply(embeddings))  # type: ignore[no-untyped-call]
         return Pairs(squared, ids.unsqueeze(2) == ids.unsqueeze(1), both.triu(diagonal=1))
 
-    def _places(self, target: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Places in the flattened image and whether they count, both (B, n)."""
+    def places(self, target: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The pixels that are compared: places in the flattened image and whether they count, both (B, n).
+
+        Args:
+            target: ids, (B, H, W).
+            mask: true where they count, (B, H, W).
+        """
         images, size = target.shape[0], target[0].numel()
         if self.seed is None:
             order = torch.rand(images, size, device=target.device)

@@ -211,7 +211,7 @@ def test_the_shipped_configurations_name_options_that_exist(
         words += ["--root", tmp_path / "nowhere"]
     assert run("embed", *words) == 2
     missing = (
-        "none: cannot read this file"
+        "none: cannot read these weights"
         if config in ("bundled", "digits")
         else "nowhere: no such folder or file"
     )

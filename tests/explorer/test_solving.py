@@ -11,7 +11,7 @@ import pytest
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.explorer.question import Question, curve_budgets, slider_span
-from lightning_taskonomy.explorer.solving import DRAWS, SharedAnswers, _is_final
+from lightning_taskonomy.explorer.solving import DRAWS, SharedAnswers, is_final
 from lightning_taskonomy.explorer.tables import Table, Tables
 from lightning_taskonomy.explorer.turns import Turns, Urgency
 from lightning_taskonomy.explorer.view import View
@@ -82,7 +82,7 @@ def test_what_more_time_could_improve_is_not_final(table: Table) -> None:
     answers["optimal"].set_result(solved)
     answers["open"].set_result(replace(solved, upper_bound=solved.objective * 1.1))
     answers["refused"].set_exception(InputError("no"))
-    assert {name: _is_final(answer) for name, answer in answers.items()} == {
+    assert {name: is_final(answer) for name, answer in answers.items()} == {
         "optimal": True,
         "open": False,
         "refused": True,

@@ -128,7 +128,7 @@ def test_the_loss_is_the_weighted_sum_of_the_tasks(packed: Path) -> None:
             parts = batch[name]
             output = module(parts["input"][:, 0], [name])[name]
             expected += weight * dictionary()[name].loss(output, parts["target"], parts.get("mask")).mean()
-        losses = module._losses(batch)
+        losses = module.losses(batch)
         torch.testing.assert_close(module.weighting(losses), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -345,7 +345,7 @@ def test_checkpoints_of_other_networks_are_refused(packed: Path, tmp_path: Path,
         ({"added": 1}, "added"),
         ({"method": "two"}, "method: expected one of"),
         ({"network": NetworkOptions(outputs=3)}, "outputs: expected at least 17"),
-        ({"encoder_weights": "nowhere.pt"}, "nowhere.pt: cannot read this file"),
+        ({"encoder_weights": "nowhere.pt"}, "nowhere.pt: cannot read these weights"),
     ],
 )
 def test_bad_options_are_named(options: dict[str, Any], message: str) -> None:

@@ -57,7 +57,7 @@ def in_one_loop(packed: Path, method: str, switching: Switching) -> SwitchingNet
     optimizer = torch.optim.Adam(module.parameters(), RATE)
     for _ in range(2):
         for batches in zip(*streams, strict=True):
-            losses: list[Tensor] = [module.weighting(module._losses(batch)) for batch in batches]
+            losses: list[Tensor] = [module.weighting(module.losses(batch)) for batch in batches]
             optimizer.zero_grad()
             torch.stack(losses).mean().backward()
             optimizer.step()

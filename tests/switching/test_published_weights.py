@@ -142,7 +142,7 @@ def test_what_the_file_is_not_for_is_named(weights: Weights, tmp_path: Path) -> 
         network(path, tasks=NAMES[::-1])
     with pytest.raises(InputError, match="reference: expected the method switching"):
         network(path, method="multi_decoder")
-    with pytest.raises(InputError, match=r"nowhere\.pth: cannot read this file"):
+    with pytest.raises(InputError, match=r"nowhere\.pth: cannot read these weights"):
         network(tmp_path / "nowhere.pth")
     cut = {name: value for name, value in weights.items() if not name.startswith("conv_last")}
     message = r"cut\.pth: weights: expected decoder\.head\.weight of the switching network; it is missing"

@@ -237,7 +237,7 @@ def test_fewer_pixels_are_a_sample_of_the_counted_ones() -> None:
     def drawn(loss: PixelPairs) -> set[int]:
         pairs = loss.pairs(numbers, ids, mask)
         assert pairs.counted.sum() == 50 * 49 / 2
-        places, exist = loss._places(ids, mask)
+        places, exist = loss.places(ids, mask)
         assert exist.all()
         return set(places[0].tolist())
 
@@ -256,14 +256,14 @@ def test_fixed_pixels_depend_on_the_image_size_and_the_mask_alone() -> None:
     mask = torch.ones(2, 16, 16, dtype=torch.bool)
     mask[1, ::2] = False
     before = torch.random.get_rng_state()
-    places, _ = loss._places(ids, mask)
+    places, _ = loss.places(ids, mask)
     assert torch.equal(before, torch.random.get_rng_state())
-    alone, _ = loss._places(ids[1:], mask[1:])
+    alone, _ = loss.places(ids[1:], mask[1:])
     assert torch.equal(places[1], alone[0])
     # Both images try the same candidates: what the first took and the second counts, the second took too.
     candidates = {place for place in places[0].tolist() if mask[1].flatten()[place]}
     assert candidates <= set(places[1].tolist())
-    everything, _ = PixelPairs(256, seed=7)._places(ids, None)
+    everything, _ = PixelPairs(256, seed=7).places(ids, None)
     assert sorted(everything[0].tolist()) == list(range(256))
     # The order itself is part of the loss: contenders judged years apart must see the same pixels.
     assert everything[0, :5].tolist() == FIRST_PLACES
