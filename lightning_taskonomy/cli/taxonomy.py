@@ -22,6 +22,7 @@ COMMANDS = {
     ),
     **dict.fromkeys(("tree", "import"), __name__),
     **dict.fromkeys(("run", "job", "status"), "lightning_taskonomy.cli.pipeline"),
+    "group": "lightning_taskonomy.cli.taxonomy_group",
     "report": __name__,
 }
 

@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lightning_taskonomy.taxonomy.grouping import CandidateNetworks, Grouping, GroupingProblem
     from lightning_taskonomy.taxonomy.losses import LossTable
     from lightning_taskonomy.taxonomy.program import RelatedPrograms, TaxonomyProblem
     from lightning_taskonomy.taxonomy.taxonomy import Taxonomy
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from lightning_taskonomy.taxonomy.transfers import Transfer, Transfers
 
 _HOME = {
+    "CandidateNetworks": "grouping",
+    "Grouping": "grouping",
+    "GroupingProblem": "grouping",
     "LossTable": "losses",
     "RelatedPrograms": "program",
     "Taxonomy": "taxonomy",
@@ -24,6 +28,9 @@ _HOME = {
 }
 
 __all__ = [
+    "CandidateNetworks",
+    "Grouping",
+    "GroupingProblem",
     "LossTable",
     "RelatedPrograms",
     "Taxonomy",

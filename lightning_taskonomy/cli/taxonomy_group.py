@@ -1,0 +1,50 @@
+"""`taxonomy group`: which tasks should share a network."""
+
+from pathlib import Path
+
+from lightning_taskonomy.cli.option_types import NamedNumbers
+from lightning_taskonomy.core.output import output_folder
+from lightning_taskonomy.taxonomy import Grouping, GroupingProblem
+
+
+def group(
+    *,
+    losses: Path,
+    budget: float,
+    out: Path,
+    weight: NamedNumbers | None = None,
+    relative: bool = False,
+    time_limit: float | None = None,
+    gap: float = GroupingProblem.gap,
+) -> None:
+    """Choose networks within a cost budget, each trained on some tasks, so that the sum of losses is least.
+
+    Writes groups.json into the folder OUT: the networks, which tasks each serves, and its losses.
+
+    Args:
+        losses: the table of networks, a CSV: network, cost, and the loss of each task (empty where untrained)
+        budget: largest total cost of the networks, in the table's units
+        out: folder to write into
+        weight: weight of a task's loss; 1 where not given
+        relative: divide losses by those of the tasks' own single networks, so that large ones do not decide
+        time_limit: seconds after which the best answer so far is given; by default until proven optimal
+        gap: share of the objective within which the answer need not be improved
+    """
+    problem = GroupingProblem(losses, budget, weight or {}, relative, time_limit, gap)
+    with output_folder(out):
+        grouping = problem.solve()
+        grouping.save(out)
+        print(summary(grouping))
+        print(f"written: {out / 'groups.json'}")
+
+
+def summary(grouping: Grouping) -> str:
+    """An answer in lines for the terminal."""
+    width = max(len(one.network) for one in grouping.networks)
+    return "\n".join(
+        [
+            f"{grouping.status}: total loss {grouping.objective:.6g} with {len(grouping.networks)} networks "
+            f"(cost {grouping.cost:g} of {grouping.budget:g})",
+            *(f"  {one.network:<{width}}  serves {', '.join(one.serves)}" for one in grouping.networks),
+        ]
+    )
