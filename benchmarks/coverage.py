@@ -141,7 +141,7 @@ def simulated(world: World, seed: int) -> Outcome | None:
     true_rates = world.win_rates(means)
     true_affinities = affinities(true_rates)
     (tournament,) = resampled([table], RESAMPLINGS, seed)
-    found = Recommendation.of_tournament(tournament, table.contenders[1:])
+    found = Recommendation.of_tournament(tournament)
     if found.interval is None:
         return None
     chosen = table.contenders.index(found.sources[0])

@@ -26,6 +26,8 @@ COMMANDS = {
     "report": __name__,
 }
 
+_LEAST_RESAMPLINGS = 100
+
 
 def run(program: str, words: Sequence[str]) -> None:
     """Run the command that the first word names.
@@ -100,10 +102,17 @@ def solve(
     out: Path,
     options: ProblemOptions,
     max_order: int | None = TaxonomyProblem.max_order,
+    losses: tuple[Path, ...] = (),
+    drop_incomplete: bool = False,
+    resamplings: int = 1000,
+    seed: int = 0,
 ) -> None:
     """Find which tasks to train fully and which to transfer, within a labelling budget.
 
-    Writes taxonomy.json and a picture of it (taxonomy.svg, taxonomy.png) into the folder OUT.
+    Writes taxonomy.json and a picture of it (taxonomy.svg, taxonomy.png) into the folder OUT. With the losses
+    behind the table, whole groups of images (such as buildings) are resampled and everything is decided again
+    on each: taxonomy.json then has 95 % intervals that count the choice, and how often each source and
+    transfer is chosen; intervals.csv has the interval of every transfer.
 
     Args:
         transfers: the table of measured transfers, a CSV
@@ -111,15 +120,36 @@ def solve(
         out: folder to write into
         options: the labelling problem
         max_order: largest number of sources of a transfer; null for any number
+        losses: the loss tables that the table was made of, or folders of them: they give intervals
+        drop_incomplete: leave out images for which a contender's loss is missing or not finite
+        resamplings: of the groups of images
+        seed: of the resamplings
     """
     problem = options.problem(transfers, budget, max_order)
+    if resamplings < _LEAST_RESAMPLINGS:
+        raise InputError(f"resamplings: expected at least {_LEAST_RESAMPLINGS}, found {resamplings}")
+    if seed < 0:
+        raise InputError(f"seed: expected a whole number of at least 0, found {seed}")
     with output_folder(out):
         taxonomy = problem.solve()
-        taxonomy.save(out)
+        if losses:
+            from lightning_taskonomy.taxonomy.resampling import resampled  # scipy and pyarrow take their time
+            from lightning_taskonomy.taxonomy.stability import Stability, save_intervals
+
+            tables = [own for own in loss_tables(losses) if own.target in problem.wanted_targets]
+            tournaments = resampled(tables, resamplings, seed, drop_incomplete)
+            stability = Stability.of(problem, taxonomy, tournaments)
+            save_intervals(tournaments, out / "intervals.csv")
+            taxonomy.save(out, stability.as_json())
+            sure = stability.lines(taxonomy)
+        else:
+            taxonomy.save(out)
+            sure = ["no intervals: a table alone does not say on which images it rests (--losses does)"]
         print(summary(taxonomy))
-        for line in remarks(problem, taxonomy):
+        for line in [*sure, *remarks(problem, taxonomy)]:
             print(line)
-        print(f"written: {out / 'taxonomy.json'}, taxonomy.svg, taxonomy.png")
+        further = ", intervals.csv" if losses else ""
+        print(f"written: {out / 'taxonomy.json'}, taxonomy.svg, taxonomy.png{further}")
 
 
 def summary(taxonomy: Taxonomy) -> str:

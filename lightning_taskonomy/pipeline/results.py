@@ -14,16 +14,19 @@ from lightning_taskonomy.pipeline.networks import samples_of
 from lightning_taskonomy.pipeline.provenance import write_provenance
 from lightning_taskonomy.pipeline.records import fingerprint
 from lightning_taskonomy.pipeline.settings import PipelineSettings
-from lightning_taskonomy.taxonomy import LossTable, Taxonomy, TaxonomyProblem, Transfers
+from lightning_taskonomy.taxonomy import LossTable, Taxonomy, TaxonomyProblem, Transfer, Transfers
 from lightning_taskonomy.taxonomy.affinity_matrix import AffinityMatrix
 from lightning_taskonomy.taxonomy.evaluation import Evaluation
 from lightning_taskonomy.taxonomy.figures.evaluation import save_evaluation_figures
 from lightning_taskonomy.taxonomy.figures.significance import draw_significance
 from lightning_taskonomy.taxonomy.figures.style import save_figure
 from lightning_taskonomy.taxonomy.figures.titles import title_of
+from lightning_taskonomy.taxonomy.intervals import Interval
 from lightning_taskonomy.taxonomy.program import InfeasibleBudgetError
 from lightning_taskonomy.taxonomy.recommendation import Recommendation, explained
+from lightning_taskonomy.taxonomy.resampling import ResampledTournament, resampled
 from lightning_taskonomy.taxonomy.significance import Measure, Significance
+from lightning_taskonomy.taxonomy.stability import Stability, save_intervals
 from lightning_taskonomy.taxonomy.tree import SimilarityTree
 from lightning_taskonomy.taxonomy.verdict import Verdict
 
@@ -44,7 +47,10 @@ def write_results(settings: PipelineSettings) -> str:
     verdict = Verdict.of(losses, taxonomy)
     verdict.sanity.save_table(root / "taxonomy" / "sanity.csv")
     words = verdict.lines({task: title_of(task) for task in transfers.tasks})
-    taxonomy.save(root / "taxonomy", {"verdict": words}, verdict.doubtful)
+    tournaments = resampled(losses, seed=settings.seed)
+    stability = Stability.of(replace(problem, budget=taxonomy.budget), taxonomy, tournaments)
+    save_intervals(tournaments, root / "taxonomy" / "intervals.csv")
+    taxonomy.save(root / "taxonomy", {"verdict": words, **stability.as_json()}, verdict.doubtful)
     rows = [(t.target, t.label, t.order, t.affinity, t.gain, t.quality) for t in taxonomy.transfers]
     write_csv(root / "taxonomy" / "gains.csv", GAIN_COLUMNS, rows)
     budgets = settings.program.budgets or list(range(1, max(len(settings.labelled_sources), 1) + 1))
@@ -58,8 +64,8 @@ def write_results(settings: PipelineSettings) -> str:
     save_figure(draw_significance(significance), root / "evaluation" / "significance")
     _save_tree(transfers, root / "evaluation")
     write_provenance(settings)
-    answers = _answers(settings, tables) if settings.banked else []
-    write_text(root / "summary.md", summary(taxonomy, significance, answers, verdict, words))
+    answers = _answers(settings, tournaments) if settings.banked else []
+    write_text(root / "summary.md", summary(taxonomy, significance, answers, verdict, words, stability))
     made = (root / "transfers.csv", root / "taxonomy" / "taxonomy.json")
     return fingerprint({path.name: sha256_of(path) for path in made})
 
@@ -95,6 +101,7 @@ def summary(
     answers: Sequence[str],
     verdict: Verdict,
     words: Sequence[str],
+    stability: Stability,
 ) -> str:
     """What was found, as Markdown.
 
@@ -104,6 +111,7 @@ def summary(
         answers: where sources come from a bank, what each target should start from.
         verdict: what may be believed.
         words: the same in sentences.
+        stability: intervals, and how often what was chosen is.
     """
     what, units = (
         ("Take from the bank", "networks") if answers else ("Label and train fully", "units of labels")
@@ -127,17 +135,20 @@ def summary(
         "",
         "## The transfers",
         "",
-        "| target | from | gain | quality |",
-        "| --- | --- | --- | --- |",
-        *(
-            f"| {t.target} | {'its own network' if t.is_self else t.label} | {_share(t.gain)} | "
-            f"{_share(t.quality)} |"
-            for t in taxonomy.transfers
-        ),
-        f"| mean | | {_share(taxonomy.mean_gain)} | {_share(taxonomy.mean_quality)} |",
+        "| target | from | chosen in | gain | quality |",
+        "| --- | --- | --- | --- | --- |",
+        *(_transfer_row(transfer, stability) for transfer in taxonomy.transfers),
+        f"| mean | | | {_share(taxonomy.mean_gain, stability.mean_gain)} | "
+        f"{_share(taxonomy.mean_quality, stability.mean_quality)} |",
         "",
         "Gain: share of test images on which it beats a network trained from scratch on the transfers' small "
         "set. Quality: share on which it beats the fully supervised network; 0.5 is parity.",
+        "",
+        "Chosen in: share of resamplings of the groups (buildings) of test images in which the program takes "
+        "this transfer. In brackets: 95 % intervals over groups; they count that it was chosen on the same "
+        "images.",
+        "",
+        *(f"- {line.strip()}" for line in stability.lines(taxonomy)),
         "",
         *(_starts(answers) if answers else ()),
         "## Against random taxonomies",
@@ -161,9 +172,22 @@ def _save_tree(transfers: Transfers, folder: Path) -> None:
     tree.save(folder, min(_CLUSTERS, len(tree.tasks)))
 
 
-def _answers(settings: PipelineSettings, tables: Sequence[Path]) -> list[str]:
+def _answers(settings: PipelineSettings, tournaments: Sequence[ResampledTournament]) -> list[str]:
     samples = min(settings.transfer.samples, samples_of(settings, "val"))
-    return [Recommendation.of(LossTable.read_parquet(path)).sentence(samples) for path in tables]
+    return [Recommendation.of_tournament(own).sentence(samples) for own in tournaments]
+
+
+def _transfer_row(transfer: Transfer, stability: Stability) -> str:
+    intervals = stability.transfers.get(transfer.target, {})
+    chosen = stability.chosen[transfer.target].get(transfer.label, 0.0)
+    cells = (
+        transfer.target,
+        "its own network" if transfer.is_self else transfer.label,
+        f"{chosen:.0%}",
+        _share(transfer.gain, intervals.get("gain")),
+        _share(transfer.quality, intervals.get("quality")),
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def _starts(answers: Sequence[str]) -> list[str]:
@@ -196,8 +220,10 @@ def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.0f} % of images"
 
 
-def _share(value: float | None) -> str:
-    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
+def _share(value: float | None, interval: Interval | None = None) -> str:
+    if value is None or math.isnan(value):
+        return "–"
+    return f"{value:.3f}" if interval is None else f"{value:.3f} ({interval.low:.2f} to {interval.high:.2f})"
 
 
 def summary_file(settings: PipelineSettings) -> Path:

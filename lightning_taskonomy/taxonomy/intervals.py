@@ -187,10 +187,11 @@ def alike(values: Floats, errors: Floats, sample: Sample) -> Integers:
     alone = np.diag(together)
     deviations = np.sqrt(np.maximum(alone[:, None] + alone - 2 * together, 1e-24))
     behind = ((values[:, None] - values) / deviations).max(axis=0)
-    wider = sample.deviations(2 * SURE - 1) / float(stats.norm.ppf(SURE))
-    # Against one other it is told apart from here on; against any number of others from there on.
+    # Against one other it is told apart from here on; against all the others from there on.
     single = sample.deviations(2 * SURE - 1)
-    every = wider * float(stats.norm.isf((1 - SURE) / (count - 1)))
+    luck = (1 - SURE) / (count - 1)
+    every = sample.deviations(1 - 2 * luck)
+    wider = every / float(stats.norm.isf(luck))
     kept = []
     for place in order:
         least = single

@@ -75,14 +75,19 @@ class Recommendation:
         """
         if SCRATCH not in table.contenders:
             raise InputError(f"{table.origin}: expected a column {SCRATCH!r}, training from scratch")
-        names = _transfers(table, max_order)
+        _transfers(table.contenders, table.origin, max_order)
         (tournament,) = resampled([table], resamplings, seed)
-        return cls.of_tournament(tournament, names)
+        return cls.of_tournament(tournament, max_order)
 
     @classmethod
-    def of_tournament(cls, resampled: ResampledTournament, names: Sequence[str]) -> "Recommendation":
-        """From a resampled tournament, in which `pixels` took part, the best of some of its contenders."""
+    def of_tournament(cls, resampled: ResampledTournament, max_order: int | None = None) -> "Recommendation":
+        """From a resampled tournament in which `pixels` took part.
+
+        Raises:
+            InputError: it has no transfers.
+        """
         tournament = resampled.tournament
+        names = _transfers(tournament.contenders, f"losses of {tournament.target}", max_order)
         sample = Sample(tournament.images, resampled.groups, resampled.design_effect)
         places = resampled.places([name.split("+") for name in names])
         values = np.log(resampled.affinities[places])
@@ -151,13 +156,13 @@ def explained() -> str:
     )
 
 
-def _transfers(table: LossTable, max_order: int | None) -> list[str]:
+def _transfers(contenders: Sequence[str], origin: str, max_order: int | None) -> list[str]:
     special = BASELINES | {SELF}
     found = [
         name
-        for name in table.contenders
+        for name in contenders
         if special.isdisjoint(name.split("+")) and (max_order is None or name.count("+") < max_order)
     ]
     if not found:
-        raise InputError(f"{table.origin}: expected transfers, found {', '.join(table.contenders)}")
+        raise InputError(f"{origin}: expected transfers, found {', '.join(contenders)}")
     return found

@@ -139,7 +139,10 @@ class Stability:
             else too_few(self.groups),
             f"trained in how many of {self.resamplings:,} resamplings: {', '.join(kept) or 'none'}",
         ]
-        others = sorted(set(self.sources) - set(taxonomy.sources), key=lambda name: -self.sources[name])
+        others = [
+            name for name in self.sources if name not in taxonomy.sources and self.sources[name] >= 0.01
+        ]
+        others.sort(key=lambda name: -self.sources[name])
         if others:
             shown = [f"{name} {self.sources[name]:.0%}" for name in others[:_OTHERS_SHOWN]]
             text.append(f"  in their place: {', '.join(shown)}")
