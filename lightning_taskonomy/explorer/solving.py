@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -14,7 +15,7 @@ from lightning_taskonomy.explorer.question import Question
 from lightning_taskonomy.explorer.tables import Table
 from lightning_taskonomy.explorer.turns import Turns, Urgency
 from lightning_taskonomy.taxonomy import Taxonomy, TaxonomyProblem
-from lightning_taskonomy.taxonomy.program import InfeasibleBudgetError
+from lightning_taskonomy.taxonomy.program import RelatedPrograms
 from lightning_taskonomy.taxonomy.significance import MEASURES, Significance
 
 DRAWS = 1000
@@ -23,6 +24,10 @@ PATIENCE_S = 5.0
 """Seconds for one program; a taxonomy that is not proven optimal by then says how far it may be."""
 _CURVE_PATIENCE_S = 1.0
 """The same for each point of a curve."""
+_SOLVING, _LEAST = 0.8, 0.2
+"""The shares of these seconds that a solver is told of, at most and at least.
+
+The rest goes by between two of its looks at the clock, the more the busier the machine is."""
 _ANSWERS_KEPT, _PROBLEMS_KEPT = 5_000, 16
 _CHEAP_S = 0.25
 """A question is solved ahead for all budgets as long as none of its programs takes longer than this."""
@@ -131,11 +136,12 @@ class SharedAnswers:
         patience: float = PATIENCE_S,
     ) -> "Future[Taxonomy]":
         def job() -> Taxonomy:
+            begun = time.monotonic()
             problem = self._problem(table, question, None, patience)
-            answer = next(problem.solve_grid([budget], [max_order]))
-            if isinstance(answer, InfeasibleBudgetError):
-                raise answer
-            return answer
+            graph = problem.graph  # built once, which takes part of the time
+            left = max(patience * _SOLVING - (time.monotonic() - begun), patience * _LEAST)
+            asked = replace(problem, budget=budget, max_order=max_order, time_limit=left)
+            return RelatedPrograms(asked, graph).solve()
 
         for other in (PATIENCE_S, _CURVE_PATIENCE_S):
             known = self._known.get((question, budget, max_order, other))

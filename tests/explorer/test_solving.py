@@ -11,7 +11,7 @@ import pytest
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.explorer.question import Question, curve_budgets, slider_span
-from lightning_taskonomy.explorer.solving import DRAWS, SharedAnswers, is_final
+from lightning_taskonomy.explorer.solving import DRAWS, PATIENCE_S, SharedAnswers, is_final
 from lightning_taskonomy.explorer.tables import Table, Tables
 from lightning_taskonomy.explorer.turns import Turns, Urgency
 from lightning_taskonomy.explorer.view import View
@@ -200,3 +200,26 @@ def test_a_curve_has_few_budgets_and_both_ends() -> None:
     many = curve_budgets((0, 200, 1))
     assert (many[0], many[-1]) == (0, 200)
     assert len(many) <= 41
+
+
+@pytest.mark.parametrize("max_order", [2, None])
+def test_an_answer_comes_within_the_seconds_that_are_promised(tmp_path: Path, max_order: int | None) -> None:
+    """Of a program that takes longer, on a table that nothing has been prepared of."""
+    random = np.random.default_rng(0)
+    tasks = [f"t{number}" for number in range(60)]
+    rows = ["target,sources,order,affinity,win_rate_vs_scratch,win_rate_vs_full"]
+    for target in tasks:
+        others = [name for name in tasks if name != target]
+        pairs = {"+".join(sorted(random.choice(others, 2, replace=False))) for _ in range(120)}
+        rows.append(f"{target},self,1,{random.random()},0.9,0.5")
+        rows += [f"{target},{source},1,{random.random()},0.6,0.3" for source in others]
+        rows += [f"{target},{pair},2,{random.random()},0.7,0.3" for pair in sorted(pairs)]
+    path = tmp_path / "hard.csv"
+    path.write_text("\n".join(rows) + "\n")
+    hard = Tables([path]).find("")
+    answers = SharedAnswers()
+    answers.taxonomy(hard, Question.of(View(), hard), 60, 1)  # the solvers are imported
+    start = time.monotonic()
+    found = answers.taxonomy(hard, Question.of(View(cost={"t0": 1.5}), hard), 3, max_order)
+    assert time.monotonic() - start < PATIENCE_S
+    assert found.gap > 0
