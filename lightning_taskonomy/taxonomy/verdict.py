@@ -98,7 +98,7 @@ class Verdict:
         if worse := self.worse_than_random:
             found.append(
                 f"{len(worse)} of {judged} networks lose to a readout on an untrained encoder "
-                f"({_shares(worse, names, 'wins_vs_random')}): they have not learned their task."
+                f"({_shares(worse, names, 'wins_vs_random')}): longer training may help."
             )
         if judged and not self.doubtful:
             rivals = _rivals(self.sanity.rows)
@@ -118,7 +118,8 @@ class Verdict:
         return found
 
     def _evidence(self) -> str:
-        evidence = f"The evidence is {self.images:,} test images of {self.groups:,} groups (buildings)"
+        groups = "1 group" if self.groups == 1 else f"{self.groups:,} groups"
+        evidence = f"The evidence is {self.images:,} test images of {groups} (buildings)"
         few = []
         if self.images < ENOUGH_IMAGES:
             few.append(f"{ENOUGH_IMAGES} images")

@@ -36,7 +36,7 @@ def test_networks_that_lose_to_the_constant_are_named_the_worst_first() -> None:
     )
     assert second == (
         "1 of 4 networks lose to a readout on an untrained encoder (they win: reshading 40 % of images): "
-        "they have not learned their task."
+        "longer training may help."
     )
     assert rest == ["The evidence is 300 test images of 12 groups (buildings)."]
     assert set(verdict.doubtful) == {"normal", "depth_zbuffer", "reshading"}
