@@ -1,4 +1,4 @@
-"""The decoders: from representations to pictures or vectors, in the published weights' layout."""
+"""The decoders: from representations to images or vectors, in the layout of the published weights."""
 
 from itertools import combinations
 
@@ -10,7 +10,7 @@ from lightning_taskonomy.nn.initialise import he_normal
 
 LEAK = 0.2
 SMALLEST_WIDTH = 4
-# Each layer's name and what the width of the decoder is divided by to give the layer's channels.
+# Layer names, and the divisor of the decoder's width that yields each layer's channels.
 PIXEL_LAYERS = {
     "conv2": 1,
     "conv3": 1,
@@ -26,20 +26,20 @@ PIXEL_LAYERS = {
     "conv13": 32,
     "deconv14": 64,
 }
-# At the smallest side: those that a decoder of another depth leaves out or has twice.
+# Layers at the lowest resolution, which a decoder of another depth omits or repeats.
 INNER_LAYERS = ("conv3", "conv4", "conv6")
-# The last layer before the output, by how far the output falls short of 16 times the representation's side.
+# The last layer before the output, by `size_divisor`.
 LAST_LAYER = {1: "deconv14", 2: "conv13", 4: "conv11", 8: "conv9", 16: "conv7"}
 
 
 class PixelDecoder(nn.Module):
-    """Fourteen 3×3 convolutions, four of them transposed ones that double the side.
+    """Fourteen 3×3 convolutions, four of them transposed and doubling the side.
 
-    The keys of the state dict are those of the published weights, which load strictly at the default sizes.
+    The state dict has the keys of the published weights, which load strictly at the default sizes.
 
-    A `size_divisor` above 1 ends the stack early: the layers up to the wanted side stay, with their names
-    and widths, and `decoder_output` follows them. With 4, as for colorization (64×64 from 16×16), that is
-    after `deconv10` and `conv11`, so `decoder_output` reads 32 channels at the default width.
+    A `size_divisor` above 1 ends the stack early: the layers up to the wanted side keep their names and
+    widths, and `decoder_output` follows them. With 4, as for colorization (64×64 from 16×16), it follows
+    `deconv10` and `conv11`, and reads 32 channels at the default width.
 
     Shapes: (B, inputs, s, s) -> (B, channels, 16 s / size_divisor, 16 s / size_divisor).
     """
@@ -58,10 +58,10 @@ class PixelDecoder(nn.Module):
         Args:
             channels: Channels of the output.
             inputs: Channels of the representation, or of all representations together.
-            width: Channels of the first layer; the others keep their share of it, and at least 4.
+            width: Channels of the first layer; the others scale in proportion, with at least 4.
             tanh: Bound the output to (-1, 1); not for logits.
-            size_divisor: 1, 2, 4, 8 or 16: how far the output falls short of 16 times the input's side.
-            depth: How often each of the inner layers (`conv3`, `conv4`, `conv6`) stands there.
+            size_divisor: 1, 2, 4, 8 or 16: the output's side is 16 times the input's, divided by this.
+            depth: How often each of the inner layers (`conv3`, `conv4`, `conv6`) is repeated; 0 omits them.
 
         Raises:
             InputError: The divisor is none of these.
@@ -71,9 +71,9 @@ class PixelDecoder(nn.Module):
             raise InputError(f"size_divisor: expected one of {sorted(LAST_LAYER)}, found {size_divisor}")
         for name, divisor in PIXEL_LAYERS.items():
             outputs = max(SMALLEST_WIDTH, width // divisor)
-            for time in range(depth if name in INNER_LAYERS else 1):
+            for repeat in range(depth if name in INNER_LAYERS else 1):
                 layer = (_doubling if name.startswith("deconv") else _convolution)(inputs, outputs)
-                self.add_module(name if time == 0 else f"{name}_{time + 1}", layer)
+                self.add_module(name if repeat == 0 else f"{name}_{repeat + 1}", layer)
                 inputs = outputs
             if name == LAST_LAYER[size_divisor]:
                 break
@@ -113,10 +113,10 @@ class VectorDecoder(nn.Module):
         Args:
             outputs: Length of the output vector.
             inputs: Values in the representation, or in all representations together.
-            width: Values between the layers.
+            width: Units of each hidden layer.
             layers: 2 or 3.
-            dropout: Share of the values between the layers that is dropped in training.
-            normalised: Batch-normalise the values between the layers.
+            dropout: Dropout probability of hidden units in training.
+            normalised: Batch-normalise the hidden units.
 
         Raises:
             InputError: There are neither two nor three layers.
@@ -146,7 +146,7 @@ class VectorDecoder(nn.Module):
 class PairDecoder(VectorDecoder):
     """One vector decoder for every pair of views: first and second, first and third, second and third.
 
-    Its weights are those of one `VectorDecoder` that reads two representations, concatenated on channels.
+    All pairs share the weights of one `VectorDecoder` of two representations, concatenated along channels.
 
     Shapes: (B, views * C, h, w), view by view, with C * h * w * views = inputs -> (B, outputs), pair by pair.
     """
@@ -166,14 +166,14 @@ class PairDecoder(VectorDecoder):
         Args:
             outputs: Length of the vectors of all pairs together.
             inputs: Values in the representations of all views together.
-            views: How many there are, at least 2.
-            width: As of a vector decoder.
-            layers: Likewise.
-            dropout: Likewise.
-            normalised: Likewise.
+            views: Number of views, at least 2.
+            width: As in `VectorDecoder`.
+            layers: As in `VectorDecoder`.
+            dropout: As in `VectorDecoder`.
+            normalised: As in `VectorDecoder`.
 
         Raises:
-            InputError: The views or pairs do not divide the inputs or outputs evenly.
+            InputError: The inputs are not divisible by the views, or the outputs by the pairs.
         """
         pairs = list(combinations(range(views), 2))
         if views < 2 or outputs % len(pairs) or inputs % views:
@@ -188,12 +188,12 @@ class PairDecoder(VectorDecoder):
         """(B, views * C, h, w) -> (B, outputs)."""
         batch, side = len(representation), representation.shape[2:]
         views = representation.reshape(batch, self.views, -1, *side)
-        of_pairs = torch.stack([views[:, list(pair)].flatten(1, 2) for pair in self.pairs], dim=1)
-        return super().forward(of_pairs.flatten(0, 1)).reshape(batch, -1)
+        paired = torch.stack([views[:, list(pair)].flatten(1, 2) for pair in self.pairs], dim=1)
+        return super().forward(paired.flatten(0, 1)).reshape(batch, -1)
 
 
 class DropLast(nn.Module):
-    """Leaves out the last row and column."""
+    """Drops the last row and column."""
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, h, w) -> (B, C, h - 1, w - 1)."""
@@ -210,8 +210,8 @@ def _convolution(inputs: int, outputs: int) -> nn.Sequential:
 
 def _doubling(inputs: int, outputs: int) -> nn.Sequential:
     # The published layer pads a row and a column of zeros at the top and left, convolves with padding 1 and
-    # drops the first row and column. Without padding, dropping the last ones gives the same values, and no
-    # padded copy. The first module only keeps the others' numbers.
+    # drops the first row and column. Dropping the last ones without padding yields the same values and avoids
+    # the padded copy. The identity keeps the indices of the published layers.
     return nn.Sequential(
         nn.Identity(),
         nn.ConvTranspose2d(inputs, outputs, 3, stride=2, bias=False),

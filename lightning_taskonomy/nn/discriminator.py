@@ -1,4 +1,4 @@
-"""The adversarial loss's judge: does a picture belong to its input, patch by patch (Isola et al., 2017)."""
+"""The discriminator of the adversarial loss: real or not, per patch, given the input (Isola et al., 2017)."""
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +13,9 @@ LEAK = 0.2
 class Discriminator(nn.Module):
     """The conditional patch discriminator of pix2pix, with the kernels and strides of the released networks.
 
-    Five convolutions: three 5×5 ones of stride 4 to 1, 2 and 4 times `width` channels, a 4×4 one to 8 times
-    `width`, and a 4×4 one to the logits. Nothing is lost at the border. Batch normalisation after the middle
-    three, leaky ReLU (0.2) after the first four. A logit sees 469×469 pixels: all of a picture of 256×256,
+    Five convolutions with "same" padding: three 5×5 ones of stride 4 to 1, 2 and 4 times `width` channels, a
+    4×4 one to 8 times `width`, and a 4×4 one to the logits. Batch normalisation follows the middle three,
+    leaky ReLU (0.2) the first four. The receptive field of a logit is 469×469 pixels: all of a 256×256 image,
     which has 4×4 logits.
 
     Shapes: condition (B, condition_channels, S, S) and picture (B, picture_channels, T, T), T at most S
@@ -26,7 +26,7 @@ class Discriminator(nn.Module):
         """Builds the network with fresh weights.
 
         Args:
-            condition_channels: Channels of what the decoder's network saw.
+            condition_channels: Channels of the network's input.
             picture_channels: Channels of the label or of the decoder's output.
             width: Channels of the first layer.
         """
@@ -49,15 +49,15 @@ class Discriminator(nn.Module):
         he_normal(self, LEAK, last)
 
     def forward(self, condition: Tensor, picture: Tensor) -> Tensor:
-        """Logits per patch: above 0 where the picture looks like a true label of the condition.
+        """Logits per patch: above 0 where the image looks like a true label of the condition.
 
         Args:
-            condition: What the decoder's network saw, (B, condition_channels, S, S); averaged over areas
-                where the picture is smaller.
+            condition: The network's input, (B, condition_channels, S, S); average-pooled to the image's size
+                if that is smaller.
             picture: The label or the decoder's output, (B, picture_channels, T, T).
 
         Raises:
-            InputError: The picture is larger than the condition.
+            InputError: The image is larger than the condition.
         """
         if picture.shape[-2] > condition.shape[-2] or picture.shape[-1] > condition.shape[-1]:
             sizes = f"at most {tuple(condition.shape[-2:])}, found {tuple(picture.shape[-2:])}"
@@ -69,7 +69,7 @@ class Discriminator(nn.Module):
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution with ⌈side/stride⌉ outputs to a side; an odd zero goes to the bottom and right."""
+    """A convolution with ⌈side/stride⌉ outputs per side; an odd zero of the padding goes bottom and right."""
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, h, w) -> (B, out_channels, ⌈h/stride⌉, ⌈w/stride⌉)."""

@@ -1,4 +1,4 @@
-"""The encoder: the same network for every task (paper, section 3.1), in the published weights' layout."""
+"""The encoder: the same network for every task (paper, section 3.1), laid out like the published weights."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ GROUPS = 8
 
 
 class Encoder(nn.Module):
-    """A ResNet-50 that keeps a sixteenth of each side, compressed to a few channels.
+    """A ResNet-50 with output stride 16, compressed to a few channels.
 
-    It differs from the usual ResNet-50 in three ways. The stride of a stage sits in its last block, with a
-    strided pick as the shortcut. Stages 3 and 4 keep their size. The pooling rounds up and does not pad.
-    The keys of the state dict are those of the published weights, which load strictly at the default sizes.
+    It differs from the usual ResNet-50 in three ways. The stride of a stage is in its last block, whose
+    shortcut subsamples. Stages 3 and 4 keep their resolution. The pooling rounds up and does not pad. The
+    state dict has the keys of the published weights, which load strictly at the default sizes.
 
     Shapes: (B, input_channels, S, S) -> (B, channels, S/16, S/16) for S divisible by 16;
-    `representation_side` gives the side for any S.
+    `representation_side` returns the side for any S.
     """
 
     def __init__(
@@ -33,11 +33,11 @@ class Encoder(nn.Module):
         """Builds the network with fresh weights.
 
         Args:
-            input_channels: Channels of a picture: 3 for colour, 1 for lightness.
+            input_channels: Channels of an image: 3 for colour, 1 for lightness.
             width: Channels after the first convolution; stage n has width * 2^(n-1), times 4 between blocks.
             blocks: Bottlenecks in each of the four stages.
             channels: Channels of the representation.
-            normalised: Group-normalise the representation (8 groups, no weights of its own).
+            normalised: Group-normalise the representation (8 groups, no affine weights).
 
         Raises:
             InputError: There are not four stages, a stage is empty, or 8 groups do not divide the channels.
@@ -64,13 +64,13 @@ class Encoder(nn.Module):
 
     @staticmethod
     def representation_side(size: int) -> int:
-        """The side of the representation of a picture with this side; size/16 where 16 divides it evenly.
+        """The side of the representation of an image with this side; size/16 if divisible by 16.
 
         Args:
-            size: Side of the picture in pixels. Height and width do not depend on each other.
+            size: Side of the image in pixels. Height and width are independent.
 
         Raises:
-            InputError: The picture is too small to leave anything.
+            InputError: The image is too small: the representation would be empty.
         """
         if size < 3:
             raise InputError(f"size: expected at least 3 pixels, found {size}")
@@ -89,7 +89,7 @@ class Encoder(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1×1, 3×3 and 1×1 convolutions beside a shortcut; the stride is in the 3×3 one."""
+    """1×1, 3×3 and 1×1 convolutions with a shortcut; the stride is in the 3×3 one."""
 
     def __init__(self, inputs: int, width: int, stride: int = 1, downsample: nn.Module | None = None) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ def _stage(inputs: int, width: int, blocks: int, stride: int) -> nn.Sequential:
     stage = [Bottleneck(inputs, width, widening_stride, widening)]
     stage += [Bottleneck(outputs, width) for _ in range(blocks - 2)]
     if blocks > 1:
-        # A pooling window of one pixel: with a stride, it picks every second one.
-        picking = nn.Sequential(nn.MaxPool2d(1, stride=stride)) if stride > 1 else None
-        stage.append(Bottleneck(outputs, width, stride, picking))
+        # Pooling with a window of one pixel and a stride subsamples.
+        subsampling = nn.Sequential(nn.MaxPool2d(1, stride=stride)) if stride > 1 else None
+        stage.append(Bottleneck(outputs, width, stride, subsampling))
     return nn.Sequential(*stage)

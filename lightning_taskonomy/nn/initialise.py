@@ -1,4 +1,4 @@
-"""Fresh weights: normal, scaled so that every layer keeps the size of its signal (He et al., 2015)."""
+"""He initialisation: normal weights, scaled so that every layer preserves the signal's variance (2015)."""
 
 import math
 
@@ -9,7 +9,7 @@ WeightLayer = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 
 
 def summands(layer: WeightLayer) -> float:
-    """How many products an output value is the sum of, on average and away from the border."""
+    """Fan-in: the number of products summed in an output value, on average and away from the border."""
     if isinstance(layer, nn.ConvTranspose2d):
         # An output value sees only one in `stride` taps of the kernel in each direction.
         return layer.in_channels * math.prod(layer.kernel_size) / math.prod(layer.stride)
@@ -18,12 +18,13 @@ def summands(layer: WeightLayer) -> float:
 
 @torch.no_grad()
 def he_normal(network: nn.Module, slope: float = 0.0, last: WeightLayer | None = None) -> None:
-    """Draws the weights of every layer of a network and sets the biases to 0.
+    """Initialise the weights of every layer of a network and set the biases to 0.
 
     Args:
-        network: Its convolutions, transposed convolutions and linear layers are drawn; normalisations stay.
-        slope: What the (leaky) ReLUs between the layers multiply negative values by; 0 for ReLU.
-        last: The layer that no ReLU follows; it is drawn for outputs of about the size of its inputs.
+        network: Its convolutions, transposed convolutions and linear layers are initialised; normalisation
+            layers are left unchanged.
+        slope: Negative slope of the (leaky) ReLUs between the layers; 0 for ReLU.
+        last: The layer that no ReLU follows; its gain is 1.
     """
     for layer in network.modules():
         if isinstance(layer, WeightLayer):

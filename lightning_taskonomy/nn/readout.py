@@ -1,6 +1,6 @@
-"""The readout of a transfer: from the representations of frozen encoders to what the target's decoder takes.
+"""The readout of a transfer: from representations of frozen encoders to the input of the target's decoder.
 
-Taskonomy, step II: small enough that what it cannot reach is not there to be read out.
+Taskonomy, step II: kept small, so that it can use only what the representations make easily accessible.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from lightning_taskonomy.nn.initialise import he_normal
 from lightning_taskonomy.nn.renormalisation import BatchRenorm2d
 
 MOMENTUM = 0.2
-"""Share of each new batch in the running statistics: they decay by 0.8."""
+"""Weight of each new batch in the running statistics, which decay by 0.8."""
 CLIPPED_BEYOND = 5.0
 """Standard deviations from the mean beyond which values are clipped in training."""
 Variant = Literal["standard", "shallow", "deep", "slim", "fat"]
@@ -21,13 +21,13 @@ Variant = Literal["standard", "shallow", "deep", "slim", "fat"]
 
 @dataclass(frozen=True)
 class ReadoutShape:
-    """How large a readout and its decoder are.
+    """The size of a readout and its decoder.
 
     Attributes:
-        channels: of each of the two streams.
-        convolutions: in each stream.
-        depth: how often each inner layer of the decoder stands there: 0, 1 or 2 times.
-        width: what the decoder's width is multiplied by.
+        channels: Channels of each of the two streams.
+        convolutions: Convolutions in each stream.
+        depth: How often each inner layer of the decoder is repeated: 0, 1 or 2 times.
+        width: Factor of the decoder's width.
     """
 
     channels: int = 8
@@ -49,14 +49,14 @@ VARIANTS: dict[Variant, ReadoutShape] = {
 class Readout(nn.Module):
     """Clipping, normalisation, two parallel streams of convolutions, normalisation, the target's decoder.
 
-    The first normalisation whitens each channel, so that sources of different scales weigh alike. In
-    training, values are first clipped to 5 standard deviations about their mean, over batch and space. The
-    input and the convolutions are batch renormalised, the output batch normalised.
+    The first normalisation standardises each channel, so that sources of different scales have equal weight.
+    In training, values are first clipped to 5 standard deviations around their mean over batch and space. The
+    input and the convolutions use batch renormalisation, the output batch normalisation.
 
-    Targets of several pictures read each with the same weights; their decoder is given all that was read.
+    Targets with several images read each with the same weights; the decoder takes the results of all.
 
-    Shapes: (B, 8 · order · views, s, s), source by source and view by view in each -> what the decoder makes
-    of (B, 2 · stream channels · views, s, s), view by view.
+    Shapes: (B, 8 · order · views, s, s), ordered by source, then by view -> the decoder's output for
+    (B, 2 · stream channels · views, s, s), ordered by view.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class Readout(nn.Module):
         """Builds the streams with fresh weights.
 
         Args:
-            order: How many sources are read, their representations concatenated.
-            decoder: The target's, which takes `Readout.outputs(shape)` channels of each view.
-            shape: Of the streams.
-            representation_channels: Of each representation.
-            views: How many pictures the target sees.
+            order: Number of sources, whose representations are concatenated.
+            decoder: The target's decoder, which takes `Readout.outputs(shape)` channels of each view.
+            shape: Size of the streams.
+            representation_channels: Channels of each representation.
+            views: Number of images that the target sees.
         """
         super().__init__()
         inputs = order * representation_channels
@@ -87,11 +87,11 @@ class Readout(nn.Module):
 
     @staticmethod
     def outputs(shape: ReadoutShape) -> int:
-        """Channels that the decoder is given of each view."""
+        """Channels of the decoder's input per view."""
         return 2 * shape.channels
 
     def read(self, representations: Tensor) -> Tensor:
-        """What the decoder is given.
+        """The decoder's input.
 
         (B, 8 · order · views, s, s) -> (B, 2 · stream channels · views, s, s).
         """
@@ -112,13 +112,13 @@ class Readout(nn.Module):
 
 
 class StepDropout(nn.Module):
-    """Dropout whose choice follows from a seed: the same alone or beside other networks, resumed or not.
+    """Dropout determined by a seed: the same whether alone or beside other networks, resumed or not.
 
     Args:
-        share: of the values that is dropped in training.
+        share: Dropout probability in training.
 
     Attributes:
-        seed: of the next choice; set it before each step of training.
+        seed: Seed of the next mask; set it before each training step.
     """
 
     def __init__(self, share: float) -> None:
@@ -126,30 +126,30 @@ class StepDropout(nn.Module):
         self.share, self.seed = share, 0
 
     def forward(self, values: Tensor) -> Tensor:
-        """Any shape, kept; what is left is scaled up so that the mean stays."""
+        """Values of any shape; the remaining ones are scaled up to preserve the mean."""
         if not self.training or self.share == 0:
             return values
         generator = torch.Generator(values.device).manual_seed(self.seed)
-        self.seed += 1  # a network may pass here more than once
+        self.seed += 1  # a network may call it more than once per step
         kept = torch.rand(values.shape, generator=generator, device=values.device) >= self.share
         return values * kept / (1 - self.share)
 
 
 def clipped(values: Tensor) -> Tensor:
-    """(B, C, h, w) within 5 standard deviations of each channel's mean."""
+    """Clip (B, C, h, w) to within 5 standard deviations of each channel's mean."""
     deviation, mean = torch.std_mean(values.detach(), dim=(0, 2, 3), correction=0, keepdim=True)
     return values.clamp(mean - CLIPPED_BEYOND * deviation, mean + CLIPPED_BEYOND * deviation)
 
 
 def _streams(inputs: int, shape: ReadoutShape) -> nn.Sequential:
-    """Both streams as one stack, the first half of the channels and the second never mixing after its start.
+    """Both streams as one stack of grouped convolutions: after the first layer the two halves do not mix.
 
-    On a small network each further layer costs more than what it computes.
+    In a small network the overhead of an additional layer exceeds its computation.
     """
     layers: list[nn.Module] = []
     outputs = Readout.outputs(shape)
     for number in range(shape.convolutions):
-        # The first convolution reads all of the input for both.
+        # In the first convolution, both streams read the whole input.
         groups = 1 if number == 0 else 2
         layers += [
             nn.Conv2d(inputs, outputs, 3, padding=1, groups=groups, bias=False),

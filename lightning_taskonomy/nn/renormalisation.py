@@ -1,4 +1,4 @@
-"""Batch renormalisation: training sees nearly what evaluation will see (Ioffe, NeurIPS 2017)."""
+"""Batch renormalisation, which makes training outputs close to those in evaluation (Ioffe, NeurIPS 2017)."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 LIMITED_UNTIL = (0, 1_500, 2_000, 2_500, 3_000, 3_500, 4_000, 4_500)
-"""The batches, counted from 0, up to which each entry of the limits holds; the last entry holds beyond."""
+"""Last batch, counted from 0, for which each entry of the limits holds; the last entry holds thereafter."""
 LARGEST_RATIO = (1.0, 1.5, 2.0, 2.5, 3.0, 3.0, 3.0, 3.0, 3.0)
 LARGEST_SHIFT = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 5.0)
 
@@ -16,12 +16,13 @@ class BatchRenorm2d(nn.Module):
     """Normalisation by a batch's own statistics, corrected towards their averages over batches.
 
     In training, x becomes (x − m)/s · r + d, with the batch's mean m and deviation s, the ratio r = s/S and
-    the shift d = (m − M)/S to the averages M and S over the batches before (Algorithm 1). No gradient passes
-    r and d. They are limited to [1/r_max, r_max] and [−d_max, d_max]; the limits widen with the batches
-    seen, from plain batch normalisation. In evaluation, running averages of M and S take the batch's place.
+    the shift d = (m − M)/S, where M and S are averages over the previous batches (Algorithm 1). No gradient
+    flows through r and d. They are clipped to [1/r_max, r_max] and [−d_max, d_max]; the limits start at plain
+    batch normalisation and widen with the number of batches. In evaluation, running averages of M and S
+    replace the batch's statistics.
 
-    Until the averages have settled, the batch itself stands in for what they lack, so that the first batch
-    is normalised by its own statistics.
+    While the averages are young, the current batch makes up for their missing weight; the first batch is
+    therefore normalised by its own statistics.
 
     Shapes: (B, C, h, w) -> (B, C, h, w).
     """
@@ -49,10 +50,10 @@ class BatchRenorm2d(nn.Module):
 
         Args:
             channels: C.
-            momentum: Share of each new batch in the running statistics of evaluation; 1 minus their decay.
-            average_momentum: Share of each new batch in the averages M and S.
+            momentum: Weight of each new batch in the running statistics of evaluation; 1 minus their decay.
+            average_momentum: Weight of each new batch in the averages M and S.
             eps: Added to the variance.
-            ratios: r_max for each part of training that `LIMITED_UNTIL` bounds; infinity leaves r as it is.
+            ratios: r_max for each stage of training bounded by `LIMITED_UNTIL`; infinity does not clip r.
             shifts: d_max likewise.
         """
         super().__init__()
@@ -75,7 +76,7 @@ class BatchRenorm2d(nn.Module):
                 features, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
             )
         ratio, shift = self._correction(features.detach())
-        # (x · r + d) · weight + bias, so that the correction costs no further pass.
+        # (x · r + d) · weight + bias: folded into the weights, the correction needs no further pass.
         return functional.batch_norm(
             features,
             None,
@@ -88,18 +89,18 @@ class BatchRenorm2d(nn.Module):
 
     @torch.no_grad()
     def _correction(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Gives r and d of a batch, (C,) each; takes its statistics into all averages."""
+        """Returns r and d of a batch, (C,) each, and updates all averages."""
         features = features.float()
         mean = features.mean(dim=(0, 2, 3))
-        # On a CPU, a tenth of the time of `torch.var_mean` over these axes.
+        # On a CPU this takes a tenth of the time of `torch.var_mean` over these axes.
         variance = (features - mean[:, None, None]).square_().mean(dim=(0, 2, 3))
         deviation = torch.sqrt(variance + self.eps)
         missing = (1 - self.average_momentum) ** self.num_batches_tracked.float()
         known_mean = torch.addcmul(self.average_mean, missing, mean)
         known_deviation = torch.addcmul(self.average_deviation, missing, deviation)
-        # Looked up on the device: to ask for the number of batches would be to wait for a GPU.
-        part = torch.bucketize(self.num_batches_tracked.reshape(1), self._until)
-        largest_ratio, largest_shift = self._limits.index_select(1, part).unbind()
+        # Looked up on the device: reading the number of batches would synchronise with the GPU.
+        stage = torch.bucketize(self.num_batches_tracked.reshape(1), self._until)
+        largest_ratio, largest_shift = self._limits.index_select(1, stage).unbind()
         ratio = (deviation / known_deviation).clamp(1 / largest_ratio, largest_ratio)
         shift = ((mean - known_mean) / known_deviation).clamp(-largest_shift, largest_shift)
 

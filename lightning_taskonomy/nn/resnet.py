@@ -14,7 +14,7 @@ Step = nn.Module | Callable[[Tensor], Tensor]
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions beside a shortcut; the stride is in the first."""
+    """Two 3×3 convolutions with a shortcut; the stride is in the first."""
 
     def __init__(self, inputs: int, width: int, stride: int = 1, downsample: nn.Module | None = None) -> None:
         super().__init__()
@@ -43,12 +43,12 @@ RESNETS = tuple(_VARIANTS)
 
 
 class ResNet(nn.Module):
-    """A residual network for pictures (He et al., 2016), with the state-dict names of torchvision.
+    """A residual network for images (He et al., 2016), with torchvision's state-dict names.
 
-    Shapes: (B, input_channels, S, S) -> (B, classes); `features` gives the four stages.
+    Shapes: (B, input_channels, S, S) -> (B, classes); `features` returns the four stages.
 
     Attributes:
-        name: which one.
+        name: resnet18, resnet34 or resnet50.
         channels: Channels of the four stages' outputs.
         fc: The classifier.
     """
@@ -59,7 +59,7 @@ class ResNet(nn.Module):
         Args:
             name: resnet18, resnet34 or resnet50.
             classes: Outputs of the classifier.
-            input_channels: Channels of a picture.
+            input_channels: Channels of an image.
             width: Channels after the first convolution; published weights need 64.
 
         Raises:
@@ -88,9 +88,9 @@ class ResNet(nn.Module):
 
     @property
     def layers(self) -> tuple[Step, ...]:
-        """The network as a chain of eleven steps: what one gives, the next takes; the last is the classifier.
+        """The network as a chain of eleven layers, the classifier last.
 
-        The numbers are those by which Task2Vec's `skip_layers` counts: 4 to 7 are the stages.
+        Task2Vec's `skip_layers` refers to these indices: 4 to 7 are the stages.
         """
         stem = (self.conv1, self.bn1, self.relu, self.maxpool)
         stages = (self.layer1, self.layer2, self.layer3, self.layer4)
@@ -107,26 +107,26 @@ class ResNet(nn.Module):
         """Outputs of the classifier, (B, classes).
 
         Args:
-            values: Pictures; or what the layers before `start_from` made of them.
-            start_from: Number of the first layer to apply.
+            values: Images, or the outputs of the layers before `start_from`.
+            start_from: Index of the first layer to apply.
         """
         for layer in self.layers[start_from:]:
             values = layer(values)
         return values
 
     def load_backbone(self, state: Mapping[str, Tensor]) -> None:
-        """Takes over weights of the same network with any classifier, whose own are left out.
+        """Load the weights of the same network, except its classifier.
 
         Args:
-            state: A state dict with torchvision's names, as timm's and torchvision's checkpoints have them;
-                a prefix that all names share (`module.`, `network.`) does not matter.
+            state: A state dict with torchvision's names, as in timm's and torchvision's checkpoints; a prefix
+                that all names share (`module.`, `network.`) is ignored.
 
         Raises:
-            InputError: Names a weight that is missing, unknown or of another shape.
+            InputError: A weight is missing, unknown or of another shape; the message names it.
         """
         found = _without_prefix(state)
-        own = {key: value for key, value in self.state_dict().items() if not key.startswith("fc.")}
-        for key, value in own.items():
+        backbone = {key: value for key, value in self.state_dict().items() if not key.startswith("fc.")}
+        for key, value in backbone.items():
             if key not in found:
                 if key.endswith("num_batches_tracked"):  # absent in checkpoints of old versions
                     found[key] = value
@@ -135,10 +135,10 @@ class ResNet(nn.Module):
             if found[key].shape != value.shape:
                 shapes = f"expected shape {tuple(value.shape)}, found {tuple(found[key].shape)}"
                 raise InputError(f"weights: {key} of a {self.name}: {shapes}")
-        unknown = sorted(key for key in found if key not in own and not key.startswith("fc."))
+        unknown = sorted(key for key in found if key not in backbone and not key.startswith("fc."))
         if unknown:
             raise InputError(f"weights: a {self.name} has no {unknown[0]}; is it another network's file?")
-        self.load_state_dict({key: found[key] for key in own}, strict=False)
+        self.load_state_dict({key: found[key] for key in backbone}, strict=False)
 
 
 def _stage(
@@ -156,7 +156,7 @@ def _stage(
 
 
 def _without_prefix(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The names as of the network alone: what stands before `conv1.weight` is cut off."""
+    """The state dict without the prefix that precedes `conv1.weight`."""
     starts = [key.removesuffix("conv1.weight") for key in state if key.endswith("conv1.weight")]
     prefix = min(starts, key=len, default="")
     return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""Task2Vec (Achille et al., 2019): a task as a vector, the Fisher information of a probe's filters."""
+"""Task2Vec (Achille et al., 2019): embeds a task as the Fisher information of a probe network's filters."""
 
 from lightning_taskonomy.task2vec.distances import distance, distance_matrix, norm
 from lightning_taskonomy.task2vec.embed import embed, embed_tasks

@@ -1,7 +1,7 @@
-"""Taskonomy meets Task2Vec: do distances between embeddings foretell how well tasks transfer?
+"""Taskonomy meets Task2Vec: do distances between embeddings predict how well tasks transfer?
 
-And if so, how much of the sweep over first-order transfers can be left out: for each target, only the nearest
-sources are tried.
+If so, how much of the sweep over first-order transfers can be skipped by trying only the nearest sources of
+each target?
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from lightning_taskonomy.task2vec.distances import Matrix
 from lightning_taskonomy.taxonomy import Transfers
 
 BEST = 5
-"""Sources of a target that pruning should keep."""
+"""How many of a target's best sources pruning should keep."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class PairedTables:
     """Distances and affinities of the same tasks.
 
     Attributes:
-        targets: Of the transfers.
-        sources: Of the transfers.
-        distances: (sources, targets), from a source to a target; NaN from a task to itself.
+        targets: Target tasks of the transfers.
+        sources: Source tasks of the transfers.
+        distances: From each source to each target, (sources, targets); NaN from a task to itself.
         affinities: (sources, targets), NaN where no transfer was measured.
     """
 
@@ -36,12 +36,12 @@ class PairedTables:
 
     @classmethod
     def of(cls, transfers: Transfers, names: Sequence[str], distances: Matrix) -> "PairedTables":
-        """Take what both have.
+        """Pair the tasks that both tables contain.
 
         Args:
-            transfers: Their first-order ones count. Tasks may have other names there.
-            names: Of the embedded tasks.
-            distances: Among these, (from, to).
+            transfers: Only first-order transfers are used. Tasks may go by their aliases.
+            names: Names of the embedded tasks.
+            distances: Distances among them, (from, to).
 
         Raises:
             InputError: fewer than three tasks are in both.
@@ -59,23 +59,23 @@ class PairedTables:
         for row in rows:
             affinities[sources.index(row.sources[0]), targets.index(row.target)] = row.affinity
         chosen = np.ix_([place[name] for name in sources], [place[name] for name in targets])
-        own = np.array([[source == target for target in targets] for source in sources])
-        return cls(targets, sources, np.where(own, np.nan, distances[chosen]), affinities)
+        same = np.array([[source == target for target in targets] for source in sources])
+        return cls(targets, sources, np.where(same, np.nan, distances[chosen]), affinities)
 
     def spearman(self) -> float:
-        """Mean over targets of the rank correlation of nearness with affinity over the sources.
+        """Rank correlation between nearness and affinity over a target's sources, averaged over targets.
 
-        Affinities are comparable within a target only: they sum to 1 over its transfers.
+        Affinities are comparable only within a target: they sum to 1 over its transfers.
         """
         return _agreement(self.distances, self.affinities)
 
     def mantel(self, permutations: int = 9999, seed: int = 0) -> float:
-        """How often tasks with shuffled names agree as well (Mantel, 1967): the one-sided p-value.
+        """One-sided p-value of Mantel's test (1967): how often randomly renamed tasks agree as well.
 
-        Names are shuffled among all tasks at once, so that rows and columns stay those of one task.
+        Rows and columns are permuted together, so that each task keeps its own row and column.
         """
         tasks = tuple(dict.fromkeys((*self.sources, *self.targets)))
-        known = self._known(tasks)
+        known = self._completed(tasks)
         rows, columns = ([tasks.index(name) for name in names] for names in (self.sources, self.targets))
         generator = np.random.default_rng(seed)
         observed = self.spearman()
@@ -86,8 +86,8 @@ class PairedTables:
             as_good += _agreement(shuffled, self.affinities) >= observed - 1e-12
         return as_good / (permutations + 1)
 
-    def _known(self, tasks: Sequence[str]) -> Matrix:
-        """Distances among all tasks; where a direction is unknown, the other; where both are, the mean."""
+    def _completed(self, tasks: Sequence[str]) -> Matrix:
+        """Distances of all tasks; a missing direction takes the other's value, a missing pair the mean."""
         matrix = np.full((len(tasks), len(tasks)), np.nan)
         rows, columns = ([tasks.index(name) for name in names] for names in (self.sources, self.targets))
         matrix[np.ix_(rows, columns)] = self.distances
@@ -98,13 +98,13 @@ class PairedTables:
 
 @dataclass(frozen=True)
 class Pruned:
-    """What is kept of the first-order sweep when each target tries its nearest sources alone.
+    """How much of the first-order sweep survives when each target tries only its nearest sources.
 
     Attributes:
         tried: Sources per target.
-        share: Of the sweep's cost.
-        kept: Mean share of a target's five best sources among those tried.
-        best_kept: Share of targets whose best source is.
+        share: Fraction of the sweep's cost.
+        kept: Mean fraction of a target's five best sources that are tried.
+        best_kept: Fraction of targets whose best source is tried.
     """
 
     tried: int
@@ -114,7 +114,7 @@ class Pruned:
 
 
 def pruned(tables: PairedTables) -> list[Pruned]:
-    """The curve from one source per target to all of them. Trying sources at random keeps `share`."""
+    """The curve from one source per target to all of them; random sources would keep `share` of the best."""
     measured = ~np.isnan(tables.affinities) & ~np.isnan(tables.distances)
     most = int(measured.sum(axis=0).max())
     total = int(measured.sum())
@@ -135,11 +135,11 @@ def pruned(tables: PairedTables) -> list[Pruned]:
 
 
 def _agreement(distances: Matrix, affinities: Matrix) -> float:
-    """Mean over columns of the rank correlation of −distance and affinity, where both are known."""
+    """Rank correlation of −distance and affinity where both are known, averaged over columns."""
     both = ~np.isnan(distances) & ~np.isnan(affinities)
     centred = []
     for values in (-distances, affinities):
-        # What does not count ranks last and does not move the others.
+        # Unknown pairs rank last and leave the other ranks unchanged.
         ranks = stats.rankdata(np.where(both, values, np.inf), axis=0)
         means = np.sum(ranks * both, axis=0) / np.maximum(both.sum(axis=0), 1)
         centred.append((ranks - means) * both)

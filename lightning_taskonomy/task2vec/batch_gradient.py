@@ -1,8 +1,8 @@
-"""The Fisher information as the public reference estimates it, kept for comparison with its numbers.
+"""The Fisher information as the public reference estimates it, kept for comparison with its values.
 
-The squared gradient of a batch's mean loss, averaged over batches, with labels drawn from the model. Where
-samples do not see each other it is F/B in expectation, B the size of the batch; with batch statistics, as in
-the reference, they do, and it is no information of anything. Prefer `fisher`.
+The squared gradient of a batch's mean loss, averaged over batches, with labels drawn from the model. If
+samples do not interact, its expectation is F/B with B the batch size. With batch statistics, as in the
+reference, they do interact, and the estimate is not a Fisher information. Prefer `fisher`.
 """
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, distributed
 from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
 from lightning_taskonomy.core.processes import leave_signals_to_parent
-from lightning_taskonomy.task2vec.features import Features, InItsMode
+from lightning_taskonomy.task2vec.features import Features, ModePreservingPass
 from lightning_taskonomy.task2vec.filters import needing_gradients
 from lightning_taskonomy.task2vec.heads import Head
 from lightning_taskonomy.task2vec.running import Running, quiet
@@ -30,16 +30,16 @@ def batch_gradient(
     """The estimate for every filter, (filters,).
 
     Args:
-        features: The probe below the classifier, in the mode of normalisation that is wanted; with batch
-            statistics, its running ones change.
-        values: Pictures, or what the skipped layers made of them, each with its number.
+        features: The probe below the classifier, in the wanted mode of normalisation; with batch statistics,
+            its running statistics change.
+        values: Images, or the skipped layers' activations, each with its index.
         head: The task's last layer.
-        weights: Of each picture, (N,); with which it is drawn, with replacement.
-        running: On what.
+        weights: Sampling weight of each image, (N,); images are drawn with replacement.
+        running: Devices, precision and workers.
         norms: Whether scales of normalisation layers count.
-        draws: Pictures in all; what is left over of the last batch is dropped.
-        batch: Pictures whose mean loss is looked at; the estimate depends on it.
-        seed: Of the draws.
+        draws: Images drawn in total; an incomplete last batch is dropped.
+        batch: Images per batch gradient; the estimate depends on it.
+        seed: Seed of the draws.
     """
     generator = torch.Generator().manual_seed(seed)
     sampler = WeightedRandomSampler(weights.double().tolist(), max(draws, batch), generator=generator)
@@ -58,8 +58,8 @@ def batch_gradient(
     return module.sums / module.batches
 
 
-class _BatchGradientPass(InItsMode):
-    """Accumulates squares of batch gradients."""
+class _BatchGradientPass(ModePreservingPass):
+    """Accumulates squared batch gradients."""
 
     def __init__(self, features: Features, head: Head, norms: bool, seed: int) -> None:
         super().__init__(features)
@@ -69,7 +69,7 @@ class _BatchGradientPass(InItsMode):
         self.batches = 0
 
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Add a batch, if it is this rank's turn: all of them draw the same batches."""
+        """Add a batch if it is this rank's turn: all ranks draw the same batches."""
         self.batches += 1
         if batch_idx % self.trainer.world_size != self.global_rank:
             return
@@ -93,7 +93,7 @@ class _BatchGradientPass(InItsMode):
         self.sums += torch.cat(rows).double().cpu()
 
     def on_predict_end(self) -> None:
-        """Join what the ranks have summed."""
+        """Add up the sums of all ranks."""
         if distributed.is_initialized() and self.trainer.world_size > 1:
             sums = self.sums.to(self.device)
             distributed.all_reduce(sums)

@@ -1,4 +1,4 @@
-"""Fitting last layers: the classifiers of many tasks in one run, each as if it were alone."""
+"""Fitting last layers: the classifiers of many tasks in one run, each as if it were fitted alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ class Fitting:
     """How classifiers are fitted; the defaults are the reference's.
 
     Attributes:
-        epochs: Of `draws` samples each.
-        draws: Samples per epoch, with replacement; every class is as probable as the others.
-        batch: Samples per step; what is left over of an epoch is dropped.
-        rate: Of Adam.
-        decay: Squared norm's share in the loss, as Adam takes it.
-        from_zero: Whether classifiers start at 0, so that the result does not depend on luck; else random.
-        seed: Of the draws, and of the start.
+        epochs: Epochs of `draws` samples each.
+        draws: Samples per epoch, drawn with replacement; all classes are equally probable.
+        batch: Samples per step; an incomplete last batch is dropped.
+        rate: Learning rate of Adam.
+        decay: Weight decay of Adam.
+        from_zero: Whether classifiers start at 0, so that the result does not depend on chance; else random.
+        seed: Seed of the draws and of the initial weights.
     """
 
     epochs: int = 10
@@ -42,12 +42,13 @@ class Fitting:
 def fit_heads(tasks: Sequence[Observations], fitting: Fitting, running: Running) -> list[Head]:
     """Fit the last layer of each task.
 
-    Tasks alike in kind and number of outputs are fitted side by side; each gets what it would get alone.
+    Tasks with the same kind and number of outputs are fitted side by side; each gets the result that it would
+    get alone.
 
     Args:
-        tasks: What they learn from; tasks whose features are the same tensor share its memory.
-        fitting: How.
-        running: On what.
+        tasks: Training data of each; tasks whose features are the same tensor share its memory.
+        fitting: How to fit.
+        running: Devices, precision and workers.
     """
     heads: dict[int, Head] = {}
     alike: dict[tuple[object, int, int], list[int]] = {}
@@ -67,19 +68,19 @@ _RIDGES = tuple(10.0**power for power in range(-6, 5))
 
 
 def _least_squares(task: Observations) -> Head:
-    """A linear layer for numbers by ridge regression, and the variance that it leaves.
+    """A linear layer for real values by ridge regression, and its residual variance.
 
-    The penalty is the one with the least leave-one-out error, which the variance is taken from as well: few
-    pictures would be fitted without any error.
+    The penalty minimises the leave-one-out error. The variance comes from that error too: the training error
+    on few images would be 0.
     """
     features, targets = task.features[task.rows].double(), task.targets.double()
     mean, centre = features.mean(dim=0), targets.mean(dim=0)
     left, strengths, right = torch.linalg.svd(features - mean, full_matrices=False)
     projected = left.T @ (targets - centre)
     best = None
-    for share in _RIDGES:
-        kept = strengths.square() / (strengths.square() + share * strengths.square().mean().clamp(min=1e-12))
-        # Leave-one-out errors, without leaving one out.
+    for ridge in _RIDGES:
+        kept = strengths.square() / (strengths.square() + ridge * strengths.square().mean().clamp(min=1e-12))
+        # Leave-one-out errors in closed form.
         influence = left.square() @ kept + 1 / len(features)
         errors = (targets - centre - left @ (kept[:, None] * projected)) / (1 - influence).clamp(min=1e-6)[
             :, None
@@ -105,12 +106,12 @@ def _fitted(tasks: Sequence[Observations], fitting: Fitting, running: Running) -
 
 
 class _Epochs(Dataset[Tensor]):
-    """An epoch's draws, (steps, tasks, batch): numbers of observations of each task."""
+    """An epoch's draws, (steps, tasks, batch): indices of each task's observations."""
 
     def __init__(self, tasks: Sequence[Observations], fitting: Fitting) -> None:
         self._cumulated = [task.weights.double().cumsum(0).numpy() for task in tasks]
         self._steps, self._batch = max(1, fitting.draws // fitting.batch), fitting.batch
-        # Each task draws as it would alone.
+        # Each task draws the same samples as when fitted alone.
         self._generators = [np.random.default_rng(fitting.seed) for _ in tasks]
 
     def __len__(self) -> int:
@@ -161,13 +162,13 @@ class _ClassifierFit(LightningModule):
             self.register_buffer("of_bank", _by_row(tasks, len(self.bank)), persistent=False)
 
     def training_step(self, drawn: Tensor, batch_idx: int) -> None:
-        """An epoch's steps: Lightning's own loop would take longer than these."""
+        """All steps of an epoch: Lightning's own loop would take longer than the steps themselves."""
         optimizer = self.optimizers()
         assert not isinstance(optimizer, list)
         losses = self._counted_losses if self._counting else self._losses
         for rows in drawn:
             optimizer.zero_grad()
-            # A sum over tasks: the gradient of each is as if it were alone.
+            # A sum over tasks: each gets the same gradient as when fitted alone.
             self.manual_backward(losses(self.first[:, None] + rows).sum())
             optimizer.optimizer.step()
 
@@ -181,7 +182,7 @@ class _ClassifierFit(LightningModule):
         return losses.view(len(self.weight), -1).mean(dim=1)
 
     def _counted_losses(self, picked: Tensor) -> Tensor:
-        """The same, where many tasks share few pictures: all are judged once, and count as often as drawn."""
+        """The same where many tasks share few images: each is evaluated once and weighted by its draws."""
         tasks, size = len(self.weight), len(self.bank)
         slots = self.rows[picked] + size * torch.arange(tasks, device=picked.device)[:, None]
         counts = torch.bincount(slots.flatten(), minlength=tasks * size).view(tasks, size)
@@ -190,7 +191,7 @@ class _ClassifierFit(LightningModule):
         return (losses * counts).sum(dim=1) / picked.shape[1]
 
     def configure_optimizers(self) -> Adam:
-        """Adam, whose steps of one task's weights do not depend on the others'."""
+        """Adam, which updates each task's weights independently of the others'."""
         return Adam(self.parameters(), self._fitting.rate, weight_decay=self._fitting.decay)
 
     @torch.no_grad()
@@ -204,7 +205,7 @@ class _ClassifierFit(LightningModule):
 
 
 _FEW = 0.5
-"""Rows of features for each that is drawn, below which judging all of them once is the faster way."""
+"""Feature rows per drawn sample below which evaluating every row once is faster."""
 
 
 def _by_row(tasks: Sequence[Observations], size: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Groups of near tasks, and places of tasks on a plane."""
+"""Clusters of similar tasks, and maps of tasks in two dimensions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from lightning_taskonomy.task2vec.distances import Matrix
 
 @dataclass(frozen=True)
 class Clusters:
-    """Hierarchical clustering with complete linkage; the leaves ordered so that neighbours are near.
+    """Hierarchical clustering with complete linkage; leaves are ordered so that similar tasks are adjacent.
 
     Attributes:
-        names: Of the tasks.
-        linkage: scipy's.
+        names: Task names.
+        linkage: The linkage matrix, as scipy defines it.
     """
 
     names: tuple[str, ...]
@@ -26,7 +26,7 @@ class Clusters:
 
     @classmethod
     def of(cls, names: Sequence[str], matrix: Matrix) -> "Clusters":
-        """Cluster tasks by their distances; where directions differ, by their mean.
+        """Cluster tasks by their distances; asymmetric distances are averaged over both directions.
 
         Raises:
             InputError: fewer than two tasks.
@@ -39,14 +39,14 @@ class Clusters:
 
     @property
     def order(self) -> list[int]:
-        """Places of the tasks from one end of the tree to the other."""
+        """Indices of the tasks from one end of the tree to the other."""
         return [int(place) for place in hierarchy.leaves_list(self.linkage)]
 
     def labels(self, count: int) -> list[int]:
-        """Which of so many groups each task is in, numbered from 0 along the order.
+        """The cluster of each task when the tree is cut into `count`, numbered from 0 along the order.
 
         Raises:
-            InputError: fewer than one, or more than there are tasks.
+            InputError: `count` is below 1 or exceeds the number of tasks.
         """
         if not 1 <= count <= len(self.names):
             raise InputError(f"clusters: expected 1 to {len(self.names)}, found {count}")
@@ -55,7 +55,7 @@ class Clusters:
         return [numbers[int(label)] for label in found]
 
     def groups(self, count: int) -> list[list[str]]:
-        """The names in each of so many groups."""
+        """Task names by cluster when the tree is cut into `count`."""
         labels = self.labels(count)
         groups: list[list[str]] = [[] for _ in range(max(labels) + 1)]
         for place in self.order:
@@ -63,7 +63,7 @@ class Clusters:
         return groups
 
     def segments(self) -> tuple[list[list[tuple[float, float]]], float]:
-        """Lines of the tree, leaves at 0, 1, … along the order; and its height."""
+        """Polylines of the dendrogram, with leaves at 0, 1, … along the order, and its height."""
         across = dict(zip(self.order, map(float, range(len(self.names))), strict=True))
         height = dict.fromkeys(across, 0.0)
         lines = []
@@ -81,9 +81,9 @@ class Clusters:
 
 
 def plane(matrix: Matrix) -> Matrix:
-    """Places on a plane whose distances are as near to the given ones as projection allows (Torgerson, 1952).
+    """Classical multidimensional scaling to two dimensions (Torgerson, 1952), (tasks, 2).
 
-    Gives (tasks, 2); the sign of each axis is the one with more weight on its positive side.
+    The sign of each axis is chosen so that its positive side has more weight.
     """
     squared = np.square(_symmetric(matrix))
     centring = np.eye(len(squared)) - 1 / len(squared)
@@ -93,8 +93,8 @@ def plane(matrix: Matrix) -> Matrix:
     if places.shape[1] < 2:
         places = np.pad(places, ((0, 0), (0, 1)))
     signs = np.where(np.sum(places**3, axis=0) < 0, -1.0, 1.0)
-    found: Matrix = places * signs
-    return found
+    oriented: Matrix = places * signs
+    return oriented
 
 
 def _symmetric(matrix: Matrix) -> Matrix:
@@ -107,7 +107,7 @@ def _symmetric(matrix: Matrix) -> Matrix:
 
 
 def _lifted(matrix: Matrix) -> Matrix:
-    """Asymmetric distances may be negative: all but the diagonal raised until the least is 0."""
+    """Shift all but the diagonal so that the minimum is 0: asymmetric distances may be negative."""
     lifted: Matrix = matrix - matrix.min()
     np.fill_diagonal(lifted, 0)
     return lifted

@@ -1,4 +1,4 @@
-"""What embeddings say of each other: tables and pictures in a folder."""
+"""Comparing embeddings: tables and figures in a folder."""
 
 import json
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ from lightning_taskonomy.taxonomy.figures.style import save_figure
 def compare(
     embeddings: Sequence[Embedding], out: Path, kind: str = "cosine", clusters: int = 4, near: int = 5
 ) -> list[list[str]]:
-    """Write distances, nearest tasks, norms, clusters, and pictures of them; gives the clusters.
+    """Write distances, nearest tasks, norms, clusters, and figures of them; returns the clusters.
 
     Args:
         embeddings: Two or more, of one probe.
-        out: Folder.
-        kind: Of distance.
-        clusters: How many groups to cut the tree into.
-        near: Nearest tasks to list for each.
+        out: Output folder.
+        kind: Kind of distance.
+        clusters: How many clusters to cut the tree into.
+        near: How many nearest tasks to list for each task.
 
     Raises:
         InputError: the distance is not defined for them, or a file cannot be written.
@@ -40,7 +40,7 @@ def compare(
     count = min(clusters, len(names))
     labels, groups = tree.labels(count), tree.groups(count)
     norms = [norm(embedding) for embedding in embeddings]
-    maps = {"by what is asked (embeddings)": plane(matrix)}
+    maps = {"by task (embeddings)": plane(matrix)}
     with output_folder(out):
         write_csv(
             out / "distances.csv", ["from", *names], [[a, *row] for a, row in zip(names, matrix, strict=True)]
@@ -60,7 +60,7 @@ def compare(
             domains = domain_distances(embeddings)
             table = [[a, *row] for a, row in zip(names, domains, strict=True)]
             write_csv(out / "domain_distances.csv", ["from", *names], table)
-            maps["by how the pictures look (mean features)"] = plane(domains)
+            maps["by domain (mean image features)"] = plane(domains)
         save_figure(draw_matrix(matrix, tree, labels, f"Distances between tasks ({kind})"), out / "matrix")
         save_figure(draw_maps(maps, names, labels), out / "map")
         save_figure(draw_norms(norms, names, labels), out / "norms")
@@ -71,14 +71,14 @@ def compare(
 def compare_with_transfers(
     embeddings: Sequence[Embedding], transfers: Transfers, out: Path, kind: str = "cosine", seed: int = 0
 ) -> tuple[float, float]:
-    """Write how well distances foretell transfers; gives the mean Spearman correlation and Mantel's p.
+    """Write how well distances predict transfers; returns the mean Spearman correlation and Mantel's p-value.
 
     Args:
-        embeddings: Of tasks with the names of the table's.
-        transfers: Measured ones.
-        out: Folder.
-        kind: Of distance.
-        seed: Of Mantel's permutations.
+        embeddings: Embeddings of the table's tasks, under the same names.
+        transfers: Measured transfers.
+        out: Output folder.
+        kind: Kind of distance.
+        seed: Seed of Mantel's permutations.
 
     Raises:
         InputError: fewer than three tasks in common, or a file cannot be written.
@@ -96,7 +96,7 @@ def compare_with_transfers(
 
 
 def _write_taxonomic(embeddings: Sequence[Embedding], matrix: np.ndarray, out: Path) -> None:
-    """Where all tasks have a place in the tree of life: do near tasks ask about related species?"""
+    """Where all tasks have a biological taxonomy: are nearby tasks about related species?"""
     lineages = [embedding.meta.get("taxonomy") for embedding in embeddings]
     if all(isinstance(lineage, list) for lineage in lineages):
         rows = mean_taxonomic_distances(matrix, lineages)  # type: ignore[arg-type]

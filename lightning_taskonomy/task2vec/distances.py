@@ -1,7 +1,8 @@
-"""Distances between tasks, and how complex a task is.
+"""Distances between tasks, and the complexity of a task.
 
-With h the Fisher information (or precision) of an embedding, s its scale, v = 1/h the variance of a filter:
-each distance is a function of two embeddings of the same probe. `cosine` is the paper's symmetric distance.
+Each distance is a function of two embeddings of the same probe. Here h is the Fisher information (or
+precision) of an embedding, s its scale, and v = 1/h the variance of a filter. `cosine` is the paper's
+symmetric distance.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,9 +18,9 @@ from lightning_taskonomy.task2vec.embedding import Embedding, Vector, require_co
 
 Matrix = npt.NDArray[np.float64]
 EPSILON: Final = 1e-8
-"""Added to the sum of two informations before dividing, for numbers of the reference or of its method."""
+"""Added to h_a + h_b before dividing, for embeddings of the reference or of its method."""
 ALPHA: Final = 0.15
-"""How much the asymmetric distance counts what a task has beyond the trivial one."""
+"""Weight of the distance to the trivial task in the asymmetric distance."""
 
 
 def _cosine(a: Embedding, b: Embedding) -> float:
@@ -63,12 +64,13 @@ def _entropy(a: Embedding, b: Embedding) -> float:
 
 
 def _shares(a: Embedding, b: Embedding) -> tuple[Vector, Vector]:
-    """Each one's part in the information of both; 0 where neither has any.
+    """h_a / (h_a + h_b) and h_b / (h_a + h_b); 0 where both are 0.
 
-    True information may be far below the reference's constant, which is then left out.
+    True information may be far smaller than the reference's constant, which is therefore left out for it.
     """
-    own = {"exact", "montecarlo", "variational"}
-    total = a.hessian + b.hessian + (0.0 if {a.meta.get("method"), b.meta.get("method")} <= own else EPSILON)
+    unregularised = {"exact", "montecarlo", "variational"}
+    methods = {a.meta.get("method"), b.meta.get("method")}
+    total = a.hessian + b.hessian + (0.0 if methods <= unregularised else EPSILON)
     known = total > 0
     first, second = (np.divide(h, total, out=np.zeros_like(h), where=known) for h in (a.hessian, b.hessian))
     return first, second
@@ -92,20 +94,20 @@ KINDS: MappingProxyType[str, Callable[[Embedding, Embedding], float]] = MappingP
 )
 """The distances by name."""
 DIRECTED: Final = frozenset({"asymmetric", "asymmetric_kl"})
-"""Those that depend on which task is first."""
+"""The asymmetric distances."""
 
 
 def distance(a: Embedding, b: Embedding, kind: str = "cosine") -> float:
-    """How far two tasks are apart.
+    """The distance between two tasks.
 
     Args:
-        a: A task; where directions matter, the one to transfer from.
-        b: Another of the same probe and method; the one to transfer to.
+        a: A task; for asymmetric distances, the one to transfer from.
+        b: Another task, embedded with the same probe and method; the one to transfer to.
         kind: One of `KINDS`.
 
     Raises:
-        InputError: there is no such distance, it is not defined for these embeddings, or they cannot be
-            compared.
+        InputError: there is no such distance, it is not defined for these embeddings, or they are not
+            comparable.
     """
     measure = _measure(kind)
     require_comparable(a, b)
@@ -115,20 +117,20 @@ def distance(a: Embedding, b: Embedding, kind: str = "cosine") -> float:
 def norm(a: Embedding) -> float:
     """The complexity of a task: the sum of its embedding (section 3.3).
 
-    Only for comparing embeddings of one probe, method and β. Easy tasks have a small one.
+    Comparable only between embeddings of one probe, method and β. Easy tasks have a small norm.
     """
     return float(np.abs(a.hessian).sum())
 
 
 def trivial(a: Embedding) -> Embedding:
-    """The embedding of the task that asks for nothing: every filter is as its prior says.
+    """The embedding of the trivial task, in which every filter keeps its prior.
 
     Args:
         a: An embedding of the same probe and method.
 
     Raises:
-        InputError: the embedding has no prior: without one the trivial task has no information anywhere, and
-            no direction.
+        InputError: the embedding has no prior. Without one the trivial task is the zero vector, which has no
+            direction.
     """
     if not a.meta.get("has_prior", False):
         raise InputError(
@@ -139,9 +141,9 @@ def trivial(a: Embedding) -> Embedding:
 
 
 def asymmetric_distance(a: Embedding, b: Embedding, alpha: float = ALPHA) -> float:
-    """How little use an expert of task `a` is to task `b`: d(a, b) − α d(a, trivial).
+    """d(a, b) − α d(a, trivial): small if an expert on task `a` is useful for task `b`.
 
-    Of two tasks equally near, the more complex one makes the better expert (section 4).
+    Of two equally near tasks, the more complex one makes the better expert (section 4).
 
     Args:
         a: The expert's task.
@@ -149,13 +151,13 @@ def asymmetric_distance(a: Embedding, b: Embedding, alpha: float = ALPHA) -> flo
         alpha: α; the paper's 0.15 is for a ResNet-34.
 
     Raises:
-        InputError: the trivial task is not defined for this way of embedding.
+        InputError: the trivial task is not defined for this method of embedding.
     """
     return _cosine(a, b) - alpha * _cosine(a, trivial(a))
 
 
 def distance_matrix(embeddings: Sequence[Embedding], kind: str = "cosine") -> Matrix:
-    """Distances among tasks; row i, column j is from i to j.
+    """Distances among tasks; entry (i, j) is the distance from i to j.
 
     Raises:
         InputError: as `distance`.
@@ -175,7 +177,7 @@ def cross_distances(rows: Sequence[Embedding], columns: Sequence[Embedding], kin
 def nearest(
     embedding: Embedding, others: Sequence[Embedding], count: int = 5, kind: str = "cosine"
 ) -> list[tuple[str, float]]:
-    """The nearest of some tasks, nearest first, each with how far it is as the one to transfer from.
+    """The nearest of some tasks, nearest first, each with its distance as the source of a transfer.
 
     Raises:
         InputError: as `distance`.
@@ -185,18 +187,18 @@ def nearest(
 
 
 def normalised(embeddings: Sequence[Embedding]) -> Matrix:
-    """Embeddings as rows, every filter divided by its root mean square over the tasks: for maps and plots."""
+    """Embeddings as rows, each filter divided by its root mean square over the tasks, for maps and plots."""
     rows = np.stack([embedding.hessian for embedding in embeddings])
     scale = np.sqrt(np.square(rows).mean(axis=0))
-    found: Matrix = np.divide(rows, scale, out=np.zeros_like(rows), where=scale > 0)
-    return found
+    scaled: Matrix = np.divide(rows, scale, out=np.zeros_like(rows), where=scale > 0)
+    return scaled
 
 
 def domain_distances(embeddings: Sequence[Embedding]) -> Matrix:
-    """Distances by the mean features of the pictures: what they show, whatever the labels ask (section 4).
+    """Domain distances: between mean features of the images, whatever their labels (section 4).
 
     Raises:
-        InputError: an embedding has no domain, or of another probe.
+        InputError: an embedding has no domain, or its domain is from another probe.
     """
     domains = [embedding.domain for embedding in embeddings]
     for embedding, domain in zip(embeddings, domains, strict=True):
@@ -219,11 +221,11 @@ def _cosine_distance(a: Vector, b: Vector) -> float:
 
 
 def _positive(a: Embedding) -> Vector:
-    """Informations whose inverse exists."""
+    """The Fisher information, all of it positive."""
     if (a.hessian <= 0).any():
         count = int((a.hessian <= 0).sum())
         raise InputError(
-            f"embedding {a.name}: {count} filters have no information, so that variances are infinite; "
+            f"embedding {a.name}: {count} filters have no information, so their variances are infinite; "
             "expected the distance cosine, or embeddings with a --prior above 0"
         )
     return a.hessian

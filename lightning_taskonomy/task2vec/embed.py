@@ -15,7 +15,14 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec.batch_gradient import batch_gradient
 from lightning_taskonomy.task2vec.classifier import Fitting, fit_heads
 from lightning_taskonomy.task2vec.embedding import Embedding
-from lightning_taskonomy.task2vec.features import Features, Kept, Numbered, View, cache, say_left_out
+from lightning_taskonomy.task2vec.features import (
+    CachedActivations,
+    Features,
+    Numbered,
+    View,
+    cache,
+    log_left_out,
+)
 from lightning_taskonomy.task2vec.fisher import Expectation, Share, fisher
 from lightning_taskonomy.task2vec.heads import Head, own_head
 from lightning_taskonomy.task2vec.labelled_task import LabelledTask, Rows, as_task
@@ -33,7 +40,7 @@ log = logging.getLogger(__name__)
 
 def embed(
     probe: nn.Module,
-    dataset: Any,  # noqa: ANN401 - anything that gives (picture, target) by number
+    dataset: Any,  # noqa: ANN401 - anything that returns (image, target) by index
     method: Method = "exact",
     head_epochs: int = 10,
     *,
@@ -47,14 +54,14 @@ def embed(
 
     Args:
         probe: A `Probe`, or a network that names its classifier; not changed.
-        dataset: A task, or any sequence of (picture, target); see `as_task`.
+        dataset: A task, or any sequence of (image, target); see `as_task`.
         method: How the Fisher information is estimated; see `Settings`.
-        head_epochs: Of fitting the classifier; 0 keeps the probe's own as it is.
+        head_epochs: Epochs of fitting the classifier; 0 keeps the probe's own classifier unchanged.
         preset: `improved`, or `reference`, whose methods are batch and variational.
-        name: Of the task.
-        kind: Of the targets; by default as their type and shape suggest.
+        name: Name of the task.
+        kind: Kind of the targets; by default inferred from their type and shape.
         running: Devices, precision, workers, progress.
-        **settings: Any other of `Settings`.
+        **settings: Any other field of `Settings`.
 
     Raises:
         InputError: a setting or the data set does not fit.
@@ -73,12 +80,12 @@ def embed_tasks(
     settings: Settings | None = None,
     running: Running | None = None,
 ) -> list[Embedding]:
-    """Embed many tasks; those on the same set of pictures share features, classifier runs and passes.
+    """Embed many tasks; tasks on the same set of images share features, classifier fits and passes.
 
     Args:
         probe: A `Probe`, or a network that names its classifier; not changed.
         tasks: Each keeps its name.
-        settings: By default the improved preset.
+        settings: The improved preset by default.
         running: Devices, precision, workers, progress.
 
     Raises:
@@ -87,7 +94,7 @@ def embed_tasks(
     settings, running = settings or Settings(), running or Running()
     probe = as_probe(probe)
     if others := probe.without_filters(settings.skip_layers):
-        log.warning("probe: no filters, left out of the embedding: %s", ", ".join(others))
+        log.warning("probe: not filters, left out of the embedding: %s", ", ".join(others))
     groups: dict[tuple[int, View], list[int]] = {}
     chosen = [_chosen(task, settings) for task in tasks]
     for number, task in enumerate(chosen):
@@ -103,7 +110,7 @@ def embed_tasks(
 
 
 def _chosen(task: LabelledTask, settings: Settings) -> LabelledTask:
-    """The pictures of a task that take part."""
+    """The task restricted to the images that are used."""
     if settings.max_samples is None:
         return task
     if not settings.first_samples:
@@ -116,7 +123,7 @@ def _chosen(task: LabelledTask, settings: Settings) -> LabelledTask:
 
 
 class _Group:
-    """Tasks on one set of pictures, seen in one way."""
+    """Tasks on one set of images, seen in the same view."""
 
     def __init__(
         self, probe: Probe, tasks: list[LabelledTask], view: View, settings: Settings, running: Running
@@ -130,32 +137,32 @@ class _Group:
         self._keep(np.unique(np.concatenate([task.rows for task in tasks])))
 
     def _keep(self, pictures: Rows) -> None:
-        """Look at these pictures alone."""
+        """Restrict the tasks to these images."""
         self.pictures = pictures
         for number, task in enumerate(self.tasks):
             kept = np.flatnonzero(np.isin(task.rows, pictures))
             self.left_out[number] += len(task.rows) - len(kept)
             if not len(kept):
-                raise InputError(f"task {task.name}: none of its {len(task.rows)} pictures can be read")
+                raise InputError(f"task {task.name}: none of its {len(task.rows)} images can be read")
             self.tasks[number] = task.part(kept)
         self.targets = [task.targets.at_side(self.features.view.side) for task in self.tasks]
-        if self.settings.head_epochs == 0:  # the probe's own classifier has its own numbers of classes
+        if self.settings.head_epochs == 0:  # the probe's own classifier has its own class indices
             self.targets = [targets.as_numbered() for targets in self.targets]
-        # Of each task, where among those its pictures are.
+        # Of each task, the positions of its images among these.
         self.places = [np.searchsorted(pictures, task.rows) for task in self.tasks]
 
     def embeddings(self) -> list[Embedding]:
-        """Of the tasks, in their order."""
-        # With statistics of batches, features are what their batch makes of them.
+        """Embeddings in the order of the tasks."""
+        # With batch statistics, features depend on the batch.
         batch = self.settings.fit_batch if self.settings.batch_statistics else self.settings.batch
         cached = cache(self.features, self.images, self.pictures.tolist(), self.running, batch)
         if cached.damaged:
-            say_left_out(cached.damaged, len(self.pictures))
+            log_left_out(cached.damaged, len(self.pictures))
             self._keep(self.pictures[cached.places.numpy()])
         heads = self._heads(cached.features)
         values: Dataset[tuple[int, Tensor]] = Numbered(self.images, self.pictures.tolist())
         if cached.activations is not None:
-            values = Kept(cached.activations)
+            values = CachedActivations(cached.activations)
         hessians, scales = self._estimates(values, heads)
         domains = [cached.looks[places].mean(dim=0).double().numpy() for places in self.places]
         return [
@@ -182,7 +189,7 @@ class _Group:
         return [replace(head, reading=reading) for head, reading in zip(heads, readings, strict=True)]
 
     def _reading(self, number: int) -> PixelPairs | None:
-        """Pairs of pixels that a segmentation is judged by."""
+        """The pixel pairs that represent a segmentation task."""
         if not self.tasks[number].pairs:
             return None
         return PixelPairs.drawn(len(self.pictures), self.features.view.side**2, self.settings.seed)
@@ -205,7 +212,7 @@ class _Group:
     def _estimate(
         self, number: int, head: Head, values: Dataset[tuple[int, Tensor]]
     ) -> tuple[Tensor, Tensor]:
-        """By one of the ways in which tasks share no more than features."""
+        """By a method in which tasks share only the features."""
         settings, weights = self.settings, self._weights(number)
         if settings.method == "batch":
             found = batch_gradient(
@@ -243,13 +250,13 @@ class _Group:
         return Share(self.tasks[number].name, head, weights / weights.sum(), counted)
 
     def _weights(self, number: int) -> Tensor:
-        """Of all pictures of the group; 0 for those of other tasks."""
+        """Weights of all images of the group; 0 for images of other tasks."""
         targets = self.targets[number]
-        own = targets.balancing_weights() if self.settings.balanced else np.ones(len(targets))
-        return self._spread(number, torch.from_numpy(own).float(), 0)
+        weights = targets.balancing_weights() if self.settings.balanced else np.ones(len(targets))
+        return self._spread(number, torch.from_numpy(weights).float(), 0)
 
     def _spread(self, number: int, values: Tensor, filling: float | bool) -> Tensor:
-        """What is known of a task's pictures, among all of the group."""
+        """Scatter values of a task's images over all images of the group."""
         spread = torch.full((len(self.pictures), *values.shape[1:]), filling, dtype=values.dtype)
         return spread.index_copy_(0, torch.from_numpy(self.places[number]), values)
 

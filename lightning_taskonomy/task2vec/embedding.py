@@ -1,4 +1,4 @@
-"""An embedding: a number per filter of a probe, and what it was computed with."""
+"""An embedding: one value per filter of a probe, and how it was computed."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,9 +25,9 @@ class Embedding:
     Attributes:
         hessian: Per filter: the Fisher information, or the precision 1/σ² of the variational estimate.
         scale: The prior precision 1/λ² of the filter's layer; 1 where there is no prior.
-        meta: What it is of and was computed with, as plain values: `name`, `probe`, `method`, `samples`, …;
+        meta: The task and how it was embedded, as plain values: `name`, `probe`, `method`, `samples`, …;
             `has_prior` tells whether `scale` is a true prior, without which the trivial task is not defined.
-        domain: The mean features of the pictures, which know nothing of labels (section 4's baseline).
+        domain: The mean features of the images, independent of labels (section 4's baseline).
     """
 
     hessian: Vector
@@ -40,19 +40,21 @@ class Embedding:
             values = np.asarray(getattr(self, name), dtype=np.float64)
             object.__setattr__(self, name, values)
             if values.ndim != 1 or not np.isfinite(values).all() or (values < 0).any():
-                raise InputError(f"embedding {self.name}: {name} must be a vector of numbers from 0")
+                raise InputError(
+                    f"embedding {self.name}: {name} must be a vector of finite values, 0 or more"
+                )
         if len(self.hessian) != len(self.scale):
             raise InputError(
-                f"embedding {self.name}: hessian has {len(self.hessian)} numbers, scale {len(self.scale)}"
+                f"embedding {self.name}: hessian has {len(self.hessian)} values, scale {len(self.scale)}"
             )
 
     @property
     def name(self) -> str:
-        """Of the task."""
+        """Name of the task."""
         return str(self.meta.get("name", "unnamed"))
 
     def save(self, folder: Path) -> Path:
-        """Write `<name>.safetensors` and `<name>.json` into a folder; gives the first.
+        """Write `<name>.safetensors` and `<name>.json` into a folder; returns the path of the first.
 
         Raises:
             InputError: a file cannot be written.
@@ -68,10 +70,10 @@ class Embedding:
 
     @classmethod
     def load(cls, path: Path) -> "Embedding":
-        """Read what `save` has written.
+        """Read an embedding written by `save`.
 
         Raises:
-            InputError: a file is missing or holds something else.
+            InputError: a file is missing or malformed.
         """
         try:
             arrays = load_file(path)
@@ -95,8 +97,8 @@ class Embedding:
 
 
 def file_name(task: str) -> str:
-    """A task's name with signs that every file system takes."""
-    return "".join(sign if sign.isalnum() or sign in "-_.+=" else "_" for sign in task).lstrip(".") or "_"
+    """A task's name in characters that every file system supports."""
+    return "".join(char if char.isalnum() or char in "-_.+=" else "_" for char in task).lstrip(".") or "_"
 
 
 def read_embeddings(paths: Sequence[Path]) -> list[Embedding]:
@@ -106,7 +108,7 @@ def read_embeddings(paths: Sequence[Path]) -> list[Embedding]:
         paths: Files, or folders of them.
 
     Raises:
-        InputError: there are none, two have one name, or they cannot be compared.
+        InputError: there are none, two have the same name, or they are not comparable.
     """
     files = [
         file for path in paths for file in (sorted(path.glob("*.safetensors")) if path.is_dir() else [path])
@@ -125,10 +127,10 @@ def read_embeddings(paths: Sequence[Path]) -> list[Embedding]:
 
 
 def require_comparable(a: Embedding, b: Embedding) -> None:
-    """Refuse embeddings of different probes or ways of estimating.
+    """Reject embeddings of different probes or methods.
 
     Raises:
-        InputError: says what differs.
+        InputError: they differ; the message names the difference.
     """
     for key in _COMPARED:
         first, second = a.meta.get(key), b.meta.get(key)

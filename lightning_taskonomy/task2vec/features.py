@@ -1,4 +1,4 @@
-"""Features of pictures: the part of a probe below the classifier, and the pass that caches what it gives."""
+"""Image features: the part of a probe below the classifier, and the pass that caches its outputs."""
 
 import logging
 from collections.abc import Sequence
@@ -19,26 +19,26 @@ from lightning_taskonomy.task2vec.running import Running, quiet
 
 log = logging.getLogger(__name__)
 _NAMED = 20
-"""Damaged pictures that are named; of more, their number."""
+"""How many damaged images are named; the rest are counted."""
 
 
 class Images(Protocol):
-    """Pictures by number, each (C, H, W) or several views (V, C, H, W), as the probe takes them."""
+    """Images by index, each (C, H, W) or several views (V, C, H, W), as the probe takes them."""
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Number of images."""
 
     def __getitem__(self, place: int, /) -> Tensor:
-        """The picture of this number."""
+        """The image at this index."""
 
 
 @dataclass(frozen=True)
 class View:
-    """How a task looks through a probe.
+    """Which features of a probe a task uses.
 
     Attributes:
-        reading: One feature vector per picture, or one at each of side × side places.
-        start: Layers below this one are run once, and what they give is kept (`skip_layers`).
+        reading: One feature vector per image, or one at each of side × side places.
+        start: Layers below this one are run once, and their activations are cached (`skip_layers`).
         side: Height and width of maps.
     """
 
@@ -48,7 +48,7 @@ class View:
 
 
 class Features(nn.Module):
-    """A probe without its classifier: pictures, or what the skipped layers made of them, to (B, D, P)."""
+    """A probe without its classifier: images, or the skipped layers' activations, to features (B, D, P)."""
 
     def __init__(self, probe: Probe, view: View) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Features(nn.Module):
         self.probe, self.view = probe, view
 
     def filters(self, norms: bool) -> dict[str, Filters]:
-        """The filters that embeddings have numbers for."""
+        """The filters that make up an embedding."""
         return self.probe.filters(self.view.start, norms)
 
     def forward(self, values: Tensor) -> Tensor:
@@ -66,15 +66,15 @@ class Features(nn.Module):
 
 @dataclass(frozen=True)
 class Cached:
-    """What a probe makes of some pictures.
+    """A probe's outputs for some images.
 
     Attributes:
         features: (N, D, P); the classifier is fitted on them.
-        looks: (N, D'), the classifier's usual input, a mean over views: what a picture looks like. The same
-            numbers whatever kind of task the features are for.
-        activations: What the first skipped layers made of each, (N, …); None where nothing is skipped.
-        places: Which of the asked pictures these are, (N,): all that could be read.
-        damaged: What is wrong with the others, a line each.
+        looks: (N, D'), the pooled features averaged over views, which describe an image's appearance. They
+            do not depend on the kind of task.
+        activations: Outputs of the skipped layers for each image, (N, …); None if no layer is skipped.
+        places: Which of the requested images these are, (N,): all readable ones.
+        damaged: What is wrong with the others, one message each.
     """
 
     features: Tensor
@@ -87,22 +87,22 @@ class Cached:
 def cache(
     features: Features, images: Images, numbers: Sequence[int], running: Running, batch: int = 64
 ) -> Cached:
-    """Run pictures through a probe once, in its mode of normalisation.
+    """Run images through a probe once, in its mode of normalisation.
 
     Args:
-        features: What of a probe is wanted. With batch statistics, its running ones change.
-        images: Pictures by number.
-        numbers: Of those that are needed, in the order of the result.
-        running: On what.
-        batch: Pictures at a time.
+        features: The wanted features of a probe. With batch statistics, its running statistics change.
+        images: Images by index.
+        numbers: Indices of the needed images, in the order of the result.
+        running: Devices, precision and workers.
+        batch: Images at a time.
 
     Raises:
-        InputError: not one picture can be read.
+        InputError: no image can be read.
     """
     module = _FeaturePass(features)
     trainer = running.trainer()
     loader = DataLoader(
-        _Sought(images, numbers),
+        _MaybeUnreadable(images, numbers),
         batch_size=batch,
         num_workers=running.workers,
         worker_init_fn=leave_signals_to_parent,
@@ -116,24 +116,24 @@ def cache(
         images, [numbers[place] for place in sorted(set(range(len(numbers))) - set(places.tolist()))]
     )
     if not len(places):
-        raise InputError(f"none of the {len(numbers)} pictures can be read: {damaged[0]}")
+        raise InputError(f"none of the {len(numbers)} images can be read: {damaged[0]}")
     order = places.argsort()
     activations = merged["activation"][order] if "activation" in merged else None
     return Cached(merged["feature"][order], merged["look"][order], activations, places[order], damaged)
 
 
-def say_left_out(damaged: Sequence[str], count: int) -> None:
-    """Name pictures that cannot be read, and say how many of how many they are."""
+def log_left_out(damaged: Sequence[str], count: int) -> None:
+    """Log the images that cannot be read, and how many of `count` they are."""
     for line in damaged[:_NAMED]:
         log.warning("left out: %s", line)
     if len(damaged) > _NAMED:
         log.warning("left out: %d more", len(damaged) - _NAMED)
     if damaged:
-        log.warning("left out: %d of %d pictures, which cannot be read", len(damaged), count)
+        log.warning("left out: %d of %d images, which cannot be read", len(damaged), count)
 
 
 def _readable(samples: Sequence[tuple[int, Tensor | None]]) -> tuple[Tensor, Tensor]:
-    """A batch of the pictures that could be read; an empty one if there are none."""
+    """A batch of the readable images; an empty one if there are none."""
     kept = [(place, picture) for place, picture in samples if picture is not None]
     pictures = [picture for _, picture in kept]
     return torch.tensor([place for place, _ in kept], dtype=torch.long), torch.stack(
@@ -152,7 +152,7 @@ def _damages(images: Images, numbers: Sequence[int]) -> list[str]:
 
 
 class Numbered(Dataset[tuple[int, Tensor]]):
-    """Some of the pictures, each with its place among those that were asked for."""
+    """Some of the images, each with its position among those requested."""
 
     def __init__(self, images: Images, places: Sequence[int]) -> None:
         self._images, self._places = images, places
@@ -164,8 +164,8 @@ class Numbered(Dataset[tuple[int, Tensor]]):
         return place, self._images[int(self._places[place])]
 
 
-class _Sought(Dataset[tuple[int, Tensor | None]]):
-    """The same; None for what cannot be read."""
+class _MaybeUnreadable(Dataset[tuple[int, Tensor | None]]):
+    """The same; None for images that cannot be read."""
 
     def __init__(self, images: Images, places: Sequence[int]) -> None:
         self._numbered = Numbered(images, places)
@@ -180,8 +180,8 @@ class _Sought(Dataset[tuple[int, Tensor | None]]):
             return place, None
 
 
-class Kept(Dataset[tuple[int, Tensor]]):
-    """What the skipped layers made of pictures, each with its place."""
+class CachedActivations(Dataset[tuple[int, Tensor]]):
+    """Outputs of the skipped layers, each with its image's position."""
 
     def __init__(self, activations: Tensor) -> None:
         self._activations = activations
@@ -193,8 +193,8 @@ class Kept(Dataset[tuple[int, Tensor]]):
         return place, self._activations[place]
 
 
-class InItsMode(LightningModule):
-    """A pass over data that leaves every module of the probe in the mode it was in."""
+class ModePreservingPass(LightningModule):
+    """A pass over data that leaves every module of the probe in training or evaluation mode, as it was."""
 
     def __init__(self, features: Features) -> None:
         super().__init__()
@@ -202,16 +202,16 @@ class InItsMode(LightningModule):
         self._modes = [(module, module.training) for module in features.modules()]
 
     def on_predict_start(self) -> None:
-        """Undo what the trainer does."""
+        """Restore the modes that the trainer has changed."""
         for module, training in self._modes:
             module.training = training
 
 
-class _FeaturePass(InItsMode):
-    """Features, and activations of the skipped layers, batch by batch."""
+class _FeaturePass(ModePreservingPass):
+    """Computes features, and activations of the skipped layers, batch by batch."""
 
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
-        """Of one batch, on the CPU in single precision."""
+        """Outputs for one batch, on the CPU in single precision."""
         places, values = batch
         if not len(places):
             return {}

@@ -1,10 +1,10 @@
-"""Squares of per-sample gradients, filter by filter, without the gradients themselves.
+"""Squared per-sample gradients, filter by filter, without computing the gradients themselves.
 
-A convolution's gradient of one sample is G Uᵀ: G the gradient of its output, (filters, positions), U the
-patches of its input, (weights of a filter, positions). The squared norm of a filter's row is g K gᵀ with the
-Gram matrix K = Uᵀ U, which does not depend on G. Where there are fewer positions than filters, as in the deep
-layers that hold most weights, this takes a fraction of the work, and none of the memory, of the gradient; and
-K serves all backward passes over a batch. One batched backward pass gives G of all samples.
+A convolution's weight gradient for one sample is G Uᵀ: G is the gradient of its output, (filters, positions),
+U the patches of its input, (weights of a filter, positions). The squared norm of a filter's row g is g K gᵀ
+with the Gram matrix K = Uᵀ U, which does not depend on G. Where there are fewer positions than filters, as in
+the deep layers that hold most weights, this takes a fraction of the work of the gradient and none of its
+memory, and K serves all backward passes over a batch. One batched backward pass yields G of all samples.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -22,10 +22,9 @@ from lightning_taskonomy.task2vec.squared_gradients import Squares
 
 
 def suits(filters: Filters) -> bool:
-    """Whether filters are of a layer whose squares are known here: of exactly these types, not of heirs.
+    """Whether a layer is supported here: exactly one of these types, not a subclass.
 
-    What inherits from them may do something else with its weight, and what hooks or functions of its own may
-    do is not known either.
+    A subclass, a hook or a replaced `forward` may use the weight in other ways.
     """
     layer = filters.layer
     if layer._forward_hooks or layer._forward_pre_hooks or "forward" in vars(layer):
@@ -38,16 +37,16 @@ def suits(filters: Filters) -> bool:
 
 
 class UnsuitedError(RuntimeError):
-    """The features use a layer in a way that is not known here: twice, or its weight without the layer."""
+    """The network uses a layer in an unsupported way: twice, or its weight without calling the layer."""
 
 
 class ByPatches:
-    """Squares of per-sample gradients from patches and output gradients.
+    """Squared per-sample gradients from patches and output gradients.
 
     Args:
-        features: A module that gives features (B, D, P) of a batch; its parameters need no gradient.
-        filters: Those that count, of layers of `features`, each of which `suits`.
-        passes: Backward passes over a batch that are expected; more of them make Gram matrices pay earlier.
+        features: A module that maps a batch to features (B, D, P); its parameters need no gradient.
+        filters: The filters to use, of layers of `features`, each of which `suits`.
+        passes: Expected backward passes over a batch; the more there are, the sooner Gram matrices pay off.
     """
 
     def __init__(self, features: nn.Module, filters: Mapping[str, Filters], passes: int = 1) -> None:
@@ -55,10 +54,10 @@ class ByPatches:
         self._checked = False
 
     def __call__(self, values: Tensor) -> tuple[Tensor, Squares]:
-        """Features of a batch, and what gives squared gradients.
+        """Features of a batch, and a function that returns squared gradients.
 
         Raises:
-            UnsuitedError: What it gives would not be the gradients' squares.
+            UnsuitedError: the result would not be the squared gradients.
         """
         if not self._checked:
             with torch.autocast(values.device.type, enabled=False):
@@ -67,7 +66,7 @@ class ByPatches:
         return self._prepared(values)
 
     def _check(self, sample: Tensor) -> None:
-        """Compare the squares of one sample with those of plain gradients."""
+        """Compare the result for one sample with plain autograd."""
         features, squares = self._prepared(sample)
         cotangent = torch.randn(features.shape, generator=torch.Generator().manual_seed(0)).to(features)
         weights = [each.weight for each in self._filters.values()]
@@ -76,7 +75,7 @@ class ByPatches:
                 plain = torch.autograd.grad(
                     self._features(sample), weights, cotangent, allow_unused=True, materialize_grads=True
                 )
-            except RuntimeError as error:  # such as a value that is changed in place
+            except RuntimeError as error:  # for example a tensor modified in place
                 raise UnsuitedError(str(error)) from error
         expected = [
             each.mean_squares(gradient.unsqueeze(0))[0]
@@ -84,9 +83,9 @@ class ByPatches:
         ]
         rounding = _ROUNDING * max(float(rows.max()) for rows in expected)
         found = torch.split(squares(cotangent)[0], [len(rows) for rows in expected])
-        for name, own, other in zip(self._filters, found, expected, strict=True):
-            if float((own - other).abs().max()) > _MOST_ERROR * float(other.max()) + rounding:
-                raise UnsuitedError(f"the gradient of {name} does not follow from what it is given and gives")
+        for name, fast, exact in zip(self._filters, found, expected, strict=True):
+            if float((fast - exact).abs().max()) > _MOST_ERROR * float(exact.max()) + rounding:
+                raise UnsuitedError(f"the gradient of {name} does not follow from its input and output")
 
     def _prepared(self, values: Tensor) -> tuple[Tensor, Squares]:
         samples = len(values)
@@ -98,7 +97,7 @@ class ByPatches:
                 hooks.callback(hook.remove)
             features: Tensor = self._features(values)
         if not features.requires_grad:
-            raise UnsuitedError("no layer gives what the features are made of")
+            raise UnsuitedError("the features do not depend on any layer")
 
         def squares(cotangent: Tensor) -> Tensor:
             outputs = [found.edge for found in seen.values()]
@@ -122,16 +121,16 @@ class ByPatches:
 
 @dataclass
 class _Seen:
-    """What a layer was given, and what it gave, in one forward pass.
+    """A layer's input and output in one forward pass.
 
     Attributes:
-        layer: Which.
-        given: Its input, without a graph.
-        version: Of the input: it tells whether the input has been changed in place since.
-        edge: Where in the graph the gradient of what it gave is taken.
-        samples: A sample's views, if there are several, lie beside each other in the batch.
-        passes: Backward passes expected.
-        gram: K, once it has been needed.
+        layer: The layer.
+        given: Its input, detached.
+        version: The input's version counter, which reveals modification in place.
+        edge: Where in the graph to take the gradient of its output.
+        samples: Samples in the batch; the views of a sample are adjacent.
+        passes: Expected backward passes.
+        gram: K, computed on first use.
     """
 
     layer: nn.Module
@@ -147,7 +146,7 @@ class _Seen:
         if gradient is None:  # the features do not depend on the layer
             return _zeros(self.given, self.samples, self.layer)
         if self.given._version != self.version:
-            raise UnsuitedError("a layer's input is changed in place")
+            raise UnsuitedError("a layer's input is modified in place")
         with torch.no_grad():
             if isinstance(self.layer, _BatchNorm):
                 return self._norm(self.layer, gradient)
@@ -164,16 +163,16 @@ class _Seen:
         return (torch.bmm(rows, self.gram) * rows).sum(dim=2)
 
     def _gram_pays(self, weight: Tensor, positions: int) -> bool:
-        """Whether it costs less; in multiplications, of which moving a number takes the time of several."""
+        """Whether the Gram matrix costs less, in multiplications; moving a value costs as much as several."""
         filters, size, taps = len(weight), weight[0].numel(), weight[0, 0].numel()
         inputs = self.given.numel() // (self.samples * weight.shape[1])
         once = inputs**2 * weight.shape[1] + _MOVING * taps * positions**2
         return once / self.passes + filters * positions**2 < size * positions * (filters + _MOVING)
 
     def _gram_of_patches(self) -> Tensor:
-        """Uᵀ U, (samples, positions, positions), of scalar products of single pixels.
+        """Uᵀ U, (samples, positions, positions), from scalar products of single pixels.
 
-        A patch's product with another is the sum, over the kernel's taps, of those of the pixels under it.
+        The product of two patches is the sum, over the kernel's taps, of the products of the pixels under it.
         """
         if not isinstance(self.layer, nn.Conv2d):
             patches = self._positions(self.given.float(), channels_last=True)
@@ -185,8 +184,8 @@ class _Seen:
         height, width = self.given.shape[2:]
         shape = (self.samples, views, height, width, views, height, width)
         down, right = layer.padding
-        around = (right, right, down, down, 0, 0)
-        products = functional.pad(torch.bmm(pixels.transpose(1, 2), pixels).view(shape), around * 2)
+        padding = (right, right, down, down, 0, 0)
+        products = functional.pad(torch.bmm(pixels.transpose(1, 2), pixels).view(shape), padding * 2)
         rows, columns = (_taps(layer, axis, size) for axis, size in enumerate((height, width)))
         pairs = [(row, column) for row in rows for column in columns]
         total = sum(products[:, :, row, column][:, :, :, :, :, row, column] for row, column in pairs)
@@ -224,11 +223,11 @@ class _Seen:
 
 _MOVING = 8
 _MOST_ERROR, _ROUNDING = 0.02, 1e-6
-"""Of squares, in shares of the layer's largest and of the network's: rounding is less, mistakes are more."""
+"""Tolerances relative to the layer's and to the network's largest square: above rounding, below mistakes."""
 
 
 def _taps(layer: nn.Conv2d, axis: int, size: int) -> list[slice]:
-    """Which places of a padded side each of a kernel's rows, or columns, meets."""
+    """For each row (or column) of a kernel, the slice of a padded side that it covers."""
     assert not isinstance(layer.padding, str)
     kernel, stride, dilation = layer.kernel_size[axis], layer.stride[axis], layer.dilation[axis]
     last = size + 2 * layer.padding[axis] - dilation * (kernel - 1)
@@ -241,12 +240,12 @@ def _note(
     def hook(layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
         if name in seen:
             raise UnsuitedError(name)
-        first = not output.requires_grad  # the graph begins here: the weights need no gradient
+        first = not output.requires_grad  # the graph starts here: the weights need no gradient
         if first:
             output.requires_grad_()
         held = given[0].detach()
         seen[name] = _Seen(layer, held, held._version, get_gradient_edge(output), samples, passes)
-        # A copy, which what follows may change in place.
+        # A copy, so that later layers may modify it in place.
         return output.clone() if first else None
 
     return hook

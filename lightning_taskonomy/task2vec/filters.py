@@ -1,4 +1,4 @@
-"""The filters of a network: weights that an embedding has numbers for, and the mean square of each one's."""
+"""The filters of a network: the weights that make up an embedding, and their mean squared gradients."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,11 +15,11 @@ _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 @dataclass(frozen=True)
 class Filters:
-    """One weight of a layer, filter by filter.
+    """One weight tensor of a layer, split into filters.
 
     Attributes:
-        layer: Whose weight it is.
-        key: Its name in the layer: `weight`, or as attention and recurrent layers call theirs.
+        layer: The layer.
+        key: The parameter's name in the layer: `weight`, or the name used by attention and recurrent layers.
     """
 
     layer: nn.Module
@@ -27,20 +27,20 @@ class Filters:
 
     @property
     def weight(self) -> nn.Parameter:
-        """The weight."""
-        found = getattr(self.layer, self.key)
-        assert isinstance(found, nn.Parameter)
-        return found
+        """The weight tensor."""
+        weight = getattr(self.layer, self.key)
+        assert isinstance(weight, nn.Parameter)
+        return weight
 
     def __len__(self) -> int:
-        """How many filters there are: outputs of the layer."""
+        """Number of filters, which is the number of the layer's outputs."""
         if isinstance(self.layer, _TRANSPOSED):
             return self.layer.out_channels
         return len(self.weight)
 
     def mean_squares(self, gradients: Tensor) -> Tensor:
-        """Of gradients, (B, *weight), the mean square over each filter's weights, (B, filters)."""
-        if isinstance(self.layer, _TRANSPOSED):  # its weight is (inputs, outputs of a group, …)
+        """Mean squared gradients over each filter's weights, (B, *weight) -> (B, filters)."""
+        if isinstance(self.layer, _TRANSPOSED):  # the weight is (inputs, outputs of a group, …)
             grouped = gradients.reshape(len(gradients), self.layer.groups, -1, *gradients.shape[2:])
             gradients = grouped.transpose(2, 3).flatten(1, 2)
         squares = gradients.float().square()
@@ -50,26 +50,26 @@ class Filters:
 def find_filters(network: nn.Module, skipped: Collection[int], norms: bool) -> dict[str, Filters]:
     """The filters of a network, in the order of registration.
 
-    Of every layer, what it calls a weight and has two dimensions or more; named by the layer, or by layer and
-    weight where it has several or another name for it.
+    These are all parameters called weights that have two dimensions or more. Each is named for its layer, or
+    for layer and parameter if the parameter is not called `weight`.
 
     Args:
-        network: Whatever it is.
-        skipped: Modules that do not count, by `id`.
-        norms: Whether the scales of normalisation layers count as well, one number per channel.
+        network: Any module.
+        skipped: Modules to skip, by `id`.
+        norms: Whether to include the scales of normalisation layers, one value per channel.
 
     Raises:
-        InputError: a layer makes its weight of other parameters.
+        InputError: a layer computes its weight from other parameters.
     """
     found = {}
     for name, layer in network.named_modules():
         if id(layer) in skipped:
             continue
-        made = getattr(layer, "weight", None)
-        if isinstance(made, Tensor) and made.ndim >= 2 and not isinstance(made, nn.Parameter):
+        computed = getattr(layer, "weight", None)
+        if isinstance(computed, Tensor) and computed.ndim >= 2 and not isinstance(computed, nn.Parameter):
             raise InputError(
-                f"probe: {name} makes its weight of other parameters (a parametrization, weight or spectral "
-                "norm); expected a plain weight: remove it first, which keeps what the layer gives"
+                f"probe: {name} computes its weight from other parameters (a parametrization, weight or "
+                "spectral norm); expected a plain weight: remove it first, which leaves the outputs unchanged"
             )
         for key, weight in layer.named_parameters(recurse=False):
             named = key.startswith("weight") or key.endswith("weight")
@@ -79,7 +79,7 @@ def find_filters(network: nn.Module, skipped: Collection[int], norms: bool) -> d
 
 
 def other_parameters(network: nn.Module, skipped: Collection[int]) -> Iterator[str]:
-    """Names of parameters of two dimensions or more that no layer calls a weight, such as positions'."""
+    """Names of other parameters with two dimensions or more, such as positional embeddings."""
     for name, layer in network.named_modules():
         if id(layer) in skipped:
             continue
@@ -90,7 +90,7 @@ def other_parameters(network: nn.Module, skipped: Collection[int]) -> Iterator[s
 
 @contextmanager
 def needing_gradients(network: nn.Module, weights: Sequence[nn.Parameter]) -> Iterator[None]:
-    """A network of whose parameters these alone need gradients."""
+    """Require gradients for these weights only, while the context lasts."""
     before = [(weight, weight.requires_grad) for weight in network.parameters()]
     network.requires_grad_(False)
     for weight in weights:

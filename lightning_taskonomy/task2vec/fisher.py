@@ -1,8 +1,8 @@
-"""The Fisher information's diagonal, by per-sample gradients: exactly, or by labels drawn from the model.
+"""The diagonal of the Fisher information by per-sample gradients: exact, or with labels drawn from the model.
 
-F = E_x E_{y ~ p(y|x)} [∇ log p(y|x)²], one number per filter: the mean over its weights (Achille et al.,
-2019, section 3.1). Both ways are sums of squared gradients of ⟨features, cotangent⟩. Tasks on the same
-pictures share the forward pass, and in a backward pass every picture of a batch may stand for another task.
+F = E_x E_{y ~ p(y|x)} [∇ log p(y|x)²], averaged over the weights of each filter (Achille et al., 2019,
+section 3.1). Both methods sum squared gradients of ⟨features, cotangent⟩. Tasks on the same images share the
+forward pass, and in one backward pass each image of a batch may serve a different task.
 """
 
 import math
@@ -25,18 +25,18 @@ from lightning_taskonomy.task2vec.running import Running, quiet
 from lightning_taskonomy.task2vec.squared_gradients import ByTransforms, SquaredGradients
 
 MOST_ROOTS = 4096
-"""Backward passes per batch beyond which exact information of a dense task is refused."""
+"""Maximum backward passes per batch for the exact information of a dense task."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """What a pass over pictures means to one task.
+    """One task's part in a pass over the images.
 
     Attributes:
-        name: Of the task.
+        name: Name of the task.
         head: Its last layer.
-        weights: Of each picture, (N,), 0 for those that are not the task's; their sum is 1.
-        counted: At which places labels are known, (N, P); they weigh the same, and together as much as one.
+        weights: Weight of each image, (N,), 0 for images of other tasks; they sum to 1.
+        counted: Places with known labels, (N, P); the places of an image share its weight equally.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Share:
     counted: Tensor
 
     def own_numbers(self) -> Tensor:
-        """Of each picture that is the task's, how many of the task's come before it, (N,)."""
+        """For each of the task's images, how many of the task's images precede it, (N,)."""
         return (self.weights > 0).cumsum(0) - 1
 
 
@@ -54,9 +54,9 @@ class Expectation:
     """How the expectation over labels is taken.
 
     Attributes:
-        method: All labels, weighed by their probability; or labels drawn from the model.
-        draws: Of labels per picture.
-        seed: Of the draws.
+        method: All labels, weighted by their probability; or labels drawn from the model.
+        draws: Labels drawn per image.
+        seed: Seed of the draws.
     """
 
     method: Literal["exact", "montecarlo"] = "exact"
@@ -64,10 +64,10 @@ class Expectation:
     seed: int = 0
 
     def passes(self, share: Share) -> int:
-        """Cotangents per picture.
+        """Number of cotangents per image.
 
         Raises:
-            InputError: more than anyone would wait for.
+            InputError: it exceeds `MOST_ROOTS`.
         """
         if self.method == "montecarlo":
             return self.draws
@@ -83,16 +83,16 @@ class Expectation:
         """Vectors (B, K, P) whose outer products sum to the information, in expectation.
 
         Args:
-            share: Of the task.
-            outputs: Of its last layer, (B, K, P).
-            places: Of the pictures among all, (B,). Labels are drawn for each as if it were alone, whatever
-                batch or device it is in, and whatever other tasks are embedded with it.
+            share: The task.
+            outputs: Outputs of its last layer, (B, K, P).
+            places: Indices of the images among all, (B,). The labels drawn for an image depend neither on its
+                batch or device nor on the other tasks.
         """
         likelihood = share.head.likelihood
         if self.method == "montecarlo":
-            own = share.own_numbers()[places].tolist()
+            numbers = share.own_numbers()[places].tolist()
             for draw in range(self.draws):
-                chances = torch.stack([self._chances(number, draw, outputs.shape[1:]) for number in own])
+                chances = torch.stack([self._chances(number, draw, outputs.shape[1:]) for number in numbers])
                 yield likelihood.score(outputs, chances.to(outputs.device)) / math.sqrt(self.draws)
             return
         for root in likelihood.roots(outputs):
@@ -120,13 +120,13 @@ def fisher(
 
     Args:
         features: The probe below the classifier; not changed.
-        values: Pictures, or what the skipped layers made of them, each with its number.
+        values: Images, or the skipped layers' activations, each with its index.
         shares: The tasks.
-        expectation: How labels are averaged over.
-        running: On what.
+        expectation: How to average over labels.
+        running: Devices, precision and workers.
         norms: Whether scales of normalisation layers count.
-        batch: Pictures at a time.
-        by_transforms: Use `torch.func` even where patches would do.
+        batch: Images at a time.
+        by_transforms: Use `torch.func` even where patches would work.
 
     Raises:
         InputError: exact information would take too many passes.
@@ -145,7 +145,7 @@ def fisher(
 
     try:
         return summed(gradients)
-    except UnsuitedError:  # only the general way knows what to do
+    except UnsuitedError:  # only the general method works
         return summed(_gradients(features, norms, 1, by_transforms=True))
 
 
@@ -158,7 +158,7 @@ def _gradients(features: Features, norms: bool, passes: int, by_transforms: bool
 
 
 class _FisherPass(LightningModule):
-    """One pass over the pictures, batch by batch.
+    """One pass over the images, batch by batch.
 
     Attributes:
         sums: (tasks, filters), in double precision on the CPU.
@@ -177,10 +177,10 @@ class _FisherPass(LightningModule):
         self.sums = torch.zeros(len(shares), 0, dtype=torch.float64)
 
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Add a batch's squares to the sums of the tasks that it belongs to."""
+        """Add a batch's squared gradients to the sums of its tasks."""
         places, values = batch
         features, squares = self._gradients(values)
-        with torch.autocast(self.device.type, enabled=False):  # squares need the digits
+        with torch.autocast(self.device.type, enabled=False):  # squares need full precision
             for cotangent, owners in _filled(features, self._entries(places.cpu(), features)):
                 found = squares(cotangent).double().cpu()
                 if not self.sums.shape[1]:
@@ -189,14 +189,14 @@ class _FisherPass(LightningModule):
                 self.sums.index_add_(0, owners[used], found[used])
 
     def on_predict_end(self) -> None:
-        """Join what the ranks have summed."""
+        """Add up the sums of all ranks."""
         if distributed.is_initialized() and self.trainer.world_size > 1:
             sums = self.sums.to(self.device)
             distributed.all_reduce(sums)
             self.sums = sums.cpu()
 
     def _entries(self, places: Tensor, features: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """Task, its pictures' places in the batch, and a cotangent of their features, one after another."""
+        """Yields a task, the places of its images in the batch, and a cotangent of their features."""
         for number, share in enumerate(self._shares):
             weights = share.weights[places]
             mine = weights.nonzero().squeeze(1)
@@ -205,20 +205,20 @@ class _FisherPass(LightningModule):
             counted = share.counted[places[mine]].to(features.device).float()
             strength = (counted * weights[mine, None].to(features.device)).sqrt()
             strength = strength / counted.sum(dim=1, keepdim=True).clamp(min=1).sqrt()
-            pictures, own = places[mine], features[mine.to(features.device)]
-            outputs = share.head.outputs(own, pictures)
+            pictures, task_features = places[mine], features[mine.to(features.device)]
+            outputs = share.head.outputs(task_features, pictures)
             for cotangent in self._expectation.cotangents(share, outputs, pictures):
-                weighed = cotangent * strength.unsqueeze(1)
-                yield number, mine, share.head.pulled_back(weighed, own, pictures)
+                weighted = cotangent * strength.unsqueeze(1)
+                yield number, mine, share.head.pulled_back(weighted, task_features, pictures)
 
 
 def _filled(
     features: Tensor, entries: Iterator[tuple[int, Tensor, Tensor]]
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Backward passes in which every picture stands for one task, as few as there can be.
+    """Pack entries into as few backward passes as possible; in each, an image serves one task.
 
     Yields:
-        Cotangents of the features, (B, D, P), and which task each picture's belongs to, (B,), −1 for none.
+        Cotangents of the features, (B, D, P), and the task of each image, (B,), −1 for none.
     """
     taken = torch.zeros(len(features), dtype=torch.long)
     waiting: dict[int, tuple[Tensor, Tensor]] = {}

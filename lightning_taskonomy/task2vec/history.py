@@ -1,4 +1,4 @@
-"""How experts have done on known tasks: a CSV of task, expert and error."""
+"""Errors of experts on known tasks: a CSV of task, expert and error."""
 
 import csv
 import math
@@ -19,9 +19,9 @@ class History:
     """Errors of experts on tasks.
 
     Attributes:
-        tasks: By name.
-        experts: By name: of the task that each was trained on, or any other, such as of a generic network.
-        errors: (tasks, experts), NaN where an expert was not tried; less is better.
+        tasks: Task names.
+        experts: Expert names: the task that each was trained on, or any other name, as of a generic network.
+        errors: (tasks, experts), NaN where an expert was not tried; lower is better.
     """
 
     tasks: tuple[str, ...]
@@ -30,10 +30,10 @@ class History:
 
     @classmethod
     def read_csv(cls, path: Path) -> "History":
-        """Read a table with the columns task, expert and error; others do not matter.
+        """Read a table with the columns task, expert and error; other columns are ignored.
 
         Raises:
-            InputError: names the row that is not as it should be.
+            InputError: a column is missing or a row is malformed; the message names it.
         """
         try:
             with path.open(encoding="utf-8", newline="") as file:
@@ -45,7 +45,7 @@ class History:
                 for number, row in enumerate(reader, start=2):
                     key = (row["task"], row["expert"])
                     if key in found:
-                        raise InputError(f"{path}, line {number}: {key[0]} by {key[1]} is there already")
+                        raise InputError(f"{path}, line {number}: {key[0]} by {key[1]} is already listed")
                     found[key] = _error(row["error"], f"{path}, line {number}")
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise InputError(f"{path}: cannot read this table ({error})") from error
@@ -57,14 +57,14 @@ class History:
         return cls(tasks, experts, np.array(errors))
 
     def on(self, tasks: Sequence[str]) -> "History":
-        """The rows of some tasks."""
+        """The history restricted to some tasks."""
         return History(tuple(tasks), self.experts, self.errors[[self.tasks.index(task) for task in tasks]])
 
     def without_own(self) -> "History":
-        """No expert is judged on the very task that it was trained on.
+        """Without the errors of experts on the very task that they were trained on.
 
         Raises:
-            InputError: nothing is left of a task.
+            InputError: a task has no expert left.
         """
         errors = self.errors.copy()
         for row, task in enumerate(self.tasks):
@@ -80,5 +80,5 @@ def _error(text: str | None, where: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or value < 0:
-        raise InputError(f"{where}: expected an error from 0, found {text!r}")
+        raise InputError(f"{where}: expected an error of 0 or more, found {text!r}")
     return value

@@ -1,6 +1,6 @@
-"""Sets of pictures as a probe takes them: resized, in colour, in units of ImageNet's deviations.
+"""Sets of images as a probe takes them: resized, in colour, normalised with ImageNet's statistics.
 
-Everything is deterministic: an embedding is of the pictures, not of random crops of them.
+Everything is deterministic: an embedding does not depend on random crops.
 """
 
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.pictures import read_picture
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's pictures, by colour, in shares of full brightness."""
+"""Channel means and standard deviations of ImageNet, for values from 0 to 1."""
 _MARGIN = 256 / 224
-"""Files are resized to so many times the size, and their middle is taken."""
+"""Files are resized to this multiple of the size, then cropped at the centre."""
 
 
 class ImageArrays:
-    """Pictures held as an array.
+    """Images held as an array.
 
     Args:
-        pictures: (N, H, W) or (N, H, W, 3), of 8 bits, or numbers from 0 to 1.
-        size: Height and width that the probe is given.
+        pictures: (N, H, W) or (N, H, W, 3), 8-bit integers or floats from 0 to 1.
+        size: Height and width of the probe's input.
     """
 
     def __init__(self, pictures: npt.ArrayLike, size: int) -> None:
@@ -36,7 +36,9 @@ class ImageArrays:
             raise InputError(f"images: expected shape (N, H, W) or (N, H, W, 3), found {array.shape}")
         if array.dtype != np.uint8:
             if array.dtype.kind != "f" or not (np.nanmin(array) >= 0 and np.nanmax(array) <= 1):
-                raise InputError(f"images: expected 8 bits or numbers from 0 to 1, found {array.dtype}")
+                raise InputError(
+                    f"images: expected 8-bit integers or floats from 0 to 1, found {array.dtype}"
+                )
             array = np.round(array * 255).astype(np.uint8)
         self._pictures, self.size = array, size
 
@@ -44,16 +46,16 @@ class ImageArrays:
         return len(self._pictures)
 
     def __getitem__(self, place: int) -> Tensor:
-        """The picture of this number, (3, size, size)."""
+        """The image at this index, (3, size, size)."""
         return _normalised(self._pictures[place], self.size)
 
 
 class ImageFiles:
-    """Pictures in files, read when they are needed.
+    """Image files, read on demand.
 
     Args:
-        paths: Of the files.
-        size: Height and width that the probe is given: the middle of the picture.
+        paths: Paths of the files.
+        size: Height and width of the probe's input, a centre crop of the image.
     """
 
     def __init__(self, paths: Sequence[Path], size: int) -> None:
@@ -63,16 +65,16 @@ class ImageFiles:
         return len(self.paths)
 
     def __getitem__(self, place: int) -> Tensor:
-        """The picture of this number, (3, size, size).
+        """The image at this index, (3, size, size).
 
         Raises:
-            PictureError: the file is missing or no picture.
+            PictureError: the file is missing or not an image.
         """
         return _normalised(middle(read_picture(self.paths[place]), self.size), self.size)
 
 
 def middle(picture: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
-    """The middle of a picture, (H, W, 3) -> (size, size, 3)."""
+    """The resized centre crop of an image, (H, W, 3) -> (size, size, 3)."""
     image = Image.fromarray(picture)
     side = round(size * _MARGIN)
     scale = side / min(image.size)

@@ -1,8 +1,8 @@
-"""Labels as people keep them, of any usual shape and type, to targets.
+"""Converts label arrays of any usual shape and type to targets.
 
-Class numbers (N,) or (N, 1), whole numbers of floating point, names, bytes, truth values, one-hot rows; 0 or
-1 per label; numbers; maps of classes or of numbers. Classes are numbered over those that occur, whatever
-their numbers are: ids of WordNet or of a database leave gaps of millions.
+Supported are class indices (N,) or (N, 1), integers stored as floats, names, bytes, booleans, one-hot rows;
+0 or 1 per label; real values; and maps of classes or of values. Classes that occur are renumbered from 0:
+WordNet or database ids leave gaps of millions.
 """
 
 from collections.abc import Callable
@@ -17,25 +17,25 @@ from lightning_taskonomy.task2vec.targets import KINDS, Kind, Targets
 
 Array = npt.NDArray[Any]
 _FEW_CLASSES = 64
-"""Beside classes below this, or with few gaps, 255 is none but says that nobody could tell."""
+"""If all other classes are below this, or have few gaps, 255 stands for unknown."""
 _FULL = (255, 65_535)
 _MOST_NAMES = 10
 _UNKNOWN_CLASSES = (-1, -100)
-"""Class numbers of what is not known: scikit-learn's and torch's `ignore_index`."""
+"""Class indices that stand for unknown: those of scikit-learn and of torch's `ignore_index`."""
 _MOST_CHANNELS = 4
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What an array of labels says.
+    """The content of a label array.
 
     Attributes:
-        targets: Of the pictures whose label is known.
-        rows: Which pictures those are.
-        classes: The numbers or names that classes have in the array, by their number in `targets`; None where
-            they are the same, or there are no classes.
-        notes: What has been taken for what, in words.
-        count: Of all pictures, with a label or without.
+        targets: Targets of the images whose label is known.
+        rows: Indices of those images.
+        classes: The array's own class ids or names, in the order of the indices in `targets`; None if the ids
+            are the indices, or there are no classes.
+        notes: How ambiguous values were interpreted, in words.
+        count: Number of all images, with or without a label.
     """
 
     targets: Targets
@@ -46,29 +46,29 @@ class Labels:
 
 
 def read_labels(values: npt.ArrayLike, name: str, kind: Kind | None = None) -> Labels:
-    """What labels are, by their type and shape, or as `kind` says.
+    """Interpret labels by their type and shape, or as the given kind.
 
     Args:
-        values: One label per picture, along the first axis.
-        name: Of the array, for messages.
-        kind: What it holds; by default as type and shape suggest.
+        values: One label per image, along the first axis.
+        name: Name of the array, for messages.
+        kind: What it holds; by default inferred from type and shape.
 
     Raises:
-        InputError: it cannot be told, or does not fit the kind; in one line that names the array.
+        InputError: the kind cannot be inferred, or the labels do not fit it; the message names the array.
     """
     try:
         if kind is not None and kind not in KINDS:
             raise InputError(f"expected a kind of {', '.join(KINDS)}, found {kind!r}")
         array = _plain(values)
         if array.ndim == 0 or array.size == 0:
-            raise InputError(f"expected a label per picture, found shape {array.shape}")
+            raise InputError(f"expected a label per image, found shape {array.shape}")
         return replace(_READERS[kind or _guessed(array)](array), count=len(array))
     except InputError as error:
         raise InputError(f"{name}: {str(error).removeprefix('targets: ')}") from error
 
 
 def _plain(values: npt.ArrayLike) -> Array:
-    """Numbers, or names as strings."""
+    """An array of numbers, or of names as strings."""
     try:
         array = np.asarray(values)
     except ValueError as error:
@@ -83,7 +83,7 @@ def _plain(values: npt.ArrayLike) -> Array:
 
 
 def _of_objects(array: Array) -> Array:
-    """Of Python's objects: names, or numbers where None is what is not known."""
+    """Convert Python objects: names, or numbers with None for unknown."""
     kinds = {type(value) for value in array.flat} - {type(None)}
     if kinds and all(issubclass(each, str | bytes) for each in kinds):
         texts = [
@@ -93,13 +93,13 @@ def _of_objects(array: Array) -> Array:
     if kinds and all(issubclass(each, int | float | np.number | np.bool_) for each in kinds):
         return np.array([np.nan if value is None else value for value in array.flat]).reshape(array.shape)
     found = ", ".join(sorted(each.__name__ for each in kinds)) or "nothing but null"
-    raise InputError(f"expected numbers or names, one per picture or as many for each; found {found}")
+    raise InputError(f"expected numbers or names, equally many for each image; found {found}")
 
 
 def _guessed(array: Array) -> Kind:
     if array.dtype.kind == "U":
         if array.size != len(array):
-            raise InputError(f"expected one name per picture, found shape {array.shape}")
+            raise InputError(f"expected one name per image, found shape {array.shape}")
         return "classes"
     whole = _is_whole(array)
     if array.size == len(array):
@@ -120,7 +120,7 @@ def _kind_of_rows(array: Array) -> Kind:
 
 
 def _is_whole(array: Array) -> bool:
-    """Whether all numbers that are there are whole."""
+    """Whether all values other than NaN are integers."""
     if array.dtype.kind in "iub":
         return True
     known = array[~np.isnan(array)]
@@ -131,12 +131,12 @@ def _classes(array: Array) -> Labels:
     notes = []
     if array.ndim == 2 and array.shape[1] > 1:
         if array.dtype.kind == "U" or not (np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all()):
-            return Labels(Targets.of("classes", array), np.arange(len(array)))  # shares of classes
-        notes.append(f"one-hot rows taken for {array.shape[1]} classes")
+            return Labels(Targets.of("classes", array), np.arange(len(array)))  # class probabilities
+        notes.append(f"one-hot rows interpreted as {array.shape[1]} classes")
         array = array.argmax(axis=1)
     flat = array.reshape(len(array), -1)
     if flat.shape[1] != 1:
-        raise InputError(f"expected one class per picture, found shape {array.shape}")
+        raise InputError(f"expected one class per image, found shape {array.shape}")
     column = flat[:, 0]
     if column.dtype.kind == "U":
         known = column != ""
@@ -147,10 +147,10 @@ def _classes(array: Array) -> Labels:
     occurring, numbers = np.unique(column[rows], return_inverse=True)
     if array.dtype.kind in "fU" and len(occurring) > max(_MOST_NAMES, len(rows) / 2):
         what = "names" if array.dtype.kind == "U" else "numbers"
-        raise InputError(f"{len(occurring)} different {what} for {len(rows)} pictures are no classes")
+        raise InputError(f"{len(occurring)} different {what} for {len(rows)} images are not classes")
     _require_two(len(occurring), "classes")
     if len(rows) < len(column):
-        notes.append(f"{len(column) - len(rows)} pictures without a label left out")
+        notes.append(f"{len(column) - len(rows)} images without a label left out")
     classes, renumbered = _renumbered(occurring)
     targets = _of_occurring("classes", numbers, occurring)
     return Labels(targets, rows, classes, (*notes, *renumbered))
@@ -162,7 +162,7 @@ def _pixel_classes(array: Array) -> Labels:
     if array.ndim != 3:
         raise InputError(f"expected maps of classes, (N, h, w), found shape {array.shape}")
     if array.dtype.kind == "U":
-        raise InputError("expected class numbers per pixel, found names")
+        raise InputError("expected class indices per pixel, found names")
     whole, known, notes = _whole_numbers(array)
     known &= whole != -1
     occurring, numbers = np.unique(whole[known], return_inverse=True)
@@ -175,10 +175,10 @@ def _pixel_classes(array: Array) -> Labels:
 
 
 def _whole_numbers(array: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], list[str]]:
-    """Class numbers, where they are known, and what has been taken for unknown."""
+    """Class indices, a mask of where they are known, and notes on the values interpreted as unknown."""
     if not _is_whole(array):
         odd = array[~(array == np.round(array)) & ~np.isnan(array)]
-        raise InputError(f"classes are whole numbers; found {odd[0] if odd.size else 'none'}")
+        raise InputError(f"classes must be integers; found {odd[0] if odd.size else 'none'}")
     known = ~np.isnan(array) if array.dtype.kind == "f" else np.ones(array.shape, dtype=bool)
     whole = np.where(known, array, 0).astype(np.int64)
     occurring, notes = np.unique(whole[known]), []
@@ -192,7 +192,7 @@ def _whole_numbers(array: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.
             continue
         known &= whole != number
         occurring = others
-        notes.append(f"{number} taken for unknown, beside {len(others)} classes")
+        notes.append(f"{number} interpreted as unknown, beside {len(others)} classes")
     return whole, known, notes
 
 
@@ -202,13 +202,13 @@ def _renumbered(occurring: Array) -> tuple[list[Any] | None, list[str]]:
     if np.array_equal(occurring, np.arange(len(occurring))):
         return None, []
     first, last = int(occurring[0]), int(occurring[-1])
-    return occurring.tolist(), [f"{len(occurring)} classes occur, of numbers {first} to {last}; renumbered"]
+    return occurring.tolist(), [f"{len(occurring)} classes occur, numbered {first} to {last}; renumbered"]
 
 
 def _of_occurring(kind: Kind, numbers: Array, occurring: Array) -> Targets:
     targets = Targets.of(kind, numbers, len(occurring))
-    own = occurring.dtype.kind != "U" and not np.array_equal(occurring, np.arange(len(occurring)))
-    return replace(targets, numbers=occurring.astype(np.int64)) if own else targets
+    renumbered = occurring.dtype.kind != "U" and not np.array_equal(occurring, np.arange(len(occurring)))
+    return replace(targets, numbers=occurring.astype(np.int64)) if renumbered else targets
 
 
 def _require_two(found: int, kind: str) -> None:
@@ -224,14 +224,14 @@ def _numbers(array: Array) -> Labels:
     if not len(rows):
         raise InputError("expected numbers; found none")
     left_out = len(column) - len(rows)
-    notes = (f"{left_out} pictures without a label left out",) if left_out else ()
+    notes = (f"{left_out} images without a label left out",) if left_out else ()
     _require_difference(column[rows])
     return Labels(Targets.of("values", column[rows]), rows, None, notes)
 
 
 def _require_difference(rows: Array) -> None:
     if len(rows) > 1 and (rows == rows[:1]).all():
-        raise InputError("every picture has the same; expected labels that differ")
+        raise InputError("every image has the same label; expected labels that differ")
 
 
 def _labels(array: Array) -> Labels:
@@ -246,7 +246,7 @@ def _pixel_numbers(array: Array) -> Labels:
         maps = maps[:, None]
     elif maps.ndim == 4 and maps.shape[3] <= _MOST_CHANNELS < maps.shape[1]:
         maps = maps.transpose(0, 3, 1, 2)
-        notes = (f"the last of the dimensions {array.shape} taken for channels",)  # type: ignore[assignment]
+        notes = (f"the last of the dimensions {array.shape} interpreted as channels",)  # type: ignore[assignment]
     return Labels(Targets.of("pixel_values", maps), np.arange(len(array)), None, notes)
 
 

@@ -1,4 +1,4 @@
-"""A task as data: pictures, and what is known of them."""
+"""A task as data: images and their labels."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -21,18 +21,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class LabelledTask:
-    """A task: some pictures of a set, and labels of them.
+    """A task: some images of a set, and their labels.
 
-    Tasks that hold the same set of pictures share the work on it.
+    Tasks with the same image set share the computation on it.
 
     Attributes:
-        name: Of the task.
-        images: A set of pictures, as the probe takes them.
-        targets: Of the task's pictures.
-        rows: Numbers of its pictures in the set, in the order of the targets.
-        group: What it belongs with, such as a taxonomic order, for pictures of many tasks.
-        pairs: Whether an output says of two places in a picture if they belong together, as segments do;
-            `targets` are then segment numbers per pixel.
+        name: Name of the task.
+        images: A set of images, as the probe takes them.
+        targets: Targets of the task's images.
+        rows: Indices of its images in the set, in the order of the targets.
+        group: A group of related tasks, such as a taxonomic order, for figures of many tasks.
+        pairs: Whether the task is a segmentation, whose output tells for two places in an image whether they
+            belong together; `targets` are then segment ids per pixel.
+        about: Further values for the embedding's metadata.
     """
 
     name: str
@@ -45,9 +46,9 @@ class LabelledTask:
 
     def __post_init__(self) -> None:
         if len(self.rows) != len(self.targets):
-            raise InputError(f"task {self.name}: {len(self.rows)} pictures, {len(self.targets)} labels")
+            raise InputError(f"task {self.name}: {len(self.rows)} images, {len(self.targets)} labels")
         if len(self.rows) and not 0 <= self.rows.min() <= self.rows.max() < len(self.images):
-            raise InputError(f"task {self.name}: expected pictures below {len(self.images)}")
+            raise InputError(f"task {self.name}: expected image indices below {len(self.images)}")
 
     @classmethod
     def of(
@@ -58,22 +59,22 @@ class LabelledTask:
         kind: Kind | None = None,
         rows: Rows | None = None,
     ) -> "LabelledTask":
-        """The task of labels of any usual shape and type; what they are taken for is said in the log.
+        """Make a task from labels of any usual shape and type; their interpretation is logged.
 
         Args:
-            name: Of the task.
-            images: A set of pictures.
-            labels: One per picture; those without are left out.
-            kind: What they are; by default as their type and shape suggest.
-            rows: Numbers of the pictures that the labels are of; by default all.
+            name: Name of the task.
+            images: A set of images.
+            labels: One per image; images without a label are left out.
+            kind: Kind of the labels; by default inferred from their type and shape.
+            rows: Indices of the labelled images; by default all.
 
         Raises:
-            InputError: the labels fit no kind, or not the pictures.
+            InputError: the labels fit no kind, or do not match the images.
         """
         pictures = np.arange(len(images)) if rows is None else rows
         found = read_labels(labels, f"task {name}", kind)
         if len(pictures) != found.count:
-            raise InputError(f"task {name}: {len(pictures)} pictures, {found.count} labels")
+            raise InputError(f"task {name}: {len(pictures)} images, {found.count} labels")
         for note in found.notes:
             log.warning("task %s: %s", name, note)
         about: dict[str, Any] = {"notes": list(found.notes)} if found.notes else {}
@@ -82,11 +83,11 @@ class LabelledTask:
         return cls(name, images, found.targets, pictures[found.rows], about=about)
 
     def first(self, count: int) -> "LabelledTask":
-        """The first pictures alone; where they are sorted by class, the first classes alone."""
+        """The first images only; if they are sorted by class, that means the first classes only."""
         return self.part(np.arange(min(count, len(self.rows))))
 
     def sample(self, count: int, seed: int = 0) -> "LabelledTask":
-        """So many of its pictures at random, with every class in its share."""
+        """A random sample of its images, stratified by class."""
         if count >= len(self.rows):
             return self
         generator = np.random.default_rng(seed)
@@ -97,20 +98,20 @@ class LabelledTask:
         return self.part(np.sort(order[picked]))
 
     def part(self, chosen: Rows) -> "LabelledTask":
-        """Some of its pictures, by their places among them."""
+        """The task restricted to some of its images, by their positions in `rows`."""
         rows, targets = self.rows[chosen], self.targets.rows(chosen)
         return LabelledTask(self.name, self.images, targets, rows, self.group, self.pairs, self.about)
 
 
 def as_task(dataset: Any, name: str = "unnamed", kind: Kind | None = None) -> LabelledTask:  # noqa: ANN401
-    """The task that a data set is.
+    """A data set as a task.
 
     Args:
-        dataset: A task; or any sequence of (picture, target), such as torch's TensorDataset or torchvision's
-            data sets, whose pictures are tensors (C, H, W). Labels are taken from its attributes `targets` or
-            `labels`, if it has one, so that no picture is read for them.
-        name: What to call it.
-        kind: What the targets are; by default as their type and shape suggest.
+        dataset: A task; or any sequence of (image, target), such as torch's TensorDataset or torchvision's
+            data sets, whose images are tensors (C, H, W). Labels are taken from its attribute `targets` or
+            `labels` if it has one, without reading images.
+        name: Name of the task.
+        kind: Kind of the targets; by default inferred from their type and shape.
 
     Raises:
         InputError: the targets do not fit the kind.
@@ -138,7 +139,7 @@ def _items(dataset: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401
 
 
 class _Pictures:
-    """The first parts of a data set's samples."""
+    """The images of a data set's samples."""
 
     def __init__(self, dataset: Any) -> None:  # noqa: ANN401
         self._dataset = dataset
@@ -150,5 +151,5 @@ class _Pictures:
         picture = self._dataset[place][0]
         if not isinstance(picture, Tensor):
             kind = type(picture).__name__
-            raise InputError(f"dataset: expected pictures as tensors (C, H, W), found a {kind}")
+            raise InputError(f"dataset: expected images as tensors (C, H, W), found a {kind}")
         return picture.to(torch.get_default_dtype())

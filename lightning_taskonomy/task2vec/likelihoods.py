@@ -1,8 +1,8 @@
-"""What a task's outputs say of its labels: the probability models whose Fisher information is taken.
+"""Likelihoods: probability models of a task's labels given its outputs, and their Fisher information.
 
-Outputs are (B, K, P): K numbers at each of P places, P = 1 for a label per picture. For every likelihood the
-Fisher information of the outputs at one place is Σ r rᵀ over a few vectors r, its `roots`; the expectation of
-s sᵀ over labels drawn from the model, with s the `score`, is the same.
+Outputs are (B, K, P): K values at each of P places, with P = 1 for a label per image. The Fisher information
+of the outputs at one place is Σ r rᵀ over a few vectors r, the `roots`. It equals the expectation of s sᵀ,
+with s the `score`, over labels drawn from the model.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ class Likelihood(Protocol):
 
     @property
     def roots_per_place(self) -> int:
-        """How many roots there are."""
+        """Number of roots."""
 
     def negative_log(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """−log p(target | output) at every place, (B, P), up to a constant."""
@@ -30,13 +30,13 @@ class Likelihood(Protocol):
     def score(self, outputs: Tensor, chances: Tensor) -> Tensor:
         """The gradient of −log p(y | output) for y drawn from the model, (B, K, P).
 
-        Which y follows from chances, numbers between 0 and 1 of the outputs' shape, alone.
+        The draw is determined by `chances`, uniform values between 0 and 1 of the outputs' shape.
         """
 
 
 @dataclass(frozen=True)
 class Categorical:
-    """One of K classes; targets are class numbers (B, P), or shares of the classes (B, K, P).
+    """One of K classes; targets are class indices (B, P), or class probabilities (B, K, P).
 
     Attributes:
         classes: K.
@@ -57,12 +57,12 @@ class Categorical:
         return -logs.gather(1, targets.unsqueeze(1)).squeeze(1)
 
     def roots(self, outputs: Tensor) -> Iterator[Tensor]:
-        """Columns of the Cholesky factor of diag(p) − p pᵀ, which is known in closed form.
+        """Columns of the Cholesky factor of diag(p) − p pᵀ, in closed form.
 
-        With q_j = Σ_{k>j} p_k: the j-th has √(p_j q_j / q_{j−1}) at j, and −p_i √(p_j / (q_{j−1} q_j)) below.
+        With q_j = Σ_{k>j} p_k, column j has √(p_j q_j / q_{j−1}) at j, and −p_i √(p_j / (q_{j−1} q_j)) below.
         """
         p = outputs.float().softmax(dim=1)
-        tail = p.flip(1).cumsum(1).flip(1)  # of j: q_{j-1}
+        tail = p.flip(1).cumsum(1).flip(1)  # q_{j-1} at index j
         for j in range(self.classes - 1):
             before, after = tail[:, j], tail[:, j + 1]
             root = torch.zeros_like(p)
@@ -72,7 +72,7 @@ class Categorical:
             yield root
 
     def score(self, outputs: Tensor, chances: Tensor) -> Tensor:
-        """Probabilities, less one at the drawn class."""
+        """Probabilities, minus 1 at the drawn class."""
         p = outputs.float().softmax(dim=1)
         up_to = p.cumsum(dim=1)
         drawn = (up_to[:, :-1] <= chances[:, :1] * up_to[:, -1:]).sum(dim=1, keepdim=True)
@@ -100,7 +100,7 @@ class Bernoulli:
         return loss.sum(dim=1)
 
     def roots(self, outputs: Tensor) -> Iterator[Tensor]:
-        """√(p (1 − p)) for each label alone."""
+        """√(p (1 − p)) for each label separately."""
         p = outputs.float().sigmoid()
         deviation = (p * (1 - p)).sqrt()
         for j in range(self.labels):
@@ -109,33 +109,33 @@ class Bernoulli:
             yield root
 
     def score(self, outputs: Tensor, chances: Tensor) -> Tensor:
-        """Probabilities, less one where the drawn label is present."""
+        """Probabilities, minus 1 where the drawn label is present."""
         p = outputs.float().sigmoid()
         return p - (chances < p).to(p.dtype)
 
 
 @dataclass(frozen=True)
 class Gaussian:
-    """K numbers with independent normal errors; targets are (B, K, P).
+    """K values with independent normal errors; targets are (B, K, P).
 
     Attributes:
-        variance: Of the errors, one per number: their mean square after the last layer is fitted.
+        variance: Error variance of each value: the mean squared error after the last layer is fitted.
     """
 
     variance: tuple[float, ...]
 
     @property
     def roots_per_place(self) -> int:
-        """One per number."""
+        """One per value."""
         return len(self.variance)
 
     def negative_log(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Half the squared error in units of the variance, summed over the numbers."""
+        """Half the squared error in units of the variance, summed over the values."""
         squared = (outputs.float() - targets).square() / self._per_number(outputs).square()
         return squared.sum(dim=1) / 2
 
     def roots(self, outputs: Tensor) -> Iterator[Tensor]:
-        """1/σ for each number alone."""
+        """1/σ for each value separately."""
         inverse = 1 / self._per_number(outputs)
         for j in range(len(self.variance)):
             root = torch.zeros_like(outputs, dtype=torch.float32)

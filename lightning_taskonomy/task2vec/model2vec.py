@@ -1,8 +1,8 @@
-"""Model2Vec: experts as vectors among the tasks, learned from how experts did on known tasks (section 4).
+"""Model2Vec: embeds experts in the space of tasks, learned from their errors on known tasks (section 4).
 
-An expert i that was trained on a task has the vector m_i = F_i + b_i: the task's embedding and a bias that is
-learned, so that the nearest expert is the best one. What is minimised is the mean over known tasks t of
-−log softmax_i(−d(m_i, t) / τ) at the best expert, d the asymmetric distance.
+Expert i has the vector m_i = F_i + b_i: the embedding of the task that it was trained on, plus a bias learned
+so that the nearest expert is the best one. The objective is the mean over known tasks t of
+−log softmax_i(−d(m_i, t) / τ) at the best expert, with d the asymmetric distance.
 """
 
 from collections.abc import Sequence
@@ -25,10 +25,10 @@ class Learning:
     """How biases are learned.
 
     Attributes:
-        steps: Of Adam, over all known tasks at once.
-        rate: Of Adam, in units of a filter's mean over the tasks.
-        decay: Weight of the mean squared bias, in the same units: few known tasks would fit any.
-        alpha: Of the asymmetric distance.
+        steps: Steps of Adam, each over all known tasks.
+        rate: Learning rate of Adam, in units of a filter's mean over the tasks.
+        decay: Weight of the mean squared bias, in the same units; prevents overfitting to few known tasks.
+        alpha: α of the asymmetric distance.
     """
 
     steps: int = 100
@@ -57,11 +57,11 @@ class Model2Vec:
 
         Args:
             experts: Their names.
-            starts: Embedding of the task that each was trained on; None for a generic one, which starts from
-                the mean of the tasks.
-            tasks: Known tasks.
+            starts: Embedding of the task that each was trained on; None for a generic expert, which starts
+                from the mean of the others.
+            tasks: Embeddings of the known tasks.
             errors: (tasks, experts), NaN where an expert was not tried.
-            learning: How.
+            learning: How the biases are learned.
 
         Raises:
             InputError: the trivial task is not defined for the embeddings.
@@ -78,7 +78,7 @@ class Model2Vec:
         self.vectors = self._learned(begun, known, torch.from_numpy(errors)).numpy()
 
     def distances(self, task: Embedding) -> npt.NDArray[np.float64]:
-        """From every expert to a task; the least is the one to choose."""
+        """Distance from every expert to a task; the nearest is the one to choose."""
         row = torch.from_numpy(task.hessian)[None]
         found: npt.NDArray[np.float64] = self._distances(torch.from_numpy(self.vectors), row)[0].numpy()
         return found
@@ -89,7 +89,7 @@ class Model2Vec:
         best = torch.where(tried, errors, torch.inf).argmin(dim=1)
         bias = torch.zeros_like(begun, requires_grad=True)
         optimizer = torch.optim.Adam([bias], learning.rate)
-        # Distances among similar tasks differ little: their spread is the unit of the softmax.
+        # Distances among similar tasks differ little: their deviation serves as the softmax's temperature.
         spread = self._distances(begun, known).std().clamp(min=_LEAST)
         for _ in range(learning.steps):
             distances = self._distances(begun + bias * self._unit, known) / spread
@@ -108,7 +108,7 @@ class Model2Vec:
 
 
 def _cosine(models: Tensor, tasks: Tensor) -> Tensor:
-    """The symmetric distance, (tasks, models): of shares in the sum, which are a and 1 − a."""
+    """The symmetric distance, (tasks, models): between m/(m + t) and t/(m + t), which sum to 1."""
     share = models / (models + tasks[:, None])
     other = 1 - share
     lengths = share.square().sum(dim=2) * other.square().sum(dim=2)

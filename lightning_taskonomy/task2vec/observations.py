@@ -1,4 +1,4 @@
-"""What last layers learn from: features of pictures, of pixels, or of pairs of pixels, and their labels."""
+"""Training data of last layers: features of images, of pixels, or of pairs of pixels, and their labels."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ from lightning_taskonomy.task2vec.targets import Targets
 
 @dataclass(frozen=True)
 class Observations:
-    """What one task's last layer learns from.
+    """Training data of one task's last layer.
 
     Attributes:
-        features: (R, D): of pictures, or of pixels or pairs of theirs.
-        rows: (M,), which of them each observation has.
-        targets: (M,) class numbers, or (M, K).
-        weights: With which each is drawn, (M,).
-        likelihood: What is maximised.
+        features: (R, D), of images, pixels or pixel pairs.
+        rows: Row of `features` for each observation, (M,).
+        targets: (M,) class indices, or (M, K).
+        weights: Sampling weight of each observation, (M,).
+        likelihood: The likelihood to maximise.
         outputs: K.
     """
 
@@ -34,20 +34,23 @@ class Observations:
 
 
 PIXELS_PER_PICTURE = 64
-"""Pixels that the last layer of a dense task learns from, drawn from each picture."""
+"""Pixels drawn from each image to train the last layer of a dense task."""
 
 
 def observations(
     features: Tensor, places: Rows, targets: Targets, pairs: PixelPairs | None = None, seed: int = 0
 ) -> Observations:
-    """What a task's last layer learns from.
+    """The training data of a task's last layer.
 
     Args:
-        features: (N, D, P) of all pictures.
-        places: Where among them the task's are.
-        targets: Of those, at the resolution of the features.
-        pairs: Where the targets are segments: the pairs that are compared.
-        seed: Of which pixels are drawn.
+        features: (N, D, P) of all images.
+        places: Indices of the task's images among them.
+        targets: Targets of those, at the resolution of the features.
+        pairs: For targets that are segments, the pixel pairs to compare.
+        seed: Seed of the draw of pixels.
+
+    Raises:
+        InputError: no pixel, or no pair of pixels, has a known target.
     """
     values, counted = targets.tensor(), targets.counted()
     pictures = torch.from_numpy(places)
@@ -62,7 +65,7 @@ def observations(
     picture, slot = (best.values >= 0).nonzero(as_tuple=True)
     place = best.indices[picture, slot]
     if not len(picture):
-        raise InputError("targets: not a single pixel of the task is known")
+        raise InputError("targets: no pixel of the task has a known label")
     picked = values[picture, place] if values.ndim == 2 else values[picture, :, place]
     weights = torch.ones(len(picked), dtype=torch.float64)
     if targets.kind == "pixel_classes":
@@ -78,7 +81,7 @@ def _paired(
 ) -> Observations:
     picture, pair = torch.stack(pairs.of(known, pictures)).all(dim=0).nonzero(as_tuple=True)
     if not len(picture):
-        raise InputError("targets: not a single pair of pixels of the task is known")
+        raise InputError("targets: no pair of pixels of the task has known labels")
     found = pairs.read(features, pictures)[picture, :, pair]
     same = pairs.same(segments, pictures)[picture, :, pair]
     share = same.mean().clamp(0.01, 0.99).double()

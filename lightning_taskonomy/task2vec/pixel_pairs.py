@@ -1,7 +1,7 @@
-"""Segmentations as tasks: do two places of a picture belong together?
+"""Segmentations as tasks: do two places of an image belong together?
 
-Numbers of segments are names without meaning: a linear layer cannot predict them. What can be asked is
-whether two places share a segment, which a linear layer tells from how far each feature differs between them.
+Segment ids are arbitrary, so a linear layer cannot predict them. It can predict whether two places share a
+segment, from the absolute difference of each feature between them.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ PAIRS = 64
 
 @dataclass(frozen=True)
 class PixelPairs:
-    """Some pairs of places of each picture, drawn once.
+    """Random pairs of places in each image, drawn once.
 
     Attributes:
-        places: (N, 2, pairs), places in the flattened picture.
+        places: (N, 2, pairs), indices into the flattened image.
     """
 
     places: Tensor
@@ -27,9 +27,9 @@ class PixelPairs:
         """Draw pairs of different places.
 
         Args:
-            pictures: How many there are.
-            size: Places of each.
-            seed: Of the draws.
+            pictures: Number of images.
+            size: Places per image.
+            seed: Seed of the draws.
         """
         generator = torch.Generator().manual_seed(seed)
         first = torch.randint(size, (pictures, PAIRS), generator=generator)
@@ -37,7 +37,7 @@ class PixelPairs:
         return cls(torch.stack([first, (first + further) % size], dim=1))
 
     def of(self, values: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Values (B, D, P), or (B, P), at the first and at the second places of these pictures' pairs."""
+        """Values (B, D, P) or (B, P) at the first and at the second place of each pair of these images."""
         first, second = self.places[pictures.cpu()].to(values.device).unbind(1)
         if values.ndim == 2:
             return values.gather(1, first), values.gather(1, second)
@@ -48,12 +48,12 @@ class PixelPairs:
         )
 
     def read(self, features: Tensor, pictures: Tensor) -> Tensor:
-        """How far features differ, (B, D, P) -> (B, D, pairs)."""
+        """Absolute differences of features, (B, D, P) -> (B, D, pairs)."""
         first, second = self.of(features, pictures)
         return (first - second).abs()
 
     def pulled_back(self, cotangent: Tensor, features: Tensor, pictures: Tensor) -> Tensor:
-        """A cotangent of what is read as one of the features, (B, D, pairs) -> (B, D, P)."""
+        """Pull a cotangent of the differences back to the features, (B, D, pairs) -> (B, D, P)."""
         first, second = self.of(features, pictures)
         signed = cotangent * (first - second).sign()
         places = self.places[pictures.cpu()].to(features.device).unsqueeze(2)
@@ -62,11 +62,11 @@ class PixelPairs:
         return back.scatter_add_(2, at_first, signed).scatter_add_(2, at_second, -signed)
 
     def same(self, segments: Tensor, pictures: Tensor) -> Tensor:
-        """1 where both belong to one segment, else 0; segments (B, P) -> (B, 1, pairs)."""
+        """1 where both places belong to the same segment, else 0; segments (B, P) -> (B, 1, pairs)."""
         first, second = self.of(segments, pictures)
         return (first == second).float().unsqueeze(1)
 
     def counted(self, known: Tensor) -> Tensor:
-        """Of all pictures, which pairs are known at both places, (N, P) -> (N, pairs)."""
+        """Which pairs are known at both places, for all images, (N, P) -> (N, pairs)."""
         first, second = self.of(known, torch.arange(len(known)))
         return first & second

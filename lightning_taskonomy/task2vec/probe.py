@@ -1,4 +1,4 @@
-"""Probe networks: a frozen network whose classifier alone is fitted anew for every task."""
+"""Probe networks: a frozen network of which only the classifier is fitted to each task."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
@@ -11,36 +11,35 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.task2vec.filters import Filters, find_filters, other_parameters
 
 Reading = Literal["pooled", "maps"]
-"""What of a network is a task's features: the classifier's input, or the maps of several layers."""
+"""Which features of a network a task uses: the classifier's input, or the feature maps of several layers."""
 Layer = nn.Module | Callable[[Tensor], Tensor]
 _USUAL_NAMES = ("fc", "classifier", "head", "heads.head")
 
 
 class Probe(nn.Module):
-    """A network with a name for its classifier, and for where its weights come from.
+    """A network, the name of its classifier, and the origin of its weights.
 
-    A network may say of itself with `layers` that it is a chain of steps, of which the last is the
-    classifier, as `lightning_taskonomy.nn.resnet.ResNet` does. Then it can be started in the middle
-    (`skip_layers`). For tasks with an output per pixel the classifier's input must be maps, or the network
-    such a chain.
+    A network may declare itself a chain of layers, the last of which is the classifier, by an attribute
+    `layers`, as `lightning_taskonomy.nn.resnet.ResNet` does. It can then be started in the middle
+    (`skip_layers`). Tasks with an output per pixel need such a chain, or a classifier whose input is maps.
 
     Attributes:
-        network: Whatever it is; never changed.
+        network: Any module; never changed.
         classifier: The dotted name of its classifier.
-        about: Where its weights come from, in words that embeddings carry along.
+        about: The origin of its weights, in words; stored with every embedding.
     """
 
     def __init__(self, network: nn.Module, classifier: str | None = None, about: str = "unknown") -> None:
-        """Looks the classifier up.
+        """Find the classifier.
 
         Args:
-            network: Any module, a LightningModule too.
-            classifier: Its classifier's dotted name; by default what the network's own attribute `classifier`
-                says, or whichever of the usual names it has (fc, classifier, head).
-            about: Where its weights come from.
+            network: Any module, including a LightningModule.
+            classifier: Dotted name of its classifier; by default the network's attribute `classifier`, or
+                whichever of the usual names it has (fc, classifier, head).
+            about: The origin of its weights.
 
         Raises:
-            InputError: There is no such module in the network.
+            InputError: the network has no such module.
         """
         super().__init__()
         self.network = network
@@ -54,37 +53,38 @@ class Probe(nn.Module):
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The network as a chain, the classifier last; empty where it does not say."""
+        """The network as a chain with the classifier last; empty if it does not declare its layers."""
         if isinstance(self.network, nn.Sequential):
             return tuple(self.network)
         found = getattr(self.network, "layers", ())
         return tuple(found) if isinstance(found, Sequence | nn.ModuleList | nn.Sequential) else ()
 
     def require_start(self, start: int) -> None:
-        """Refuse to start at a layer that is not there.
+        """Check that the network can be started at this layer.
 
         Raises:
-            InputError: says which layers there are.
+            InputError: it cannot; the message lists the possible layers.
         """
         layers = self.layers
         if start == 0:
             return
         if not layers:
             kind = type(self.network).__name__
-            raise InputError(f"skip_layers: {kind} does not say its `layers`; expected 0, found {start}")
+            raise InputError(f"skip_layers: {kind} does not declare its `layers`; expected 0, found {start}")
         if not 0 <= start < len(layers) or not isinstance(layers[start], nn.Module):
             places = [number for number, layer in enumerate(layers[:-1]) if isinstance(layer, nn.Module)]
             raise InputError(f"skip_layers: expected one of {', '.join(map(str, places))}, found {start}")
 
     def filters(self, start: int = 0, norms: bool = False) -> dict[str, Filters]:
-        """The filters that an embedding has numbers for, in the order of registration.
+        """The filters that make up an embedding, in the order of registration.
 
         Args:
-            start: Number of the first layer of the chain that counts.
-            norms: Whether the scales of normalisation layers count as well, one number per channel.
+            start: Index of the first layer of the chain to include.
+            norms: Whether to include the scales of normalisation layers, one value per channel.
 
         Raises:
-            InputError: there are none before the classifier, or a layer makes its weight of other parameters.
+            InputError: there are none before the classifier, or a layer computes its weight from other
+                parameters.
         """
         found = find_filters(self.network, self._skipped(start), norms)
         if not found:
@@ -92,7 +92,7 @@ class Probe(nn.Module):
         return found
 
     def without_filters(self, start: int = 0) -> list[str]:
-        """Parameters that no layer calls a weight: embeddings have no numbers for them."""
+        """Names of parameters that are not filters and have no part in embeddings."""
         return list(other_parameters(self.network, self._skipped(start)))
 
     def _skipped(self, start: int) -> set[int]:
@@ -101,21 +101,21 @@ class Probe(nn.Module):
         return before | {id(part) for part in self.head.modules()}
 
     def run_to(self, images: Tensor, stop: int) -> Tensor:
-        """What the first `stop` layers of the chain make of pictures: what `start=stop` goes on from."""
+        """Outputs of the first `stop` layers of the chain; `features(start=stop)` continues from them."""
         values = images
         for layer in self.layers[:stop]:
             values = layer(values)
         return values
 
     def features(self, values: Tensor, reading: Reading = "pooled", start: int = 0, side: int = 0) -> Tensor:
-        """Features, (B, D, P): D numbers at each of P places, one place where they are pooled.
+        """Features, (B, D, P): D values at each of P places; P is 1 for pooled features.
 
         Args:
-            values: Pictures (B, C, H, W) or several views of each (B, V, C, H, W), whose features are joined;
-                or what the layers before `start` made of them.
-            reading: `pooled` is the classifier's input. `maps` are the outputs of all blocks of the chain
-                (`nn.Sequential`), joined: what a linear layer per pixel can use.
-            start: Number of the first layer to apply.
+            values: Images (B, C, H, W) or several views of each (B, V, C, H, W), whose features are
+                concatenated; or the outputs of the layers before `start`.
+            reading: `pooled` is the classifier's input. `maps` are the concatenated outputs of all blocks of
+                the chain (`nn.Sequential`), for a linear layer per pixel.
+            start: Index of the first layer to apply.
             side: Height and width of maps.
         """
         views = values.shape[1] if values.ndim == 5 else 1
@@ -142,11 +142,11 @@ class Probe(nn.Module):
         if not maps:
             maps.append(values if self.layers else self._classifier_input(values))
         if any(found.ndim != 4 for found in maps):
-            raise InputError("probe: a task with an output per pixel needs a network that gives maps")
+            raise InputError("probe: a task with an output per pixel needs a network with feature maps")
         return torch.cat([_resized(found, side) for found in maps], dim=1).flatten(2)
 
     def _classifier_input(self, images: Tensor) -> Tensor:
-        """What the classifier is given, of a network that does not say its layers."""
+        """The classifier's input in a network that does not declare its layers."""
         seen: list[Tensor] = []
         hook = self.head.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
         try:
@@ -159,7 +159,7 @@ class Probe(nn.Module):
 
 
 def as_probe(network: nn.Module) -> Probe:
-    """The probe that a network is."""
+    """A network as a probe."""
     return network if isinstance(network, Probe) else Probe(network)
 
 
@@ -174,14 +174,14 @@ def _parts(layer: Layer) -> Iterator[nn.Module]:
 
 
 def _classifier_name(network: nn.Module, given: str | None) -> str:
-    own: object = getattr(network, "classifier", None)
+    declared: object = getattr(network, "classifier", None)
     names: dict[nn.Module, str] = {module: name for name, module in network.named_modules()}
-    if given is None and isinstance(own, nn.Module):
-        return names[own]
+    if given is None and isinstance(declared, nn.Module):
+        return names[declared]
     modules = set(names.values())
     if given is None and isinstance(network, nn.Sequential) and len(network):
         return names[network[-1]]
-    wanted = given if given is not None else own
+    wanted = given if given is not None else declared
     if isinstance(wanted, str):
         if wanted not in modules or not wanted:
             raise InputError(f"classifier: {type(network).__name__} has no module named {wanted!r}")

@@ -1,4 +1,4 @@
-"""Probes without a checkpoint at hand: from a file, from a task network, or trained here without labels."""
+"""Where probes come from: a weight file, random weights, or self-supervised training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,14 +27,14 @@ _ROTATIONS = 4
 
 
 def probe_from_file(name: str, path: Path) -> Probe:
-    """A ResNet with weights of a checkpoint, whatever its classifier.
+    """A ResNet with the weights of a checkpoint, except its classifier.
 
     Args:
         name: resnet18, resnet34 or resnet50; torchvision's and timm's weights fit.
-        path: Of the checkpoint. The width is read from it.
+        path: Path of the checkpoint. The width is read from it.
 
     Raises:
-        InputError: the file cannot be read or is of another network.
+        InputError: the file cannot be read or belongs to another network.
     """
     state = read_weights(path)
     stem = next((value for key, value in state.items() if key.endswith("conv1.weight")), None)
@@ -49,7 +49,7 @@ def probe_from_file(name: str, path: Path) -> Probe:
 
 
 def untrained_probe(name: str, width: int = 64, seed: int = 0) -> Probe:
-    """A ResNet with random weights: what everything else should be better than."""
+    """A ResNet with random weights: the baseline that any other probe should beat."""
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         network = ResNet(name, classes=2, width=width)
@@ -64,15 +64,15 @@ def self_supervised_probe(
     seed: int = 0,
     running: Running | None = None,
 ) -> Probe:
-    """A ResNet trained here, without labels, to tell how pictures are rotated (Gidaris et al., 2018).
+    """A ResNet trained without labels to predict how images are rotated (Gidaris et al., 2018).
 
     Args:
         name: resnet18, resnet34 or resnet50.
-        sets: Pictures, the same number of each per batch however many there are; all of one size.
+        sets: Image sets, all of one size; each is drawn equally often, whatever its length.
         width: Channels of its first layer; 64 is the published width, 16 trains in a minute without a GPU.
-        steps: Of 64 pictures.
-        seed: Of weights, pictures and rotations.
-        running: On what.
+        steps: Training steps of 64 images.
+        seed: Seed of weights, images and rotations.
+        running: Devices, precision and workers.
     """
     running = running or Running()
     with quiet(), torch.random.fork_rng():
@@ -87,7 +87,7 @@ def self_supervised_probe(
             worker_init_fn=leave_signals_to_parent,
         )
         trainer.fit(module, loader)
-    about = f"{name}, width {width}, trained on rotations of {sum(map(len, sets))} pictures, {steps} steps"
+    about = f"{name}, width {width}, trained on rotations of {sum(map(len, sets))} images, {steps} steps"
     return Probe(network.cpu().eval(), about=about)
 
 
@@ -102,7 +102,7 @@ def save_probe(probe: Probe, path: Path) -> None:
 
 
 class _Drawn(Dataset[Tensor]):
-    """Pictures drawn at random, each set as often as any other."""
+    """Images drawn at random, all sets equally often."""
 
     def __init__(self, sets: Sequence[Images], count: int, seed: int) -> None:
         generator = np.random.default_rng(seed)
@@ -118,10 +118,10 @@ class _Drawn(Dataset[Tensor]):
 
 
 def readable_picture(images: Images, start: int = 0) -> Tensor:
-    """The first picture from one on, and round, that can be read.
+    """The first readable image at or after `start`, wrapping around at the end.
 
     Raises:
-        InputError: none can.
+        InputError: no image can be read.
     """
     damage = ""
     for step in range(len(images)):
@@ -129,18 +129,18 @@ def readable_picture(images: Images, start: int = 0) -> Tensor:
             return images[(start + step) % len(images)]
         except PictureError as error:
             damage = str(error)
-    raise InputError(f"none of the {len(images)} pictures can be read: {damage}")
+    raise InputError(f"none of the {len(images)} images can be read: {damage}")
 
 
 class _RotationNetwork(LightningModule):
-    """Learns which quarter turn a picture has been given, from slightly shifted and recoloured pictures."""
+    """Learns to predict by which quarter turn a slightly shifted and recoloured image is rotated."""
 
     def __init__(self, network: ResNet, steps: int) -> None:
         super().__init__()
         self.network, self._steps = network, steps
 
     def training_step(self, pictures: Tensor, batch_idx: int) -> Tensor:
-        """One step on a batch, each picture turned by a random quarter."""
+        """One step on a batch, each image rotated by a random multiple of 90°."""
         turns = torch.randint(_ROTATIONS, (len(pictures),), device=pictures.device)
         strength = 1 + 0.4 * (torch.rand(len(pictures), 3, 1, 1, device=pictures.device) - 0.5)
         margin = max(1, pictures.shape[-1] // 8)
@@ -155,7 +155,7 @@ class _RotationNetwork(LightningModule):
         return loss
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - one of the many forms that Lightning takes
-        """Adam, warmed up and annealed."""
+        """Adam with warm-up and annealing."""
         optimizer = Adam(self.parameters(), 1e-3, weight_decay=1e-4)
         schedule = OneCycleLR(optimizer, 2e-3, total_steps=self._steps + 1)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

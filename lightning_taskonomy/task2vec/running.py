@@ -1,4 +1,4 @@
-"""What all passes run on: one place for devices, precision, workers and progress."""
+"""The environment of all passes: devices, precision, workers and progress bars."""
 
 import logging
 import sys
@@ -15,13 +15,13 @@ from torch import Tensor, distributed
 
 @dataclass(frozen=True)
 class Running:
-    """On what embeddings are computed.
+    """The environment in which embeddings are computed.
 
     Attributes:
         trainer_options: For Lightning's Trainer: accelerator, devices, strategy, precision. With bf16-mixed
-            the probe runs in bfloat16; squares and sums are in single precision whatever it says.
-        workers: Processes that read pictures.
-        progress: Whether to draw bars; by default on a terminal.
+            the probe runs in bfloat16, but squares and sums stay in single precision.
+        workers: Processes that read images.
+        progress: Whether to show progress bars; by default only on a terminal.
     """
 
     trainer_options: Mapping[str, Any] = field(default_factory=lambda: {"accelerator": "auto", "devices": 1})
@@ -29,35 +29,35 @@ class Running:
     progress: bool | None = None
 
     def trainer(self, **options: Any) -> Trainer:  # noqa: ANN401 - passed on
-        """A Trainer that writes nothing."""
-        drawn = sys.stderr.isatty() if self.progress is None else self.progress
+        """A Trainer that writes no files."""
+        progress = sys.stderr.isatty() if self.progress is None else self.progress
         plain = {
             "logger": False,
             "enable_checkpointing": False,
             "enable_model_summary": False,
-            "enable_progress_bar": drawn,
+            "enable_progress_bar": progress,
         }
         with quiet():
             return Trainer(**{**plain, **self.trainer_options, **options})
 
     @property
     def alone(self) -> dict[str, Any]:
-        """Options for what every rank does for itself, all of them the same."""
+        """Trainer options for work that every rank repeats by itself."""
         return {"devices": 1, "strategy": "auto"}
 
     def gathered(self, trainer: Trainer, parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Batches joined, of all ranks."""
+        """The batches of all ranks, concatenated."""
         names = {name: None for part in parts for name in part}  # batches may be empty
-        own = {name: torch.cat([part[name] for part in parts if name in part]) for name in names}
+        this_rank = {name: torch.cat([part[name] for part in parts if name in part]) for name in names}
         if trainer.world_size == 1 or not distributed.is_initialized():
-            return own
+            return this_rank
         all_ranks: list[dict[str, Tensor]] = [{} for _ in range(trainer.world_size)]
-        distributed.all_gather_object(all_ranks, own)
+        distributed.all_gather_object(all_ranks, this_rank)
         names = {name: None for rank in all_ranks for name in rank}
         return {name: torch.cat([rank[name] for rank in all_ranks if name in rank]) for name in names}
 
 
-_NOT_NEWS = (
+_SUPPRESSED_WARNINGS = (
     ".*GPU available but not used.*",
     ".*does not have many workers.*",
     ".*in eval mode at the start of training.*",
@@ -70,7 +70,7 @@ _NOT_NEWS = (
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without what Lightning says of each of several small runs in a row."""
+    """Suppress the messages that Lightning repeats for every small run."""
     loggers = [
         logging.getLogger(f"{name}.utilities.rank_zero") for name in ("pytorch_lightning", "lightning_fabric")
     ]
@@ -79,7 +79,7 @@ def quiet() -> Iterator[None]:
         logger.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
-            for message in _NOT_NEWS:
+            for message in _SUPPRESSED_WARNINGS:
                 warnings.filterwarnings("ignore", message)
             yield
     finally:

@@ -1,4 +1,4 @@
-"""Choosing an expert for a task without trying any; how much error each way of choosing costs (section 5)."""
+"""Choosing an expert for a task without trying any, and the error that each method costs (section 5)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,21 +19,21 @@ OPTIMAL: Final = "brute force"
 CHANCE: Final = "chance"
 FIXED: Final = "single best expert"
 METHODS: Final = (OPTIMAL, CHANCE, FIXED, "cosine", "asymmetric", "model2vec")
-"""Ways of choosing: the first tries all experts, the second any, the third the same one always."""
+"""Methods of choosing: the first tries all experts, the second is random, the third always the same one."""
 _BY_DISTANCE: Final = ("cosine", "asymmetric")
-"""From the embedding of the task that an expert was trained on."""
+"""Methods that use the distance from the task that an expert was trained on."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What a way of choosing costs on one task.
+    """One method's choice for one task, and its cost.
 
     Attributes:
-        task: Held out: nothing was learned from its errors.
+        task: A held-out task, whose errors were not used.
         method: One of `METHODS`.
-        expert: The chosen one; none for chance, which stands for the mean over all.
-        error: On the task.
-        excess: Relative to the best expert's error: 0.1 is ten per cent more.
+        expert: The chosen expert; empty for chance, which stands for the mean over all experts.
+        error: The expert's error on the task.
+        excess: Excess error relative to the best expert's: 0.1 is ten per cent more.
     """
 
     task: str
@@ -44,12 +44,12 @@ class Choice:
 
 
 class Selector:
-    """Ranks experts for new tasks by what is known of others.
+    """Ranks experts for new tasks from their errors on known tasks.
 
     Args:
         history: Errors on known tasks.
-        embeddings: Of known tasks, and of those that experts were trained on, by name.
-        learning: Of Model2Vec.
+        embeddings: Embeddings of known tasks, and of the tasks that experts were trained on, by name.
+        learning: How Model2Vec learns.
 
     Raises:
         InputError: a known task has no embedding.
@@ -63,12 +63,12 @@ class Selector:
             raise InputError(f"history: task {missing[0]} has no embedding; found {len(embeddings)} others")
         self._history = history.without_own()
         self._embeddings, self._learning = embeddings, learning
-        trivial(next(iter(embeddings.values())))  # refuse what asymmetric distances are not defined for
+        trivial(next(iter(embeddings.values())))  # reject embeddings without asymmetric distances
 
     def scores(self, method: str, task: Embedding) -> Scores:
-        """A number per expert for a new task, least for the one to choose.
+        """A score per expert for a new task; the lowest is the one to choose.
 
-        Experts without an embedding are chosen by `model2vec` and `single best expert` alone.
+        Only `model2vec` and `single best expert` can choose experts without an embedding.
 
         Raises:
             InputError: there is no such method, or it has no expert to choose from.
@@ -90,19 +90,19 @@ class Selector:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Those of `METHODS` that apply: none by distance where no expert's own task has an embedding."""
+        """The applicable `METHODS`; those by distance need an expert whose own task has an embedding."""
         if any(expert in self._embeddings for expert in self._history.experts):
             return METHODS
         return tuple(method for method in METHODS if method not in _BY_DISTANCE)
 
     def ranked(self, task: Embedding, method: str = "model2vec") -> list[tuple[str, float]]:
-        """Experts for a new task, the one to choose first; one trained on that very task takes no part."""
+        """Experts for a new task, best first; an expert trained on that very task is excluded."""
         scores = self.scores(method, task)
         order = [place for place in np.argsort(scores) if self._history.experts[place] != task.name]
         return [(self._history.experts[place], float(scores[place])) for place in order]
 
     def _relative(self) -> Scores:
-        """Errors relative to the best expert of each task: hard tasks do not count more."""
+        """Excess errors relative to the best expert of each task, so that hard tasks do not count more."""
         best = np.nanmin(self._history.errors, axis=1, keepdims=True)
         return _relative_excess(self._history.errors, best)
 
@@ -124,27 +124,27 @@ def judged(
     known: int | None = None,
     done: Callable[[], None] = lambda: None,
 ) -> list[Choice]:
-    """Hold out tasks, a fold at a time, and choose their experts by what is known of the others.
+    """Cross-validate: hold out tasks, one fold at a time, and choose their experts from the other tasks.
 
     Args:
         history: Errors of all experts on all tasks.
-        embeddings: By name.
-        methods: Ways of choosing.
-        folds: In which tasks are held out; as many as tasks holds out one at a time.
-        seed: Of which tasks are held out together, and which are known.
-        learning: Of Model2Vec.
-        known: Learn from so many of the other tasks; by default from all.
+        embeddings: Embeddings by task name.
+        methods: Methods of choosing.
+        folds: Number of folds; as many folds as tasks is leave-one-out.
+        seed: Seed of the folds, and of the choice of known tasks.
+        learning: How Model2Vec learns.
+        known: Number of other tasks to learn from; by default all.
         done: Called after each fold.
 
     Raises:
-        InputError: too few tasks, or an embedding is missing or not defined.
+        InputError: there are too few tasks, or an embedding is missing or has no prior.
     """
     count = len(history.tasks)
     if count < 3:
         raise InputError(f"history: expected at least 3 tasks, found {count}")
     generator = np.random.default_rng(seed)
     order = generator.permutation(count)
-    own = history.without_own()
+    without_own = history.without_own()
     choices = []
     for held in np.array_split(order, min(folds, count)):
         others = generator.permutation(np.setdiff1d(order, held))[:known]
@@ -154,7 +154,8 @@ def judged(
             if task not in embeddings:
                 raise InputError(f"history: task {task} has no embedding")
             choices += [
-                _choice(method, embeddings[task], own.errors[place], own, selector) for method in methods
+                _choice(method, embeddings[task], without_own.errors[place], without_own, selector)
+                for method in methods
             ]
         done()
     place_of = {task: place for place, task in enumerate(history.tasks)}
@@ -173,12 +174,12 @@ def _choice(method: str, task: Embedding, errors: Scores, history: History, sele
 
 
 def _relative_excess(error: npt.ArrayLike, best: npt.ArrayLike) -> Scores:
-    """How much more than the best, in shares of it; of an error of 0, in shares of 1 %."""
+    """Excess over the best error, relative to it, or to 0.01 if it is smaller."""
     return np.asarray((np.asarray(error) - best) / np.maximum(best, 0.01))
 
 
 def mean_excess(choices: Sequence[Choice]) -> dict[str, float]:
-    """The mean relative increase over brute force of each method, as in the paper's Table 1."""
+    """Each method's mean relative increase over brute force, as in the paper's Table 1."""
     methods = dict.fromkeys(choice.method for choice in choices)
     return {
         method: float(np.mean([choice.excess for choice in choices if choice.method == method]))

@@ -1,4 +1,4 @@
-"""How tasks are embedded: every choice in one place, and the presets by name."""
+"""Settings of task embedding, and presets by name."""
 
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
@@ -15,27 +15,28 @@ class Settings:
     """How tasks are embedded; the defaults are the improved preset.
 
     Attributes:
-        method: `exact` expectation over labels, `montecarlo` draws them, `batch` is the public reference's
-            estimate, `variational` fits noise.
-        head_epochs: Of fitting the classifier; 0 keeps the probe's own as it is.
-        draws: Of labels per picture (montecarlo).
-        epoch_samples: Pictures drawn for an epoch of the classifier, of `batch`, and of `variational`.
-        fit_batch: Pictures of each step of fitting the classifier and the noise, and of each batch whose
-            gradient or statistics are looked at (the reference's preset); what is found depends on it.
-        norms: Whether scales of normalisation layers have numbers too.
-        skip_layers: Layers that are run once and left out of the embedding.
-        max_samples: Most pictures per task.
-        first_samples: Whether those are the first, less a batch, as in the reference; else a sample by class.
-        batch_statistics: Whether normalisation uses statistics of batches; `batch` and `variational` can.
-        prior: A precision that is added to the information, and makes the trivial task defined.
-        balanced: Whether classes weigh the same, however many pictures they have.
-        side: Features of dense tasks are maps of so many places a side.
-        batch: Pictures at a time: a matter of memory and speed alone.
+        method: `exact` takes the expectation over labels, `montecarlo` draws labels, `batch` is the public
+            reference's estimate, `variational` fits noise.
+        head_epochs: Epochs of fitting the classifier; 0 keeps the probe's own classifier unchanged.
+        draws: Labels drawn per image (montecarlo).
+        epoch_samples: Images drawn for an epoch of the classifier, of `batch`, and of `variational`.
+        fit_batch: Batch size for fitting the classifier and the noise and, in the reference preset, for
+            gradients and statistics of batches; the result depends on it.
+        norms: Whether the embedding includes scales of normalisation layers.
+        skip_layers: Number of first layers to run once and leave out of the embedding.
+        max_samples: Maximum number of images per task.
+        first_samples: Whether to take the first images, less a batch, as the reference does; else a sample
+            stratified by class.
+        batch_statistics: Whether normalisation uses batch statistics (`batch` and `variational` only).
+        prior: A precision added to the information, which makes the trivial task defined.
+        balanced: Whether all classes have equal weight, however many images they have.
+        side: Height and width of the feature maps of dense tasks.
+        batch: Images at a time; affects only memory and speed.
         beta: Weight of the divergence (variational).
-        noise_rate: Of Adam in fitting the noise (variational).
-        noise_epochs: Of fitting the noise (variational).
+        noise_rate: Learning rate of Adam for the noise (variational).
+        noise_epochs: Epochs of fitting the noise (variational).
         random_start: Whether classifiers start at random weights, as in the reference; else at 0.
-        seed: Of everything random.
+        seed: Seed of everything random.
     """
 
     method: Method = "exact"
@@ -63,7 +64,7 @@ class Settings:
             raise InputError(f"method: expected one of {', '.join(METHODS)}, found {self.method!r}")
         if self.batch_statistics and self.method in ("exact", "montecarlo"):
             raise InputError(
-                f"batch_statistics: pictures would see each other; {self.method} has no such mode"
+                f"batch_statistics: images of a batch would interact; {self.method} does not support it"
             )
         least_values = (
             ("head_epochs", 0),
@@ -86,7 +87,7 @@ def preset(name: str, method: str | None = None) -> Settings:
 
     Args:
         name: `improved`, or `reference` for what the public reference does.
-        method: By default exact, or batch for the reference, which has no other but variational.
+        method: By default exact, or batch for the reference, whose only other method is variational.
 
     Raises:
         InputError: there is no such preset or method.

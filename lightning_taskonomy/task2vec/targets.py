@@ -1,4 +1,4 @@
-"""Labels of a task, of any of five kinds, as arrays."""
+"""A task's labels, of one of five kinds, as an array."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
@@ -18,19 +18,19 @@ _DIMENSIONS = {"labels": 2, "values": 2, "pixel_classes": 3, "pixel_values": 4}
 
 @dataclass(frozen=True)
 class Targets:
-    """What is known of every picture of a task.
+    """The labels of a task's images.
 
     Attributes:
-        kind: What the values are.
+        kind: Kind of the values.
 
-            * `classes`: class numbers (N,), or shares of the classes (N, K);
+            * `classes`: class indices (N,), or class probabilities (N, K);
             * `labels`: 0 or 1 for each of K labels, of which several may be present, (N, K);
-            * `values`: K numbers, (N, K);
-            * `pixel_classes`: class numbers (N, h, w), −1 where nothing is known;
-            * `pixel_values`: K numbers per pixel, (N, K, h, w), NaN where nothing is known.
+            * `values`: K real values, (N, K);
+            * `pixel_classes`: class indices (N, h, w), −1 where unknown;
+            * `pixel_values`: K real values per pixel, (N, K, h, w), NaN where unknown.
         values: The array.
         outputs: K.
-        numbers: Of the classes in the data set, where they were numbered anew over those that occur.
+        numbers: The data set's own class ids by class index, if classes were renumbered.
     """
 
     kind: Kind
@@ -45,10 +45,10 @@ class Targets:
         Args:
             kind: What it holds.
             values: The labels.
-            outputs: Number of classes, where more exist than the array shows.
+            outputs: Number of classes, if some do not occur in the array.
 
         Raises:
-            InputError: the array does not fit the kind; says how.
+            InputError: the array does not fit the kind.
         """
         if kind not in KINDS:
             raise InputError(f"kind: expected one of {', '.join(KINDS)}, found {kind!r}")
@@ -56,7 +56,7 @@ class Targets:
         expected = _DIMENSIONS.get(kind, 2 if array.ndim == 2 else 1)
         if array.ndim != expected or not len(array):
             found = f"found shape {array.shape}"
-            raise InputError(f"targets: {kind} are an array of {expected} dimensions, not empty; {found}")
+            raise InputError(f"targets: {kind} must be a non-empty array of {expected} dimensions; {found}")
         if kind in ("classes", "pixel_classes") and array.ndim != 2:
             return cls(kind, *_classes(kind, array, outputs))
         array = array.astype(np.float32)
@@ -76,25 +76,25 @@ class Targets:
         return len(self.values)
 
     def rows(self, chosen: npt.NDArray[np.intp]) -> "Targets":
-        """Those of some of the pictures."""
+        """The targets of some of the images."""
         return replace(self, values=self.values[chosen])
 
     def as_numbered(self) -> "Targets":
-        """With the data set's own numbers of classes, as a classifier trained on it has them."""
+        """With the data set's own class ids as indices, as in a classifier trained on it."""
         if self.numbers is None or self.numbers.min() < 0:
             return self
         values = np.where(self.values < 0, -1, self.numbers[self.values])
         return replace(self, values=values, outputs=int(self.numbers.max()) + 1, numbers=None)
 
     def at_side(self, side: int) -> "Targets":
-        """Dense targets at another resolution: values and classes of the nearest pixel."""
+        """Dense targets at another resolution, by nearest neighbour."""
         if not self.dense or self.values.shape[-2:] == (side, side):
             return self
         rows, columns = (_nearest(size, side) for size in self.values.shape[-2:])
         return replace(self, values=self.values[..., rows[:, None], columns])
 
     def tensor(self) -> Tensor:
-        """(N, P) class numbers or (N, K, P) numbers, P = 1 where they are not dense."""
+        """(N, P) class indices or (N, K, P) values, with P = 1 if they are not dense."""
         if self.kind == "pixel_classes":
             return torch.from_numpy(self.values).flatten(1)
         if self.kind == "pixel_values":
@@ -102,7 +102,7 @@ class Targets:
         return torch.from_numpy(self.values).unsqueeze(-1)
 
     def counted(self) -> Tensor:
-        """Where something is known, (N, P)."""
+        """Mask of known labels, (N, P)."""
         values = self.tensor()
         if self.kind == "pixel_classes":
             return values >= 0
@@ -111,7 +111,7 @@ class Targets:
         return torch.ones(len(values), 1, dtype=torch.bool)
 
     def likelihood(self) -> Likelihood:
-        """The probability model of labels of this kind; of numbers, with the variance 1."""
+        """The likelihood of labels of this kind; real values have variance 1."""
         if self.kind == "labels":
             return Bernoulli(self.outputs)
         if self.kind.endswith("values"):
@@ -119,7 +119,7 @@ class Targets:
         return Categorical(self.outputs)
 
     def balancing_weights(self) -> npt.NDArray[np.float64]:
-        """A weight per picture, 1 on average: every class weighs the same, where each picture has one."""
+        """A weight per image, 1 on average; all classes weigh the same if each image has exactly one."""
         if self.kind != "classes" or self.values.ndim != 1:
             return np.ones(len(self))
         counts = np.bincount(self.values, minlength=self.outputs)
@@ -130,11 +130,11 @@ class Targets:
 
 def _classes(kind: str, array: npt.NDArray[Any], outputs: int | None) -> tuple[npt.NDArray[Any], int]:
     if array.dtype.kind not in "iub" and not np.array_equal(array, np.round(array)):
-        raise InputError(f"targets: {kind} are whole numbers; found {array[array != np.round(array)][0]}")
+        raise InputError(f"targets: {kind} must be integers; found {array[array != np.round(array)][0]}")
     classes = array.astype(np.int64)
     least = -1 if kind == "pixel_classes" else 0
     if classes.min() < least:
-        raise InputError(f"targets: {kind} are numbered from {least}; found {classes.min()}")
+        raise InputError(f"targets: {kind} start at {least}; found {classes.min()}")
     number = int(classes.max()) + 1 if outputs is None else outputs
     if classes.max() >= number:
         raise InputError(f"targets: expected {kind} below {number}, found {classes.max()}")

@@ -1,4 +1,4 @@
-"""Do near embeddings belong to related species? The paper's Fig. 2, left, as numbers."""
+"""Do nearby embeddings belong to related species? The values of the paper's Fig. 2, left."""
 
 from collections.abc import Sequence
 
@@ -14,8 +14,8 @@ def taxonomic_distance(a: Sequence[str], b: Sequence[str]) -> int:
     """0 for tasks of one order, 1 of one class, 2 of one phylum, 3 of one kingdom, else 4.
 
     Args:
-        a: Kingdom, phylum, class and order of a task, as its `meta["taxonomy"]` has them.
-        b: Of another.
+        a: Kingdom, phylum, class and order of a task, as in its `meta["taxonomy"]`.
+        b: The same of another task.
     """
     shared = [first == second for first, second in zip(a, b, strict=True)]
     return len(RANKS) - (shared.index(False) if False in shared else len(RANKS))
@@ -24,11 +24,14 @@ def taxonomic_distance(a: Sequence[str], b: Sequence[str]) -> int:
 def mean_taxonomic_distances(
     matrix: Matrix, lineages: Sequence[Sequence[str]]
 ) -> list[tuple[int, float, float]]:
-    """How related the k nearest tasks are, and how related the k most related ones, averaged over tasks.
+    """Mean taxonomic distance of the k nearest tasks, and of the k most related ones, averaged over tasks.
 
     Args:
-        matrix: Distances of embeddings.
+        matrix: Distances between embeddings.
         lineages: Kingdom, phylum, class and order of each task.
+
+    Returns:
+        (k, by embedding, by taxonomy) for several k.
     """
     related = np.array([[taxonomic_distance(a, b) for b in lineages] for a in lineages], dtype=float)
     count = len(lineages)

@@ -1,8 +1,7 @@
-"""The variational estimate: how much noise every filter bears (Achille et al., 2019, section 3.2).
+"""The variational estimate: how much noise each filter tolerates (Achille et al., 2019, section 3.2).
 
-Filter f has weights N(w, σ_f² I), with one log-variance per filter; each layer has a prior N(0, λ² I). What
-is minimised is the loss with noise plus β·L, L twice the divergence of the first from the second. At the
-optimum
+Filter f has weights N(w, σ_f² I), with one log-variance per filter; each layer has a prior N(0, λ² I). The
+objective is the loss under noise plus β·L, with L twice the KL divergence from the prior. At the optimum
 
     1/σ_f² = 1/λ² + F̄_f / (2β),     λ² = mean over the layer of w² + σ²
 
@@ -29,7 +28,7 @@ from lightning_taskonomy.task2vec.running import Running, quiet
 
 _EPSILON = 1e-8
 _LEAST_SQUARE = 1e-2
-"""Added to squared inputs in the noise's variance."""
+"""Added to squared inputs in the variance of the noise."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,13 @@ class Variational:
 
     Attributes:
         beta: Weight of the divergence.
-        epochs: Of `draws` samples each. With 2 the noise has not settled: much of its start remains.
+        epochs: Epochs of `draws` samples each. After 2 the noise has not converged and still depends on its
+            initial value.
         draws: Samples per epoch, with replacement.
         batch: Samples per step.
-        rate: Of Adam, for the noise.
-        head_rate: Of Adam, for the classifier.
-        seed: Of draws and noise.
+        rate: Learning rate of Adam for the noise.
+        head_rate: Learning rate of Adam for the classifier.
+        seed: Seed of draws and noise.
     """
 
     beta: float = 1e-7
@@ -74,7 +74,7 @@ class Noise(nn.Module):
             if not _is_plain(each.layer):
                 kind = type(each.layer).__name__
                 raise InputError(
-                    "method: variational knows layers that are exactly Conv2d, padded with zeros, or Linear; "
+                    "method: variational supports only plain Conv2d (padded with zeros) and Linear layers; "
                     f"{name} is a {kind}; expected exact or montecarlo"
                 )
         self._layers = [each.layer for each in filters.values()]
@@ -100,21 +100,21 @@ class Noise(nn.Module):
         return total
 
     def added(self, stack: ExitStack) -> None:
-        """Add noise to what the layers give until the stack is left."""
+        """Add noise to the layers' outputs until the stack is closed."""
         for layer, log_variance in zip(self._layers, self.log_variance, strict=True):
             stack.callback(layer.register_forward_hook(self._noisy(log_variance)).remove)
 
     def require_use(self) -> None:
-        """Check, after a forward pass, that every layer has been called: noise is added to what layers give.
+        """Check, after a forward pass, that every layer was called: the noise is added to layer outputs.
 
         Raises:
-            InputError: one has not been.
+            InputError: one was not.
         """
         for name, layer in zip(self._names, self._layers, strict=True):
             if id(layer) not in self._used:
                 raise InputError(
-                    f"method: variational adds noise to what layers give, and {name} is never called: its "
-                    "weight is used without it, or not at all; expected exact or montecarlo"
+                    f"method: variational adds noise to layer outputs, and {name} is never called: its "
+                    "weight is used directly, or not at all; expected exact or montecarlo"
                 )
 
     def _noisy(self, log_variance: Tensor) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
@@ -135,12 +135,12 @@ class Noise(nn.Module):
 
 
 def output_variance(layer: nn.Module, given: Tensor, log_variance: Tensor) -> Tensor:
-    """The variance of what a layer gives when its weights have this variance, filter by filter."""
+    """The variance of a layer's output when the weights of each filter have this variance."""
     squared = given.square() + _LEAST_SQUARE
     if isinstance(layer, nn.Linear):
         return squared.sum(dim=-1, keepdim=True) * log_variance.exp()
     assert isinstance(layer, nn.Conv2d)
-    # All weights of a filter have one variance: the squares are summed once for the filters of a group.
+    # All weights of a filter have the same variance, so the filters of a group share one sum of squares.
     ones = squared.new_ones(layer.groups, layer.in_channels // layer.groups, *layer.kernel_size)
     sums = functional.conv2d(
         squared, ones, None, layer.stride, layer.padding, layer.dilation, layer.groups
@@ -157,16 +157,16 @@ def variational(
     settings: Variational,
     running: Running,
 ) -> tuple[Tensor, Tensor]:
-    """Fit the noise; gives 1/σ² and 1/λ², both (filters,).
+    """Fit the noise; returns 1/σ² and 1/λ², both (filters,).
 
     Args:
-        features: The probe below the classifier. With batch statistics its running ones change.
-        values: Pictures, or what the skipped layers made of them, each with its number.
-        targets: Of all pictures, (N, P) or (N, K, P); negative classes and NaN do not count.
-        head: The task's last layer; a copy is trained on.
-        weights: Of each picture, (N,); with which it is drawn.
-        settings: How.
-        running: On what.
+        features: The probe below the classifier. With batch statistics its running statistics change.
+        values: Images, or the skipped layers' activations, each with its index.
+        targets: Targets of all images, (N, P) or (N, K, P); negative classes and NaN are ignored.
+        head: The task's last layer; training continues on a copy.
+        weights: Sampling weight of each image, (N,).
+        settings: How to fit.
+        running: Devices, precision and workers.
 
     Raises:
         InputError: a layer is neither a plain convolution nor linear, or is never called.
@@ -230,7 +230,7 @@ class _NoiseFit(LightningModule):
         return loss + self._settings.beta * self.noise.divergence()
 
     def configure_optimizers(self) -> Adam:
-        """Adam with a rate for the noise and another for the classifier."""
+        """Adam with separate learning rates for the noise and the classifier."""
         settings = self._settings
         groups = [
             {"params": list(self.noise.parameters()), "lr": settings.rate},

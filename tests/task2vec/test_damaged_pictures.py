@@ -40,7 +40,7 @@ def test_the_others_are_embedded_as_if_they_were_alone(
     for path in damaged:
         assert f"left out: {path}: cannot read this picture" in caplog.text
         path.unlink()
-    assert "left out: 3 of 12 pictures, which cannot be read" in caplog.text
+    assert "left out: 3 of 12 images, which cannot be read" in caplog.text
     (expected,) = embed_tasks(probe, read_tasks("folder", root, 32), settings, running)
     np.testing.assert_allclose(found.hessian, expected.hessian, rtol=1e-4)
     assert (found.meta["samples"], found.meta["left_out"]) == (9, 3)
@@ -52,9 +52,9 @@ def test_only_if_none_can_be_read_is_there_no_embedding(tmp_path: Path) -> None:
     for path in root.glob("*/*.png"):
         path.write_bytes(b"")
     tasks = read_tasks("folder", root, 32)
-    with pytest.raises(InputError, match=r"none of the 12 pictures can be read: .*0\.png: cannot read"):
+    with pytest.raises(InputError, match=r"none of the 12 images can be read: .*0\.png: cannot read"):
         embed_tasks(Probe(small_net(), "last"), tasks, SETTINGS)
-    with pytest.raises(InputError, match=r"none of the 12 pictures can be read: .*cannot read"):
+    with pytest.raises(InputError, match=r"none of the 12 images can be read: .*cannot read"):
         self_supervised_probe("resnet18", [tasks[0].images], width=4, steps=1)
 
 

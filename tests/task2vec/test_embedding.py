@@ -57,5 +57,5 @@ def test_what_is_no_embedding_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("values", [[-1.0, 1.0], [np.nan, 1.0], [[1.0, 2.0]]])
 def test_numbers_that_are_no_information_are_refused(values: list[float]) -> None:
-    with pytest.raises(InputError, match="hessian must be a vector of numbers from 0"):
+    with pytest.raises(InputError, match="hessian must be a vector of finite values, 0 or more"):
         Embedding(np.array(values), np.ones(2))

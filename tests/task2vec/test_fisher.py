@@ -203,11 +203,11 @@ def test_a_filter_that_nothing_depends_on_has_no_information() -> None:
     ("options", "message"),
     [
         ({"method": "guess"}, "method: expected one of exact, montecarlo, batch, variational, found 'guess'"),
-        ({"skip_layers": 2}, "skip_layers: SmallNet does not say its `layers`; expected 0, found 2"),
+        ({"skip_layers": 2}, "skip_layers: SmallNet does not declare its `layers`; expected 0, found 2"),
         ({"preset": "reference"}, "the reference has the methods batch and variational; found exact"),
         ({"preset": "old"}, "preset: expected one of improved, reference, found 'old'"),
         ({"head_epoch": 1}, "no 'head_epoch'; expected some of balanced"),
-        ({"batch_statistics": True}, "pictures would see each other; exact has no such mode"),
+        ({"batch_statistics": True}, "images of a batch would interact; exact does not support it"),
         ({"kind": "labels"}, "task unnamed: labels are 0 or 1; found 2"),
     ],
 )

@@ -129,7 +129,7 @@ def test_exact_information_of_many_pixels_is_refused() -> None:
 def test_pooled_networks_have_no_maps() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     data = TensorDataset(torch.randn(4, 3, 8, 8), torch.randn(4, 1, 8, 8))
-    with pytest.raises(InputError, match="needs a network that gives maps"):
+    with pytest.raises(InputError, match="needs a network with feature maps"):
         embed(network, data, method="montecarlo")
 
 

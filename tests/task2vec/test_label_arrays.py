@@ -76,21 +76,21 @@ def test_other_kinds(values: Any, kind: str, shape: tuple[int, ...]) -> None:  #
 @pytest.mark.parametrize(
     ("values", "rows", "classes", "note"),
     [
-        ([0.0, 1.0, np.nan, 1.0], [0, 1, 3], [0, 1, 1], "1 pictures without a label left out"),
-        ([0, 1, None, 2], [0, 1, 3], [0, 1, 2], "1 pictures without a label left out"),
-        (["b", "", "a", None], [0, 2], [1, 0], "2 pictures without a label left out"),
-        ([0, 1, -1, 2], [0, 1, 3], [0, 1, 2], "-1 taken for unknown, beside 3 classes"),
-        ([0, 1, -100, 2], [0, 1, 3], [0, 1, 2], "-100 taken for unknown, beside 3 classes"),
-        ([0, 1, 255, 2], [0, 1, 3], [0, 1, 2], "255 taken for unknown, beside 3 classes"),
-        ([5, 20, 65_535], [0, 1], [0, 1], "65535 taken for unknown, beside 2 classes"),
-        ([-1, 1, -1], [0, 1, 2], [0, 1, 0], "2 classes occur, of numbers -1 to 1; renumbered"),
-        ([0, 255, 0], [0, 1, 2], [0, 1, 0], "2 classes occur, of numbers 0 to 255; renumbered"),
-        ([0, 128, 255], [0, 1, 2], [0, 1, 2], "3 classes occur, of numbers 0 to 255; renumbered"),
+        ([0.0, 1.0, np.nan, 1.0], [0, 1, 3], [0, 1, 1], "1 images without a label left out"),
+        ([0, 1, None, 2], [0, 1, 3], [0, 1, 2], "1 images without a label left out"),
+        (["b", "", "a", None], [0, 2], [1, 0], "2 images without a label left out"),
+        ([0, 1, -1, 2], [0, 1, 3], [0, 1, 2], "-1 interpreted as unknown, beside 3 classes"),
+        ([0, 1, -100, 2], [0, 1, 3], [0, 1, 2], "-100 interpreted as unknown, beside 3 classes"),
+        ([0, 1, 255, 2], [0, 1, 3], [0, 1, 2], "255 interpreted as unknown, beside 3 classes"),
+        ([5, 20, 65_535], [0, 1], [0, 1], "65535 interpreted as unknown, beside 2 classes"),
+        ([-1, 1, -1], [0, 1, 2], [0, 1, 0], "2 classes occur, numbered -1 to 1; renumbered"),
+        ([0, 255, 0], [0, 1, 2], [0, 1, 0], "2 classes occur, numbered 0 to 255; renumbered"),
+        ([0, 128, 255], [0, 1, 2], [0, 1, 2], "3 classes occur, numbered 0 to 255; renumbered"),
         (
             [0, 4_000_000_000, 7],
             [0, 1, 2],
             [0, 2, 1],
-            "3 classes occur, of numbers 0 to 4000000000; renumbered",
+            "3 classes occur, numbered 0 to 4000000000; renumbered",
         ),
     ],
 )
@@ -139,19 +139,19 @@ def test_renumbered_classes_are_the_same_where_the_numbers_are(values: list[int]
         (
             [f"a chair, no. {n}" for n in range(30)],
             None,
-            "y: 30 different names for 30 pictures are no classes",
+            "y: 30 different names for 30 images are not classes",
         ),
         ([None, None], None, "y: expected numbers or names, .*found nothing but null"),
         ([{"a": 1}, {"a": 2}], None, "y: expected numbers or names, .*found dict"),
-        ([["a", "b"], ["b", "c"]], None, r"y: expected one name per picture, found shape \(2, 2\)"),
+        ([["a", "b"], ["b", "c"]], None, r"y: expected one name per image, found shape \(2, 2\)"),
         ([[1, 2], [3]], None, "y: expected labels of one shape; found several"),
         ([1 + 2j, 3], None, "y: expected numbers or names, found complex128"),
-        ([], None, r"y: expected a label per picture, found shape \(0,\)"),
-        (5, None, r"y: expected a label per picture, found shape \(\)"),
+        ([], None, r"y: expected a label per image, found shape \(0,\)"),
+        (5, None, r"y: expected a label per image, found shape \(\)"),
         (np.zeros((2, 2, 2, 2, 2)), None, "y: expected labels of 1 to 4 dimensions"),
-        ([[0.5, 2.0]] * 3, None, "y: every picture has the same; expected labels that differ"),
+        ([[0.5, 2.0]] * 3, None, "y: every image has the same label; expected labels that differ"),
         ([[np.inf, 2.0], [1.0, 2.0]], None, "y: values must be finite; found inf"),
-        ([0.5, 1.5], "classes", "y: classes are whole numbers; found 0.5"),
+        ([0.5, 1.5], "classes", "y: classes must be integers; found 0.5"),
         ([0, 1], "words", "y: expected a kind of classes, labels"),
         (["a", "b"], "values", "y: expected numbers"),
         ([0, 2], "labels", "y: labels are 0 or 1; found 2"),
@@ -170,9 +170,9 @@ def test_tasks_say_what_was_taken_for_what(caplog: pytest.LogCaptureFixture) -> 
     task = LabelledTask.of("birds", images, np.array([7, 900, -1, 7]))
     assert task.rows.tolist() == [0, 1, 3]
     assert task.about["classes"] == [7, 900]
-    assert "task birds: -1 taken for unknown, beside 2 classes" in caplog.text
-    assert "task birds: 2 classes occur, of numbers 7 to 900; renumbered" in caplog.text
-    with pytest.raises(InputError, match="task birds: 4 pictures, 3 labels"):
+    assert "task birds: -1 interpreted as unknown, beside 2 classes" in caplog.text
+    assert "task birds: 2 classes occur, numbered 7 to 900; renumbered" in caplog.text
+    with pytest.raises(InputError, match="task birds: 4 images, 3 labels"):
         LabelledTask.of("birds", images, [0, 1, 2])
 
 

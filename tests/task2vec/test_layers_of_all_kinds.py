@@ -260,7 +260,7 @@ def test_weights_made_of_others_are_refused_by_name(wrap: Callable[[nn.Module], 
     layer = nn.Conv2d(3, 4, 3)
     network, pictures, labels = network_of(lambda: nn.Sequential(layer))
     wrap(layer)
-    with pytest.raises(InputError, match=r"probe: body\.0 makes its weight of other parameters"):
+    with pytest.raises(InputError, match=r"probe: body\.0 computes its weight from other parameters"):
         embed(Probe(network, "fc"), TensorDataset(pictures, labels), head_epochs=0)
 
 
@@ -277,4 +277,4 @@ def test_parameters_that_are_no_weights_are_named(caplog: pytest.LogCaptureFixtu
     network, pictures, labels = network_of(WithPositions)
     found = embed(Probe(network, "fc"), TensorDataset(pictures, labels), head_epochs=0)
     assert len(found.hessian) == 4
-    assert "probe: no filters, left out of the embedding: body.positions" in caplog.text
+    assert "probe: not filters, left out of the embedding: body.positions" in caplog.text

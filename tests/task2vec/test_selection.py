@@ -48,8 +48,8 @@ def test_history_is_read_and_checked(tmp_path: Path) -> None:
     for text, message in (
         ("task,expert\n", "expected a column 'error'"),
         ("task,expert,error\n", "expected rows"),
-        ("task,expert,error\na,x,bad\n", "line 2: expected an error from 0, found 'bad'"),
-        ("task,expert,error\na,x,1\na,x,2\n", "line 3: a by x is there already"),
+        ("task,expert,error\na,x,bad\n", "line 2: expected an error of 0 or more, found 'bad'"),
+        ("task,expert,error\na,x,1\na,x,2\n", "line 3: a by x is already listed"),
     ):
         path.write_text(text)
         with pytest.raises(InputError, match=message):

@@ -141,7 +141,7 @@ def test_hidden_members_and_damaged_pictures_of_shards_are_left_out(
     found = by_name("webdataset", tmp_path)["class"]
     assert (found.targets.values.tolist(), shades(found)) == ([0, 1, 1], [0, 1, 3])
     assert "s.tar: sample p2.png: cannot read this picture" in caplog.text
-    assert "left out: 1 of 4 pictures, which cannot be read" in caplog.text
+    assert "left out: 1 of 4 images, which cannot be read" in caplog.text
 
 
 def test_only_what_is_asked_for_must_be_a_task(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -161,7 +161,7 @@ def test_only_what_is_asked_for_must_be_a_task(tmp_path: Path, caplog: pytest.Lo
     assert not caplog.records
     assert list(by_name("webdataset", tmp_path)) == ["kind", "y"]
     for field, reason in (
-        ("caption", "12 different names for 12 pictures are no classes"),
+        ("caption", "12 different names for 12 images are not classes"),
         ("error", "nothing but null"),
         ("status", "at least 2 classes; found 1"),
     ):
@@ -187,8 +187,8 @@ def test_arrays_that_can_be_no_tasks_are_left_out(tmp_path: Path, caplog: pytest
     assert list(by_name("arrays", tmp_path)) == ["y", "names"]
     for name, reason in (
         ("constant", "at least 2 classes; found 1"),
-        ("short", "12 pictures, 5 labels"),
-        ("objects", "expected numbers or names, found Python's objects"),
+        ("short", "12 images, 5 labels"),
+        ("objects", "expected numbers or names, found Python objects"),
     ):
         assert f"task {name}: " in caplog.text
         with pytest.raises(InputError, match=rf"a\.npz: task {name}: .*{reason}"):
@@ -359,10 +359,10 @@ def test_broken_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"dog/1.png: cannot read this picture"):
         task.images[2]
     (tmp_path / "bad.npz").write_bytes(b"nothing")
-    with pytest.raises(InputError, match=r"bad.npz: expected an .npz file of numbers"):
+    with pytest.raises(InputError, match=r"bad.npz: expected an .npz file of numeric arrays"):
         read_tasks("arrays", tmp_path / "bad.npz", SIZE)
     np.savez(tmp_path / "odd.npz", images=np.zeros((3, 4, 4)), labels=np.arange(2))
-    with pytest.raises(InputError, match="task labels: 3 pictures, 2 labels"):
+    with pytest.raises(InputError, match="task labels: 3 images, 2 labels"):
         read_tasks("arrays", tmp_path / "odd.npz", SIZE)
     root = cub(tmp_path / "CUB_200_2011")
     (root / "taxonomy.txt").write_text("1 Albatross Procellariiformes")

@@ -33,13 +33,13 @@ def test_kinds(kind: Kind, values: Any, outputs: int, likelihood: object) -> Non
 @pytest.mark.parametrize(
     ("kind", "values", "message"),
     [
-        ("classes", [0, -1], "classes are numbered from 0; found -1"),
+        ("classes", [0, -1], "classes start at 0; found -1"),
         ("classes", [0, 0], "a task needs at least 2 classes; found 1"),
-        ("classes", [0.5, 1], "classes are whole numbers; found 0.5"),
-        ("classes", [], "not empty"),
+        ("classes", [0.5, 1], "classes must be integers; found 0.5"),
+        ("classes", [], "non-empty array"),
         ("labels", [[0, 2]], "labels are 0 or 1; found 2"),
         ("values", [[np.nan]], "values must be finite; found nan"),
-        ("pixel_classes", [[1, 2]], "pixel_classes are an array of 3 dimensions"),
+        ("pixel_classes", [[1, 2]], "pixel_classes must be a non-empty array of 3 dimensions"),
         ("words", [1], "kind: expected one of classes, labels"),
     ],
 )
@@ -114,7 +114,7 @@ def test_a_sample_is_exact_and_has_every_class_in_its_share() -> None:
 
 def test_pictures_that_are_not_there_are_refused() -> None:
     images = ImageArrays(np.zeros((3, 4, 4)), 4)
-    with pytest.raises(InputError, match="task t: expected pictures below 3"):
+    with pytest.raises(InputError, match="task t: expected image indices below 3"):
         LabelledTask("t", images, Targets.of("classes", [0, 1]), np.array([0, 3]))
-    with pytest.raises(InputError, match="task t: 1 pictures, 2 labels"):
+    with pytest.raises(InputError, match="task t: 1 images, 2 labels"):
         LabelledTask("t", images, Targets.of("classes", [0, 1]), np.array([0]))

@@ -1,4 +1,4 @@
-"""The task switching network: one encoder and one decoder; a code says which task they do."""
+"""The task switching network: one encoder and one decoder, with a code that selects the task."""
 
 from lightning_taskonomy.nn.switching.codes import TaskCodes
 from lightning_taskonomy.nn.switching.network import SwitchingNet

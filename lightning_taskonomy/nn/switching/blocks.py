@@ -1,4 +1,4 @@
-"""The decoder's blocks: a convolution, a normalisation, and what in it depends on the task."""
+"""The decoder's blocks: a convolution followed by a normalisation that depends on the task."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -12,17 +12,17 @@ from lightning_taskonomy.nn.switching.embedding import EqualisedLinear
 
 LEAK = 0.01
 Runs = Sequence[tuple[int, int]]
-"""The tasks of a batch, whose examples are sorted by them: a task's number, and how many examples it has."""
+"""The tasks of a batch sorted by task: each task's index and number of examples."""
 Statistics = Literal["instance", "batch", "task_batch"]
-"""What a block normalises by: each picture's statistics, those of the batch, or of its task in the batch."""
+"""Statistics of the normalisation: of each image, of the batch, or of the task's part of the batch."""
 
 
 class Condition(NamedTuple):
-    """What the blocks are told of the task.
+    """The task information that the blocks receive.
 
     Attributes:
-        runs: the tasks of the batch.
-        embedding: of the task of each example, (B, d); None where no block asks for it.
+        runs: The tasks of the batch.
+        embedding: Task embedding of each example, (B, d); None if no block needs it.
     """
 
     runs: Runs
@@ -30,13 +30,13 @@ class Condition(NamedTuple):
 
 
 class ByTask(nn.Module):
-    """A module of its own for each task, such as a normalisation.
+    """A separate module for each task, such as a normalisation.
 
-    Shapes: (B, …) -> what the modules give, (B, …).
+    Shapes: (B, …) -> the modules' outputs, (B, …).
     """
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
-        """Keeps the modules.
+        """Store the modules.
 
         Args:
             modules: One for each task.
@@ -45,18 +45,18 @@ class ByTask(nn.Module):
         self.of_task = nn.ModuleList(modules)
 
     def forward(self, features: Tensor, runs: Runs) -> Tensor:
-        """Every example through the module of its task."""
+        """Apply to each example the module of its task."""
         if len(runs) == 1:
-            alone: Tensor = self.of_task[runs[0][0]](features)
-            return alone
+            output: Tensor = self.of_task[runs[0][0]](features)
+            return output
         parts = torch.split(features, [count for _, count in runs])
         return torch.cat([self.of_task[task](part) for (task, _), part in zip(runs, parts, strict=True)])
 
 
 class ConditionalConvolution(nn.Module):
-    """The conditional convolution module: LeakyReLU(γ(l) · norm(conv(x)) + β(l)), l the task's embedding.
+    """The conditional convolution module: LeakyReLU(γ(l) · norm(conv(x)) + β(l)), with l the task embedding.
 
-    γ and β come from one equalised linear layer, γ = 1 and β = 0 at an embedding of 0.
+    γ and β come from one equalised linear layer, with γ = 1 and β = 0 at an embedding of 0.
 
     Shapes: (B, inputs, h, w) -> (B, outputs, h, w).
     """
@@ -73,12 +73,12 @@ class ConditionalConvolution(nn.Module):
         """Builds the block with fresh weights.
 
         Args:
-            inputs: Channels that it reads.
-            outputs: Channels that it gives.
+            inputs: Input channels.
+            outputs: Output channels.
             kernel: Side of the convolution's kernel, 1 or 3.
-            embedding: Length of a task's embedding.
-            statistics: What it normalises by; the published one is `instance`.
-            tasks: How many there are, for statistics by task.
+            embedding: Length of a task embedding.
+            statistics: Statistics of the normalisation; `instance` as published.
+            tasks: Number of tasks, for statistics per task.
         """
         super().__init__()
         self.convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
@@ -98,7 +98,7 @@ class ConditionalConvolution(nn.Module):
 
 
 class TaskNormalisedConvolution(nn.Module):
-    """ReLU(norm(conv(x))): tasks share the convolution, and each has a normalisation with weights of its own.
+    """ReLU(norm(conv(x))): tasks share the convolution, and each has its own affine normalisation.
 
     With one task this is the ordinary block of the single-task and the multi-decoder networks.
 
@@ -111,11 +111,11 @@ class TaskNormalisedConvolution(nn.Module):
         """Builds the block with fresh weights.
 
         Args:
-            inputs: Channels that it reads.
-            outputs: Channels that it gives.
+            inputs: Input channels.
+            outputs: Output channels.
             kernel: Side of the convolution's kernel, 1 or 3.
-            norm: Which normalisation.
-            tasks: How many there are.
+            norm: Kind of normalisation.
+            tasks: Number of tasks.
         """
         super().__init__()
         self.convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)

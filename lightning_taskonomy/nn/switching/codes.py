@@ -1,4 +1,4 @@
-"""The codes that name tasks: blocks of ones, Gaussian vectors, or learned ones."""
+"""Task codes: blocks of ones, Gaussian vectors, or learned vectors."""
 
 from typing import Literal
 
@@ -13,9 +13,9 @@ CodeKind = Literal["blocks", "gaussian", "learned"]
 class TaskCodes(nn.Module):
     """A code for each task.
 
-    `blocks`: a task has ones in its own block of `size // tasks` places and zeros elsewhere; `gaussian`:
-    fixed standard normal vectors; `learned`: such vectors, trained. Tasks that are added later have learned
-    codes, whatever kind the others are.
+    `blocks`: ones in the task's own block of `size // tasks` entries and zeros elsewhere; `gaussian`: fixed
+    standard normal vectors; `learned`: such vectors, trained. Tasks added later have learned codes, whatever
+    the kind of the others.
     """
 
     fixed: Tensor
@@ -23,17 +23,17 @@ class TaskCodes(nn.Module):
     def __init__(
         self, tasks: int, size: int, kind: CodeKind = "blocks", added: int = 0, seed: int = 0
     ) -> None:
-        """Makes the codes.
+        """Create the codes.
 
         Args:
-            tasks: How many tasks there are, without added ones.
+            tasks: Number of tasks, without added ones.
             size: Length of a code.
-            kind: Which codes.
-            added: How many learned codes follow.
-            seed: Of what is drawn, so that the codes belong to the seed and not to the run.
+            kind: Kind of the codes.
+            added: Number of learned codes for added tasks.
+            seed: Seed of the random codes, which makes them independent of the run.
 
         Raises:
-            InputError: No task, or blocks for more tasks than a code has places.
+            InputError: There is no task, or there are more tasks than entries for blocks.
         """
         super().__init__()
         if tasks < 1:
@@ -42,11 +42,11 @@ class TaskCodes(nn.Module):
             raise InputError(f"code: expected at least {tasks} places for {tasks} tasks, found {size}")
         generator = torch.Generator().manual_seed(seed)
         drawn = torch.randn(tasks, size, generator=generator)
-        own = _blocks(tasks, size) if kind == "blocks" else drawn
-        free = torch.randn(added, size, generator=generator)
-        self.register_buffer("fixed", own[:0] if kind == "learned" else own)
-        trained = torch.cat([own, free]) if kind == "learned" else free
-        # No parameter without numbers: gradients are asked of every one there is.
+        initial = _blocks(tasks, size) if kind == "blocks" else drawn
+        added_codes = torch.randn(added, size, generator=generator)
+        self.register_buffer("fixed", initial[:0] if kind == "learned" else initial)
+        trained = torch.cat([initial, added_codes]) if kind == "learned" else added_codes
+        # No empty parameter: every parameter is expected to have a gradient.
         self.learned = nn.Parameter(trained) if len(trained) else None
 
     def forward(self) -> Tensor:
@@ -55,6 +55,6 @@ class TaskCodes(nn.Module):
 
 
 def _blocks(tasks: int, size: int) -> Tensor:
-    """Ones in a block of each row, (tasks, size); where blocks do not fill the row, its end is 0."""
+    """Ones in a block of each row, (tasks, size); entries beyond the last block are 0."""
     blocks = torch.eye(tasks).repeat_interleave(size // tasks, dim=1)
     return torch.cat([blocks, torch.zeros(tasks, size - blocks.shape[1])], dim=1)

@@ -1,4 +1,4 @@
-"""The U-Net decoder: five lateral and five merging blocks up to the picture's size, and the output layer."""
+"""The U-Net decoder: five lateral and five merging blocks up to the image size, and the output layer."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -11,19 +11,19 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.nn.switching.blocks import Condition, Runs
 
 Block = Callable[[int, int, int], nn.Module]
-"""Makes a block of input channels, output channels and the side of its kernel."""
+"""Builds a block from its input channels, output channels and kernel side."""
 WIDTH = 512
-_SHARES = (1, 2, 2, 4, 8)
-"""What the width is divided by to give the outputs of the merging blocks, from coarse to fine."""
+_WIDTH_DIVISORS = (1, 2, 2, 4, 8)
+"""Divisors of the width for the outputs of the merging blocks, from coarse to fine."""
 _SMALLEST_WIDTH = 4
 
 
 class Features(NamedTuple):
-    """What an encoder says of pictures.
+    """An encoder's features of images.
 
     Attributes:
-        stages: from fine to coarse, at a half to a 32nd of the side: (B, C, ⌈H/2⌉, ⌈W/2⌉) and so on.
-        size: height and width of the pictures.
+        stages: From fine to coarse, at 1/2 to 1/32 of the resolution: (B, C, ⌈H/2⌉, ⌈W/2⌉) and so on.
+        size: Height and width of the images.
     """
 
     stages: Sequence[Tensor]
@@ -37,11 +37,11 @@ class Features(NamedTuple):
 
 
 class UNetDecoder(nn.Module):
-    """From an encoder's five stages to numbers per pixel.
+    """From an encoder's five stages to outputs per pixel.
 
-    Every stage passes a 1×1 block of unchanged width. From the coarsest on, the features are enlarged to the
-    side of the next stage (bilinear, corners aligned), joined to it and merged by a 3×3 block; a last one
-    works at the size of the picture, and a 1×1 convolution gives the outputs, without an activation.
+    Every stage passes through a 1×1 block of unchanged width. Starting from the coarsest, the features are
+    upsampled to the next stage (bilinear, corners aligned), concatenated with it and merged by a 3×3 block. A
+    last block works at the size of the image, and a 1×1 convolution without activation yields the outputs.
 
     Shapes: features of (B, 3, H, W) -> (B, outputs, H, W).
     """
@@ -51,13 +51,13 @@ class UNetDecoder(nn.Module):
 
         Args:
             stages: Channels of the encoder's stages, from fine to coarse.
-            outputs: Numbers per pixel.
-            block: Makes the blocks.
-            width: Channels of the first merging block; the others keep their share of it, and at least 4.
+            outputs: Output channels.
+            block: Builds a block.
+            width: Channels of the first merging block; the others scale in proportion, with at least 4.
         """
         super().__init__()
         self.lateral = nn.ModuleList(block(channels, channels, 1) for channels in stages)
-        widths = [max(_SMALLEST_WIDTH, width // share) for share in _SHARES]
+        widths = [max(_SMALLEST_WIDTH, width // divisor) for divisor in _WIDTH_DIVISORS]
         below = [stages[-1], *widths[:-1]]
         beside = [*reversed(stages[:-1]), 0]
         self.merging = nn.ModuleList(
@@ -70,8 +70,8 @@ class UNetDecoder(nn.Module):
         """(B, outputs, H, W).
 
         Args:
-            features: of the encoder.
-            condition: what the blocks are told.
+            features: The encoder's features.
+            condition: Task information for the blocks.
         """
         *finer, coarsest = features.stages
         decoded = self.lateral[-1](coarsest, condition)
@@ -86,13 +86,13 @@ class UNetDecoder(nn.Module):
 
 
 def averaged_groups(outputs: Tensor, channels: int) -> Tensor:
-    """What a task reads of the outputs that all tasks share: means of neighbouring channels.
+    """A task's output from the shared outputs: means over groups of neighbouring channels.
 
-    Where the numbers do not divide evenly, groups overlap by a channel, as in adaptive pooling.
+    If C is not divisible by `channels`, groups overlap by a channel, as in adaptive pooling.
 
     Args:
-        outputs: (B, C, H, W).
-        channels: how many numbers per pixel the task has, at most C.
+        outputs: Shared outputs, (B, C, H, W).
+        channels: Output channels of the task, at most C.
 
     Returns:
         (B, channels, H, W).
@@ -100,15 +100,15 @@ def averaged_groups(outputs: Tensor, channels: int) -> Tensor:
     Raises:
         InputError: the task has more channels than there are outputs.
     """
-    given = outputs.shape[1]
-    if channels > given:
-        raise InputError(f"outputs: expected at least {channels}, as many as a task has, found {given}")
-    if given % channels == 0:
+    shared = outputs.shape[1]
+    if channels > shared:
+        raise InputError(f"outputs: expected at least {channels}, as many as a task has, found {shared}")
+    if shared % channels == 0:
         grouped = outputs.reshape(len(outputs), channels, -1, *outputs.shape[2:])
-        return outputs if channels == given else grouped.mean(dim=2)
+        return outputs if channels == shared else grouped.mean(dim=2)
     groups = [
-        outputs[:, place * given // channels : -(-(place + 1) * given // channels)]
-        for place in range(channels)
+        outputs[:, group * shared // channels : -(-(group + 1) * shared // channels)]
+        for group in range(channels)
     ]
     return torch.stack([group.mean(dim=1) for group in groups], dim=1)
 

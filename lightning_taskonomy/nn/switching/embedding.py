@@ -1,4 +1,4 @@
-"""The task embedding: from a code that names a task to the vector that switches the network to it."""
+"""The task embedding: from a task's code to the vector that conditions the network on it."""
 
 import math
 
@@ -12,20 +12,20 @@ _SMALLEST_SQUARE = 1e-8
 
 
 class EqualisedLinear(nn.Module):
-    """A linear layer whose stored weights are standard normal and are scaled at every use.
+    """A linear layer with standard normal stored weights, which are scaled in every forward pass.
 
-    The scale √(2 / inputs) equals out how fast layers of different widths learn under Adam (Karras et al.,
-    2018, section 4.1).
+    The scale √(2 / inputs) equalises the learning rate of layers of different widths under Adam (Karras et
+    al., 2018, section 4.1).
 
     Shapes: (…, inputs) -> (…, outputs).
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
-        """Builds the layer with fresh weights and no bias.
+        """Builds the layer with fresh weights and zero bias.
 
         Args:
-            inputs: Length of what it reads.
-            outputs: Length of what it gives.
+            inputs: Length of the input.
+            outputs: Length of the output.
         """
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs))
@@ -38,7 +38,7 @@ class EqualisedLinear(nn.Module):
 
 
 class TaskEmbedding(nn.Module):
-    """Eight equalised linear layers with leaky ReLUs (0.2) after a normalisation of the code.
+    """Normalises the code, then applies eight equalised linear layers with leaky ReLUs (0.2).
 
     Shapes: (…, size) -> (…, size).
     """
@@ -61,5 +61,5 @@ class TaskEmbedding(nn.Module):
 
 
 def root_mean_square_one(vectors: Tensor) -> Tensor:
-    """Vectors (…, n) at the length where the mean of their squares is 1."""
+    """Scale vectors (…, n) so that their mean square is 1."""
     return vectors * torch.rsqrt(vectors.square().mean(dim=-1, keepdim=True) + _SMALLEST_SQUARE)

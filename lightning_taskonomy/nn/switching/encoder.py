@@ -1,4 +1,4 @@
-"""The encoder of the switching networks: a ResNet without its classifier, read at five sizes."""
+"""The encoder of the switching networks: a ResNet without classifier, with features at five resolutions."""
 
 from torch import Tensor, nn
 
@@ -7,16 +7,16 @@ from lightning_taskonomy.nn.resnet import ResNet
 from lightning_taskonomy.nn.switching.decoder import Features
 
 _SMALLEST_SIDE = 33
-"""Pixels: the coarsest stage must have more than one, or instance normalisation has nothing to compare."""
+"""In pixels; the coarsest stage needs more than one pixel for instance normalisation."""
 
 
 class StageEncoder(ResNet):
     """A ResNet-18, 34 or 50 with torchvision's names, without average pooling and classifier.
 
-    Shapes: (B, 3, H, W) -> `Features` at a half, a quarter and so on to a 32nd of the sides.
+    Shapes: (B, 3, H, W) -> `Features` at 1/2, 1/4, … 1/32 of the resolution.
 
     Attributes:
-        stages: channels of the five stages, from fine to coarse.
+        stages: Channels of the five stages, from fine to coarse.
     """
 
     def __init__(self, backbone: str = "resnet18", width: int = 64) -> None:
@@ -34,15 +34,15 @@ class StageEncoder(ResNet):
         self.stages = (width, *self.channels)
 
     def read(self, pictures: Tensor) -> Features:
-        """The features of pictures (B, 3, H, W).
+        """The features of images (B, 3, H, W).
 
         Raises:
-            InputError: The pictures are smaller than 33 pixels on both sides.
+            InputError: The images are smaller than 33 pixels on both sides.
         """
         height, width = pictures.shape[2:]
         if max(height, width) < _SMALLEST_SIDE:
             raise InputError(
-                f"size: expected pictures of at least {_SMALLEST_SIDE} pixels, found {height}×{width}"
+                f"size: expected images of at least {_SMALLEST_SIDE} pixels, found {height}×{width}"
             )
         finest = self.relu(self.bn1(self.conv1(pictures)))
         second = self.layer1(self.maxpool(finest))

@@ -1,7 +1,7 @@
 """The task switching network (Sun et al., ICCV 2021): one encoder and one decoder for all tasks.
 
-Which task is done is decided by a code alone, so that the number of parameters does not depend on how many
-tasks there are. All tasks share even the output layer, and read it by averaging groups of its channels.
+A code alone selects the task, so the parameter count does not depend on the number of tasks. All tasks share
+even the output layer; each averages groups of its channels.
 """
 
 from torch import Tensor, nn
@@ -16,12 +16,12 @@ from lightning_taskonomy.nn.switching.encoder import StageEncoder
 class SwitchingNet(nn.Module):
     """Encoder, task embedding and conditional decoder.
 
-    With its defaults it is the published network for five tasks of PASCAL-Context: 18,258,805 parameters.
+    The defaults are the published network for five tasks of PASCAL-Context, with 18,258,805 parameters.
 
-    Shapes: pictures (B, 3, H, W) and codes (B, code) or (code,) -> (B, outputs, H, W).
+    Shapes: images (B, 3, H, W) and codes (B, code) or (code,) -> (B, outputs, H, W).
 
     Attributes:
-        outputs: numbers per pixel that all tasks share.
+        outputs: Output channels, shared by all tasks.
     """
 
     def __init__(
@@ -38,16 +38,16 @@ class SwitchingNet(nn.Module):
 
         Args:
             backbone: resnet18, resnet34 or resnet50.
-            code: Length of the codes that name tasks, and of their embeddings.
-            outputs: Numbers per pixel: as many as the task with the most classes has.
-            statistics: What the decoder normalises by: `instance` as published; `batch` and `task_batch` are
-                those of the ablation.
-            tasks: How many tasks there are; only `task_batch` needs to know.
+            code: Length of the task codes, and of their embeddings.
+            outputs: Output channels, as many as the task with the most classes has.
+            statistics: Statistics of the decoder's normalisation: `instance` as published; `batch` and
+                `task_batch` as in the ablation.
+            tasks: Number of tasks; only `task_batch` depends on it.
             width: Channels after the encoder's first convolution.
-            decoder_width: Channels of the decoder's first merging block; the others keep their share of it.
+            decoder_width: Channels of the decoder's first merging block; the others scale in proportion.
 
         Raises:
-            InputError: No such backbone or statistics, or no place in a code.
+            InputError: There is no such backbone or kind of statistics, or codes are empty.
         """
         super().__init__()
         if code < 1:
@@ -56,22 +56,22 @@ class SwitchingNet(nn.Module):
         self.encoder = StageEncoder(backbone, width)
         self.embedding = TaskEmbedding(code)
 
-        def block(given: int, made: int, kernel: int) -> ConditionalConvolution:
-            return ConditionalConvolution(given, made, kernel, code, statistics, tasks)
+        def block(in_channels: int, out_channels: int, kernel: int) -> ConditionalConvolution:
+            return ConditionalConvolution(in_channels, out_channels, kernel, code, statistics, tasks)
 
         self.decoder = UNetDecoder(self.encoder.stages, outputs, block, decoder_width)
 
     def encode(self, pictures: Tensor) -> Features:
-        """What the encoder says of pictures (B, 3, H, W); it is the same for every task."""
+        """The encoder's features of images (B, 3, H, W), the same for every task."""
         return self.encoder.read(pictures)
 
     def decode(self, features: Features, embeddings: Tensor, runs: Runs = ()) -> Tensor:
         """(B, outputs, H, W).
 
         Args:
-            features: of the encoder.
-            embeddings: of the task of each example, (B, code).
-            runs: the tasks' numbers, which the statistics `task_batch` need.
+            features: The encoder's features.
+            embeddings: Task embedding of each example, (B, code).
+            runs: The tasks of the batch, needed for the statistics `task_batch`.
         """
         output: Tensor = self.decoder(features, Condition(runs or [(0, len(embeddings))], embeddings))
         return output
@@ -80,9 +80,9 @@ class SwitchingNet(nn.Module):
         """(B, outputs, H, W).
 
         Args:
-            pictures: (B, 3, H, W), standardised as the encoder's weights expect.
-            codes: of the task of each picture, (B, code), or of the one task of all, (code,).
-            runs: the tasks' numbers, which the statistics `task_batch` need.
+            pictures: Images (B, 3, H, W), standardised as the encoder's weights expect.
+            codes: Task code of each image, (B, code), or one code for all, (code,).
+            runs: The tasks of the batch, needed for the statistics `task_batch`.
         """
         embeddings = self.embedding(codes).expand(len(pictures), -1)
         return self.decode(self.encode(pictures), embeddings, runs)

@@ -1,4 +1,4 @@
-"""Weights of the authors' own checkpoints: their names for what this network calls otherwise."""
+"""Loads the authors' own checkpoints by translating their names of weights to this network's."""
 
 from collections.abc import Mapping
 
@@ -24,21 +24,22 @@ def load_reference(network: SwitchingNet, state: Mapping[str, Tensor]) -> None:
     """Load the published implementation's state dict, strictly.
 
     Args:
-        network: with the published blocks (statistics `instance`) and the checkpoint's code and outputs.
-        state: the entry `model_state` of such a checkpoint; a prefix `module.` does not matter.
+        network: A network with the published blocks (statistics `instance`) and the checkpoint's code length
+            and outputs.
+        state: The entry `model_state` of such a checkpoint; a prefix `module.` is ignored.
 
     Raises:
-        InputError: names a weight that is missing, unknown, or of another shape.
+        InputError: a weight is missing, unknown, or of another shape; the message names it.
     """
     renamed = {own_name(key.removeprefix("module.")): value for key, value in state.items()}
-    own = network.state_dict()
-    for key, value in own.items():
+    expected = network.state_dict()
+    for key, value in expected.items():
         if key not in renamed:
             raise InputError(f"weights: expected {key} of the switching network; it is missing")
         if renamed[key].shape != value.shape:
             shapes = f"expected shape {tuple(value.shape)}, found {tuple(renamed[key].shape)}"
             raise InputError(f"weights: {key} of the switching network: {shapes}")
-    unknown = sorted(renamed.keys() - own.keys())
+    unknown = sorted(renamed.keys() - expected.keys())
     if unknown:
         raise InputError(f"weights: the switching network has no {unknown[0]}")
     network.load_state_dict(renamed)

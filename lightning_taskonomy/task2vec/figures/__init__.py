@@ -1,1 +1,1 @@
-"""Pictures of embedded tasks; the look is that of the taxonomy's pictures."""
+"""Figures of embedded tasks, in the style of the taxonomy's figures."""

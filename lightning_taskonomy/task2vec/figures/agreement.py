@@ -1,4 +1,4 @@
-"""How well distances foretell transfers, and what pruning by them keeps."""
+"""Figure: how well distances predict transfers, and what pruning by distance keeps."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from lightning_taskonomy.taxonomy.figures.style import FAINT, SOURCE_COLOURS, ne
 
 @styled
 def draw_agreement(tables: PairedTables, curve: Sequence[Pruned], spearman: float, p: float) -> Figure:
-    """Ranks of affinity over ranks of nearness, and the share of good sources kept over the share tried."""
+    """Plot affinity ranks over nearness ranks, and the fraction of good sources kept over that tried."""
     figure = new_figure(9.6, 4.7)
     left = figure.add_axes((0.075, 0.14, 0.38, 0.66))
     for near, strength in zip(tables.distances.T, tables.affinities.T, strict=True):
@@ -32,10 +32,10 @@ def draw_agreement(tables: PairedTables, curve: Sequence[Pruned], spearman: floa
     best = [100 * point.best_kept for point in curve]
     right.plot(shares, best, "s-", color=SOURCE_COLOURS[1], label="targets that keep their best")
     right.set(xlabel="first-order transfers tried, %", ylabel="kept, %", xlim=(0, 103), ylim=(0, 103))
-    right.set_title("trying each target's nearest sources alone")
+    right.set_title("trying only each target's nearest sources")
     right.legend(frameon=False, loc="lower right")
     for axes in (left, right):
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
-    figure.text(0.02, 0.93, "Do embeddings foretell transfers?", size=12, weight="bold")
+    figure.text(0.02, 0.93, "Do embeddings predict transfers?", size=12, weight="bold")
     return figure

@@ -1,4 +1,4 @@
-"""Tasks on a plane, by their embeddings and by their pictures alone (the paper's Fig. 3); their norms."""
+"""Figures: tasks in two dimensions, by embeddings and by images alone (the paper's Fig. 3); task norms."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,12 +16,12 @@ _MAP, _TITLE, _LETTER, _LINE = 3.9, 0.85, 0.072, 0.19
 
 @styled
 def draw_maps(maps: Mapping[str, Matrix], names: Sequence[str], labels: Sequence[int]) -> Figure:
-    """A panel per map; near tasks stand near each other as far as a plane allows.
+    """A panel per map; similar tasks lie close together, as well as two dimensions allow.
 
     Args:
-        maps: Places by title, (tasks, 2) each.
-        names: Of the tasks.
-        labels: Which group each is in, for its colour.
+        maps: Coordinates by title, (tasks, 2) each.
+        names: Task names.
+        labels: Cluster of each task, for its colour.
     """
     margin = 0.45 + _LETTER * max(map(len, names))
     side = max(_MAP, _LINE * len(names) / 2 + 0.3)
@@ -38,7 +38,7 @@ def draw_maps(maps: Mapping[str, Matrix], names: Sequence[str], labels: Sequence
 
 
 def _draw_map(axes: Axes, places: Matrix, names: Sequence[str], labels: Sequence[int], side: float) -> None:
-    """Places in a square of so many inches; names stand beside it, in the order of height."""
+    """Draw points in a square of `side` inches, with the names beside it, ordered by height."""
     colours = [SOURCE_COLOURS[label % len(SOURCE_COLOURS)] for label in labels]
     span = float(np.ptp(places, axis=0).max()) or 1.0
     middle = (places.max(axis=0) + places.min(axis=0)) / 2
@@ -61,7 +61,7 @@ def _draw_map(axes: Axes, places: Matrix, names: Sequence[str], labels: Sequence
 
 
 def _spread(heights: npt.NDArray[np.float64], side: float) -> npt.NDArray[np.float64]:
-    """Heights a line apart, within the square, each near its own; they are given from the least up."""
+    """Spread sorted heights at least one line apart within the square, each close to its original."""
     rows = heights.copy()
     lowest = 0.1
     for place in range(len(rows)):

@@ -1,4 +1,4 @@
-"""The distance matrix ordered by hierarchical clustering, its dendrogram above (the paper's Fig. 1)."""
+"""Figure: the distance matrix ordered by hierarchical clustering, with a dendrogram (the paper's Fig. 1)."""
 
 from collections.abc import Sequence
 
@@ -16,13 +16,13 @@ _LEAST = 3.2
 
 @styled
 def draw_matrix(matrix: Matrix, clusters: Clusters, labels: Sequence[int], title: str) -> Figure:
-    """Tasks in rows and columns, near ones beside each other; dark is near.
+    """Tasks in rows and columns, similar ones adjacent; dark is near.
 
     Args:
-        matrix: Distances; those from a task to itself are left blank.
-        clusters: Of the same tasks.
-        labels: Which group each is in; names are coloured by it.
-        title: Of the picture.
+        matrix: Distances; the diagonal is left blank.
+        clusters: Clustering of the same tasks.
+        labels: Cluster of each task, for the colour of its name.
+        title: Title of the figure.
     """
     order = clusters.order
     names = [clusters.names[place] for place in order]

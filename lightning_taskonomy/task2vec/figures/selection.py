@@ -1,4 +1,4 @@
-"""What choosing experts costs: per task (the paper's Fig. 4), and over the number of known tasks."""
+"""Figures: the cost of choosing experts, per task (the paper's Fig. 4) and over the number of known tasks."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ _COLOURS = dict(zip((CHANCE, *_MARKS), (FAINT, *SOURCE_COLOURS), strict=False))
 
 @styled
 def draw_selection(history: History, choices: Sequence[Choice]) -> Figure:
-    """Every expert's error on every task as a grey dot, and the one that each method chose."""
+    """Every expert's error on every task as a grey mark, and the expert that each method chose."""
     order = np.argsort(np.nanmin(history.errors, axis=1))
     row, left = 0.27, 0.35 + 0.075 * max(map(len, history.tasks))
     width, height = left + 7.2, row * len(order) + 1.55
@@ -47,7 +47,7 @@ def draw_selection(history: History, choices: Sequence[Choice]) -> Figure:
 
 @styled
 def draw_curve(curve: Mapping[int, Mapping[str, float]]) -> Figure:
-    """Mean excess error of each method over how many tasks are known."""
+    """Mean excess error of each method over the number of known tasks."""
     figure = new_figure(6.4, 4.2)
     axes = figure.add_axes((0.12, 0.14, 0.56, 0.68))
     methods = [method for method in next(iter(curve.values())) if method != OPTIMAL]

@@ -1,6 +1,6 @@
-"""Where tasks come from: folders, arrays, shards, bundled pictures, and three published data sets.
+"""Sources of tasks: folders, arrays, shards, bundled images, and three published data sets.
 
-Each reader is a function of a place on disk and a picture size that gives tasks.
+Each reader is a function from a path and an image size to tasks.
 """
 
 import importlib
@@ -32,12 +32,12 @@ def read_tasks(source: str, root: Path | None, size: int, names: tuple[str, ...]
 
     Args:
         source: One of `SOURCES`.
-        root: Where they are; bundled pictures need none.
-        size: Height and width that the probe is given.
-        names: Of the tasks that are wanted; all, if there are none.
+        root: Their folder or file; not needed for bundled images.
+        size: Height and width of the probe's input.
+        names: Names of the wanted tasks; all if empty.
 
     Raises:
-        InputError: there is no such source, task or place, or a file is not as it should be.
+        InputError: there is no such source, task or path, or a file is malformed.
     """
     if source not in SOURCES:
         raise InputError(f"source: expected one of {', '.join(SOURCES)}, found {source!r}")
@@ -47,7 +47,7 @@ def read_tasks(source: str, root: Path | None, size: int, names: tuple[str, ...]
         raise InputError(f"{root}: no such folder or file")
     module = importlib.import_module(f"{__name__}.{_MODULES.get(source, source)}")
     options: dict[str, Any] = {"size": size} if source == "bundled" else {"root": root, "size": size}
-    if source in _OF_FIELDS:  # only the wanted ones are read: others may be no tasks
+    if source in _OF_FIELDS:  # read only the wanted ones: others may not be tasks
         options["names"] = names
     tasks: list[LabelledTask] = getattr(module, f"{source}_tasks")(**options)
     known = {task.name: task for task in tasks}

@@ -1,4 +1,4 @@
-"""Arrays in `.npz` files: pictures once, and any number of labels of them."""
+"""Tasks in `.npz` files: one array of images, and any number of label arrays."""
 
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -17,18 +17,19 @@ from lightning_taskonomy.task2vec.sources.fields import buildable, require_known
 def arrays_tasks(root: Path, size: int, names: Sequence[str] = ()) -> list[LabelledTask]:
     """Tasks of `.npz` files.
 
-    A file holds `images`, (N, H, W) or (N, H, W, 3), and one or more arrays of N labels, each a task of its
-    own by its name in the file: class numbers or names (N,) or (N, 1), zeros and ones (N, K), numbers (N, K),
-    class numbers per pixel (N, h, w), or numbers per pixel (N, K, h, w). A name `rain:values` says the kind
-    where it is not plain.
+    A file holds `images`, (N, H, W) or (N, H, W, 3), and one or more arrays of N labels. Each label array is
+    a task named for it: class indices or names (N,) or (N, 1), zeros and ones (N, K), values (N, K), class
+    indices per pixel (N, h, w), or values per pixel (N, K, h, w). A name such as `rain:values` states the
+    kind where it is ambiguous.
 
     Args:
         root: A file, or a folder of them.
-        size: Of the pictures, for the probe.
-        names: Of the tasks that are wanted; by default all arrays that can be tasks.
+        size: Image size for the probe.
+        names: Names of the wanted tasks; by default all arrays that can be tasks.
 
     Raises:
-        InputError: a file is not of this form; a wanted array can be no task; two tasks have one name.
+        InputError: a file does not have this form, a wanted array cannot be a task, or two tasks share a
+            name.
     """
     files = sorted(path for path in root.glob("[!.]*.npz")) if root.is_dir() else [root]
     if not files:
@@ -38,7 +39,7 @@ def arrays_tasks(root: Path, size: int, names: Sequence[str] = ()) -> list[Label
     for file in files:
         for task in _of_file(file, size, names, known):
             if task.name in tasks:
-                raise InputError(f"{file}: there is another task {task.name}")
+                raise InputError(f"{file}: there is already a task {task.name}")
             tasks[task.name] = task
     require_known(names, known, root)
     return list(tasks.values())
@@ -61,7 +62,7 @@ def _of_file(file: Path, size: int, names: Sequence[str], known: list[str]) -> l
     except (InputError, OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise InputError(f"{file}: {error}") from error
-        raise InputError(f"{file}: expected an .npz file of numbers ({error})") from error
+        raise InputError(f"{file}: expected an .npz file of numeric arrays ({error})") from error
 
 
 def _task(
@@ -70,5 +71,5 @@ def _task(
     try:
         labels = opened[key]
     except ValueError as error:
-        raise InputError(f"task {name}: expected numbers or names, found Python's objects") from error
+        raise InputError(f"task {name}: expected numbers or names, found Python objects") from error
     return LabelledTask.of(name, images, labels, kind)  # type: ignore[arg-type]

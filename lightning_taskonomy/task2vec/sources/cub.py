@@ -1,7 +1,7 @@
-"""CUB-200-2011 as tasks: the species within an order, or within a family of birds.
+"""CUB-200-2011 as tasks: classify species within an order, or within a family of birds.
 
-The order and family of each species are not part of the published set: they come in a file of one's own,
-`taxonomy.txt`, with a line per species: label, class name, order, family, genus, species, separated by
+The published set does not contain the order and family of each species. The user supplies them in a file
+`taxonomy.txt` with one line per species: label, class name, order, family, genus, species, separated by
 spaces.
 """
 
@@ -32,18 +32,18 @@ class Species(NamedTuple):
 
 
 def cub_tasks(root: Path, size: int) -> list[LabelledTask]:
-    """A task per order with two species or more, and one per family of Passeriformes with as many.
+    """One task per order with at least two species, and one per such family of Passeriformes.
 
-    Tasks are numbered by the first appearance of the order, or family, in the taxonomy; classes by the order
-    of its lines. The order Passeriformes, most of the set, has only tasks of families.
+    Tasks are listed as their order or family first appears in the taxonomy, and classes in the order of its
+    lines. The order Passeriformes, most of the set, is split into families.
 
     Args:
         root: CUB_200_2011, with images/, images.txt, image_class_labels.txt, train_test_split.txt, and
             taxonomy.txt.
-        size: Of the pictures, for the probe.
+        size: Image size for the probe.
 
     Raises:
-        InputError: a file is missing, or a line is not as it should be.
+        InputError: a file is missing, or a line is malformed.
     """
     species = _taxonomy(root / TAXONOMY)
     names = _column(root / "images.txt", str)
@@ -52,17 +52,17 @@ def cub_tasks(root: Path, size: int) -> list[LabelledTask]:
     for file, found in (("image_class_labels.txt", labels), ("train_test_split.txt", training)):
         missing = sorted(set(names) - set(found))
         if missing:
-            raise InputError(f"{root / file}: expected a line for the picture {missing[0]}; there is none")
+            raise InputError(f"{root / file}: expected a line for the image {missing[0]}; there is none")
     numbers = [number for number in names if training[number] == 1]
     images = ImageFiles([root / "images" / names[number] for number in numbers], size)
     label_of = np.array([labels[number] for number in numbers])
     groups: dict[str, list[Species]] = {}
-    for one in species:
-        group = one.family if one.order == "Passeriformes" else one.order
-        groups.setdefault(f"cub {group}", []).append(one)
+    for bird in species:
+        group = bird.family if bird.order == "Passeriformes" else bird.order
+        groups.setdefault(f"cub {group}", []).append(bird)
     tasks = []
     for name, members in groups.items():
-        classes = {one.label: place for place, one in enumerate(members)}
+        classes = {bird.label: index for index, bird in enumerate(members)}
         rows = np.flatnonzero(np.isin(label_of, list(classes)))
         if len(members) > 1 and len(rows):
             targets = Targets.of("classes", [classes[label] for label in label_of[rows]], len(members))

@@ -1,4 +1,4 @@
-"""Fields beside pictures, of which some are tasks: the wanted ones, or all that can be."""
+"""Selects tasks among the label fields of a file: the wanted ones, or all that can be tasks."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -16,12 +16,12 @@ def buildable(
     """The tasks among fields.
 
     Args:
-        fields: What makes each a task, by name.
-        names: Of the wanted ones, and no other is made; without, fields that can be no tasks, such as
-            captions or constants, are left out and said so in the log.
+        fields: A function that builds each field's task, by name.
+        names: Names of the wanted tasks; no others are built. If empty, fields that cannot be tasks, such as
+            captions or constants, are left out with a warning.
 
     Raises:
-        InputError: a wanted field can be no task; or none can.
+        InputError: a wanted field cannot be a task; or no field can.
     """
     tasks, refused = [], []
     for name, make in fields.items():
@@ -41,10 +41,10 @@ def buildable(
 
 
 def require_known(names: Sequence[str], known: Sequence[str], where: Path) -> None:
-    """Refuse a wanted task that is not there.
+    """Check that all wanted tasks exist.
 
     Raises:
-        InputError: says which tasks are.
+        InputError: one does not; the message lists the existing tasks.
     """
     unknown = [name for name in names if name not in known]
     if unknown:

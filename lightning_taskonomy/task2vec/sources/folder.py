@@ -1,4 +1,4 @@
-"""A folder per class, in a folder per task; or one task, a folder of classes."""
+"""Tasks as folders of class folders: one task, or one folder per task."""
 
 from pathlib import Path
 
@@ -12,21 +12,21 @@ from lightning_taskonomy.task2vec.targets import Targets
 
 
 def folder_tasks(root: Path, size: int) -> list[LabelledTask]:
-    """Tasks of pictures in folders named for their classes.
+    """Tasks of images in folders named for their classes.
 
     Args:
-        root: Its folders are classes, if they hold pictures; else they are tasks, whose folders are.
-        size: Of the pictures, for the probe.
+        root: Its folders are classes if they hold images; otherwise they are tasks with a folder per class.
+        size: Image size for the probe.
 
     Raises:
-        InputError: there are no pictures, or a task has one class only.
+        InputError: there are no images, or a task has only one class.
     """
     folders = _folders(root)
     if any(list_pictures(folder) for folder in folders):
         return [_task(root, size)]
     tasks = [_task(folder, size) for folder in folders if _folders(folder)]
     if not tasks:
-        raise InputError(f"{root}: expected folders of classes with pictures, or of tasks with such folders")
+        raise InputError(f"{root}: expected class folders with images, or task folders with class folders")
     return tasks
 
 
@@ -34,7 +34,7 @@ def _task(folder: Path, size: int) -> LabelledTask:
     classes = {found.name: list_pictures(found) for found in _folders(folder)}
     classes = {name: paths for name, paths in classes.items() if paths}
     if len(classes) < 2:
-        raise InputError(f"{folder}: expected at least 2 folders with pictures, found {len(classes)}")
+        raise InputError(f"{folder}: expected at least 2 folders with images, found {len(classes)}")
     labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in classes.values()])
     images = ImageFiles([path for paths in classes.values() for path in paths], size)
     targets = Targets.of("classes", labels)

@@ -1,4 +1,4 @@
-"""iMaterialist (Fashion) 2018 as tasks: is an attribute there or not, on the same pictures for all."""
+"""iMaterialist (Fashion) 2018 as tasks: the presence of each attribute, on the same images for all."""
 
 import csv
 import json
@@ -13,15 +13,15 @@ from lightning_taskonomy.task2vec.targets import Targets
 
 
 def imaterialist_tasks(root: Path, size: int) -> list[LabelledTask]:
-    """A task of two classes per attribute that some pictures have and others do not.
+    """A binary task per attribute that some images have and others do not.
 
     Args:
-        root: The folder with train.json, the pictures as train/<imageId>.jpg, and perhaps labels.csv, which
+        root: The folder with train.json, the images as train/<imageId>.jpg, and optionally labels.csv, which
             has columns label_id, label_name and task_name.
-        size: Of the pictures, for the probe.
+        size: Image size for the probe.
 
     Raises:
-        InputError: a file is missing, or not as it should be.
+        InputError: a file is missing or malformed.
     """
     path = root / "train.json"
     try:
@@ -51,12 +51,12 @@ def imaterialist_tasks(root: Path, size: int) -> list[LabelledTask]:
             LabelledTask(name, images, targets, np.arange(len(has)), groups.get(label, ""), about=about)
         )
     if not tasks:
-        raise InputError(f"{path}: expected an attribute that some pictures have; found none")
+        raise InputError(f"{path}: expected an attribute that some images have and others lack; found none")
     return tasks
 
 
 def _names(path: Path) -> tuple[dict[int, str], dict[int, str]]:
-    """Names of attributes, and of what they are attributes of, if someone has written them down."""
+    """Names of attributes and of their groups by label, or none if the file does not exist."""
     if not path.exists():
         return {}, {}
     try:

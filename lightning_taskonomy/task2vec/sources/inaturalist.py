@@ -1,4 +1,4 @@
-"""iNaturalist 2018 as tasks: the species within a taxonomic order; and the paper's meta-task with CUB."""
+"""iNaturalist 2018 as tasks: species within a taxonomic order; and the paper's meta-task with CUB."""
 
 import json
 from pathlib import Path
@@ -15,16 +15,16 @@ from lightning_taskonomy.task2vec.taxonomic import RANKS
 
 
 def inaturalist_tasks(root: Path, size: int) -> list[LabelledTask]:
-    """A task per order with two species or more, the order with the most training pictures first.
+    """One task per order with at least two species, the order with the most training images first.
 
-    Of the published set these are 208 of 272 orders. Species are numbered alphabetically within an order.
+    In the published set these are 208 of 272 orders. Species are numbered alphabetically within an order.
 
     Args:
-        root: The folder with train2018.json, categories.json (with names) and the pictures.
-        size: Of the pictures, for the probe.
+        root: The folder with train2018.json, categories.json (with names) and the images.
+        size: Image size for the probe.
 
     Raises:
-        InputError: a file is missing, or not as it should be.
+        InputError: a file is missing or malformed.
     """
     categories = {
         entry["id"]: entry for entry in _entries(root / "categories.json", None, ("id", "name", *RANKS))
@@ -34,7 +34,7 @@ def inaturalist_tasks(root: Path, size: int) -> list[LabelledTask]:
     paths, category_of = [], []
     for entry in _entries(training, "annotations", ("image_id", "category_id")):
         if entry["image_id"] not in files or entry["category_id"] not in categories:
-            raise InputError(f"{training}: an annotation names the picture {entry['image_id']} of category "
+            raise InputError(f"{training}: an annotation names the image {entry['image_id']} of category "
                              f"{entry['category_id']}; one of them is not listed")  # fmt: skip
         paths.append(root / files[entry["image_id"]])
         category_of.append(entry["category_id"])
@@ -61,14 +61,14 @@ def inaturalist_tasks(root: Path, size: int) -> list[LabelledTask]:
 
 
 def cub_inaturalist_tasks(root: Path, size: int) -> list[LabelledTask]:
-    """The paper's mixed meta-task: tasks of CUB, orders before families, then those of iNaturalist.
+    """The paper's mixed meta-task: the tasks of CUB, orders before families, then those of iNaturalist.
 
     Args:
         root: The folder with CUB_200_2011 (or cub/CUB_200_2011) and inat2018.
-        size: Of the pictures, for the probe.
+        size: Image size for the probe.
 
     Raises:
-        InputError: a folder or file is missing, or not as it should be.
+        InputError: a folder or file is missing or malformed.
     """
     cub = next(
         (path for path in (root / "cub" / "CUB_200_2011", root / "CUB_200_2011") if path.is_dir()), None

@@ -1,4 +1,4 @@
-"""The dictionary's 26 tasks, of packed shards: classes, numbers and maps of either, and segments as pairs."""
+"""The dictionary's 26 tasks from packed shards: classes, values, maps of either, segments as pixel pairs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from lightning_taskonomy.tasks.losses import CrossEntropy, PixelPairs, SoftCross
 from lightning_taskonomy.tasks.task import Task
 
 SAMPLES = 512
-"""Most samples of each task."""
+"""Maximum number of samples per task."""
 _SPLIT = "train"
 _COMMON_MULTIPLE = 16
 
@@ -27,14 +27,14 @@ _COMMON_MULTIPLE = 16
 def taskonomy_tasks(root: Path, size: int, names: Sequence[str] = ()) -> list[LabelledTask]:
     """Tasks of the dictionary.
 
-    Losses become likelihoods: cross-entropy a choice among classes, per picture or per pixel; an L1, L2 or
-    pose loss a Gaussian; the loss of pairs of pixels a Bernoulli variable per pair. Soft classes per pixel
-    become the most probable one. Tasks that see the same pictures share them.
+    Losses become likelihoods: cross-entropy becomes categorical, per image or per pixel; an L1, L2 or pose
+    loss becomes Gaussian; the loss of pixel pairs becomes a Bernoulli variable per pair. Soft classes per
+    pixel are replaced by the most probable one. Tasks with the same images share them.
 
     Args:
-        root: Packed shards, with the split `train`.
-        size: Of the pictures, a multiple of 16.
-        names: Of the tasks; by default those whose labels are there.
+        root: Packed shards with the split `train`.
+        size: Image size, a multiple of 16.
+        names: Names of the tasks; by default all whose labels exist.
 
     Raises:
         InputError: no task has its labels.
@@ -48,7 +48,7 @@ def taskonomy_tasks(root: Path, size: int, names: Sequence[str] = ()) -> list[La
     for name in dictionary():
         try:
             tasks.append(_task(root, name, size, pictures))
-        except InputError as error:  # no sample has its labels, or this is no packed split
+        except InputError as error:  # no sample has its labels, or this is not a packed split
             refused = refused or error
     if not tasks and refused is not None:
         raise refused
@@ -56,7 +56,7 @@ def taskonomy_tasks(root: Path, size: int, names: Sequence[str] = ()) -> list[La
 
 
 class _Pictures:
-    """Pictures of samples, in units of ImageNet's deviations."""
+    """Images of samples, normalised with ImageNet's statistics."""
 
     def __init__(self, inputs: Tensor) -> None:
         self.inputs = inputs
@@ -65,7 +65,7 @@ class _Pictures:
         return len(self.inputs)
 
     def __getitem__(self, place: int) -> Tensor:
-        """The views of this sample, (V, 3, H, W), or its picture, (3, H, W), from the range −1 to 1."""
+        """The views of this sample, (V, 3, H, W), or its one image, (3, H, W), converted from −1 to 1."""
         views = self.inputs[place]
         coloured = views.expand(-1, 3, -1, -1) if views.shape[1] == 1 else views
         mean, deviation = (torch.tensor(values)[:, None, None] for values in (MEAN, DEVIATION))
@@ -90,7 +90,7 @@ def _task(root: Path, name: str, size: int, shared: list[_Pictures]) -> Labelled
     finally:
         data.teardown("fit")
     seen = torch.cat(inputs)[:SAMPLES]
-    images = next((one for one in shared if torch.equal(one.inputs, seen)), None)
+    images = next((pictures for pictures in shared if torch.equal(pictures.inputs, seen)), None)
     if images is None:
         images = _Pictures(seen)
         shared.append(images)

@@ -1,4 +1,4 @@
-"""Tasks in WebDataset shards: pictures beside class numbers or labels of several tasks."""
+"""Tasks in WebDataset shards: images with a class, or with labels of several tasks."""
 
 import json
 import lzma
@@ -14,7 +14,7 @@ from webdataset.tariterators import group_by_keys
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.pictures import PICTURE_SUFFIXES, PictureError, read_picture
-from lightning_taskonomy.task2vec.features import say_left_out
+from lightning_taskonomy.task2vec.features import log_left_out
 from lightning_taskonomy.task2vec.images import ImageArrays, middle
 from lightning_taskonomy.task2vec.labelled_task import LabelledTask
 from lightning_taskonomy.task2vec.sources.fields import buildable, require_known
@@ -23,18 +23,18 @@ from lightning_taskonomy.task2vec.sources.fields import buildable, require_known
 def webdataset_tasks(root: Path, size: int, names: Sequence[str] = ()) -> list[LabelledTask]:
     """Tasks of tar files, read once and kept at the probe's size.
 
-    A sample is a picture with a class number or name, `KEY.jpg` and `KEY.cls`: the task `class`. Or with
-    labels of several tasks, `KEY.json`: a mapping from tasks to a class number or name, or a list of numbers;
-    a task's pictures are those that have one. Pictures that cannot be read are left out and named in the log.
+    A sample is an image `KEY.jpg` with a class index or name `KEY.cls`, which makes the task `class`; or with
+    labels of several tasks, `KEY.json`: a mapping from tasks to a class index or name, or a list of values. A
+    task's images are those with a label. Unreadable images are left out and named in the log.
 
     Args:
         root: A shard, or a folder of them.
-        size: Of the pictures, for the probe.
-        names: Of the tasks that are wanted; by default all fields that can be tasks.
+        size: Image size for the probe.
+        names: Names of the wanted tasks; by default all fields that can be tasks.
 
     Raises:
-        InputError: there are no shards, one is cut short, a sample is not of this form, or a wanted field can
-            be no task.
+        InputError: there are no shards, one is truncated, a sample does not have this form, or a wanted field
+            cannot be a task.
     """
     shards = sorted(root.glob("[!.]*.tar")) if root.is_dir() else [root]
     if not shards:
@@ -55,11 +55,9 @@ def webdataset_tasks(root: Path, size: int, names: Sequence[str] = ()) -> list[L
                 rows.append(len(pictures))
                 values.append(value)
             pictures.append(picture)
-    say_left_out(damaged, len(pictures) + len(damaged))
+    log_left_out(damaged, len(pictures) + len(damaged))
     if not labels:
-        raise InputError(
-            f"{root}: expected class numbers (.cls) or labels (.json) beside pictures; found none"
-        )
+        raise InputError(f"{root}: expected classes (.cls) or labels (.json) beside the images; found none")
     require_known(names, sorted(labels), root)
     images = ImageArrays(np.stack(pictures), size)
     fields = {name: partial(_task, root, name, images, *labels[name]) for name in sorted(labels)}
@@ -79,14 +77,14 @@ def _samples(shard: Path) -> Iterator[dict[str, Any]]:
     except (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{shard}: expected a shard of pictures and labels ({error})") from error
+        raise InputError(f"{shard}: expected a shard of images and labels ({error})") from error
 
 
 def _members(shard: Path) -> Iterator[dict[str, Any]]:
-    """Files of a shard, but those with a leading dot, such as `._NAME` of macOS.
+    """Files of a shard, except hidden ones such as `._NAME` of macOS.
 
     Raises:
-        InputError: it is cut short. Cut between two members, or within a header, it would read as whole.
+        InputError: it is truncated. `tarfile` does not notice if that is between two members or in a header.
     """
     with tarfile.open(shard) as tar:
         for member in tar:
@@ -129,4 +127,4 @@ def _picture(sample: dict[str, Any], size: int, where: str) -> Any:  # noqa: ANN
         if f".{suffix}" in PICTURE_SUFFIXES:
             return middle(read_picture(data, f"{where}.{suffix}"), size)
     found = ", ".join(name for name in sample if name[0] != "_")
-    raise InputError(f"{where}: expected a picture; found {found}")
+    raise InputError(f"{where}: expected an image; found {found}")
