@@ -40,62 +40,54 @@ def curve_plot(
     """
     if all(value_of(own, measure) is None for curve in curves.values() for own in curve.values()):
         return message(f"This table holds no {measure}.")
-    traces: list[dict[str, Any]] = []
-    for colour, (name, taxonomies) in zip((COMPUTED, SECOND), curves.items(), strict=False):
-        values = [value_of(taxonomy, measure) for taxonomy in taxonomies.values()]
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": plain(name),
-                "x": list(taxonomies),
-                "y": values,
-                "line": {"color": colour, "width": 2.2},
-                "marker": {"size": 5, "color": colour},
-                "customdata": [
-                    f"trained fully: {len(taxonomy.sources)} · {taxonomy.status}"
-                    for taxonomy in taxonomies.values()
-                ],
-                "hovertemplate": "budget %{x:g}: %{y:.4f}<br>%{customdata}<extra></extra>",
-            }
-        )
-    marks = [
-        {
-            "type": "line",
-            "x0": at,
-            "x1": at,
-            "y0": 0,
-            "y1": 1,
-            "yref": "paper",
-            "line": {"color": FAINT, "width": 1.5, "dash": "dot"},
-        }
-        for at in budgets.values()
-    ]
-    names = [
-        {
-            "text": plain(name),
-            "x": at,
-            "y": 0,
-            "yref": "paper",
-            "showarrow": False,
-            "xanchor": "left",
-            "yanchor": "bottom",
-            "xshift": 3,
-            "font": {"size": 11},
-        }
-        for name, at in budgets.items()
-    ]
+    coloured = zip((COMPUTED, SECOND), curves.items(), strict=False)
     return {
-        "data": traces,
+        "data": [_curve(name, taxonomies, measure, colour) for colour, (name, taxonomies) in coloured],
         "layout": layout(
             _TITLES[measure],
             xaxis=axis("budget (label units)"),
             yaxis=axis(),
             showlegend=len(curves) > 1,
             legend=_INSIDE,
-            shapes=marks,
-            annotations=names,
+            shapes=[_upright_line(at) for at in budgets.values()],
+            annotations=[_name_beside(at, name) for name, at in budgets.items()],
         ),
+    }
+
+
+def _curve(name: str, taxonomies: Mapping[float, Taxonomy], measure: Measure, colour: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": plain(name),
+        "x": list(taxonomies),
+        "y": [value_of(taxonomy, measure) for taxonomy in taxonomies.values()],
+        "line": {"color": colour, "width": 2.2},
+        "marker": {"size": 5, "color": colour},
+        "customdata": [
+            f"trained fully: {len(taxonomy.sources)} · {taxonomy.status}" for taxonomy in taxonomies.values()
+        ],
+        "hovertemplate": "budget %{x:g}: %{y:.4f}<br>%{customdata}<extra></extra>",
+    }
+
+
+def _upright_line(at: float) -> dict[str, Any]:
+    """Where a slider stands."""
+    line = {"color": FAINT, "width": 1.5, "dash": "dot"}
+    return {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "yref": "paper", "line": line}
+
+
+def _name_beside(at: float, name: str) -> dict[str, Any]:
+    return {
+        "text": plain(name),
+        "x": at,
+        "y": 0,
+        "yref": "paper",
+        "showarrow": False,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "xshift": 3,
+        "font": {"size": 11},
     }
 
 

@@ -5,7 +5,7 @@ requests that name this machine are answered (a foreign name that resolves to it
 this page alone, and nothing is larger than an upload may be.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from dash import Dash
 from dash.exceptions import DependencyException, InvalidResourceError
@@ -27,19 +27,7 @@ def protect(app: Dash, hosts: Collection[str] | None) -> None:
         hosts: names under which the page may be asked for; None for any, where other machines are let in.
     """
     app.server.config["MAX_CONTENT_LENGTH"] = _LARGEST_REQUEST
-    scripts = " ".join(["'self'", *app.csp_hashes()])
-    policy = "; ".join(
-        [
-            "default-src 'self'",
-            f"script-src {scripts}",
-            "style-src 'self' 'unsafe-inline'",
-            "img-src 'self' data: blob:",
-            "object-src 'none'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'none'",
-        ]
-    )
+    policy = _content_policy(app.csp_hashes())
 
     def check() -> None:
         if hosts is not None and _name(request.host).lower() not in hosts:
@@ -70,6 +58,23 @@ def protect(app: Dash, hosts: Collection[str] | None) -> None:
         app.server.register_error_handler(kind, not_found)
     app.server.before_request(check)
     app.server.after_request(add_headers)
+
+
+def _content_policy(script_hashes: Iterable[str]) -> str:
+    """The header that says what a browser may load: only our own, and inline scripts of these hashes."""
+    scripts = " ".join(["'self'", *script_hashes])
+    return "; ".join(
+        [
+            "default-src 'self'",
+            f"script-src {scripts}",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        ]
+    )
 
 
 def _name(host: str) -> str:

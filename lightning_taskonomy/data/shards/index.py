@@ -10,6 +10,7 @@ The JSON is written last: a split that has it is complete.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
@@ -219,15 +220,7 @@ class SplitIndex:
     ) -> "SplitIndex":
         from pyarrow import types
 
-        def column(name: str, holds: Callable[[Any], bool]) -> Any:  # noqa: ANN401 - Arrow has no types
-            # One by one: all columns of millions of samples at once would take twice the memory.
-            found = table.read(columns=[name])[name]
-            if not holds(found.type):
-                raise ValueError(f"column {name}: unexpected type {found.type}")
-            if found.null_count and "." not in name:
-                raise ValueError(f"column {name}: {found.null_count} rows without a value")
-            return found
-
+        column = partial(_column, table)
         offset, size, present = {}, {}, {}
         for domain in domains:
             if domain in PICTURE_DOMAINS:
@@ -236,10 +229,8 @@ class SplitIndex:
                 present[domain] = offset[domain] >= 0
             else:
                 present[domain] = column(f"{domain}.present", types.is_boolean).fill_null(False).to_numpy()
-        keys, samples = (
-            Keys(column("key", types.is_string)),
-            [int(shard["samples"]) for shard in head["shards"]],
-        )
+        keys = Keys(column("key", types.is_string))
+        samples = [int(shard["samples"]) for shard in head["shards"]]
         _require_names(root, head["split"], keys)
         shard = column("shard", types.is_integer).to_numpy()
         # Looked at before they are counted: a count up to a number that is no shard's would fill the memory.
@@ -308,6 +299,20 @@ def _is_list_of_places(kind: Any) -> bool:  # noqa: ANN401 - Arrow has no types
 
 def _all_below(places: Integers, count: int) -> bool:
     return not places.size or (places.min() >= 0 and places.max() < count)
+
+
+def _column(table: "parquet.ParquetFile", name: str, holds: Callable[[Any], bool]) -> Any:  # noqa: ANN401 - Arrow has no types
+    """A column; one by one: all columns of millions of samples at once would take twice the memory.
+
+    Raises:
+        ValueError: it holds something else, or lacks values.
+    """
+    found = table.read(columns=[name])[name]
+    if not holds(found.type):
+        raise ValueError(f"column {name}: unexpected type {found.type}")
+    if found.null_count and "." not in name:
+        raise ValueError(f"column {name}: {found.null_count} rows without a value")
+    return found
 
 
 def _require_names(root: Path, split: str, keys: Keys) -> None:
