@@ -303,11 +303,12 @@ def preview(folder: Path, *, out: Path, views: int = 6) -> None:
     Raises:
         InputError: no pictures, or one that cannot be read.
     """
-    from lightning_taskonomy.pictures.preview import draw_preview, save_preview
+    from lightning_taskonomy.pictures.preview import draw_preview
+    from lightning_taskonomy.pictures.sheets import write_png
 
     if views < 1:
         raise InputError(f"views: expected at least 1, found {views}")
-    save_preview(draw_preview(folder, views), out)
+    write_png(out, draw_preview(folder, views))
     print(f"written: {out}")
 
 

@@ -25,7 +25,6 @@ from lightning_taskonomy.pictures.sheets import (
     in_rows,
     text_strip,
     titled,
-    write_png,
 )
 from lightning_taskonomy.tasks.class_tables import SCENE_CLASSES, SCENE_PLACES, SCENES_IN_FILES
 
@@ -73,15 +72,6 @@ def _spread(folder: DataFolder, count: int) -> list[tuple[ViewName, dict[str, Pa
     if not picked:
         raise InputError(f"{folder.root}: expected rgb pictures, found none in {', '.join(shares)}")
     return picked
-
-
-def save_preview(sheet: Drawing, path: Path) -> None:
-    """Write a contact sheet as PNG, whole or not at all.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    write_png(path, sheet)
 
 
 def _rimmed(tile: Drawing) -> Drawing:
