@@ -1,1 +1,1 @@
-"""Speed as ratios to a named baseline, measured in one run."""
+"""Benchmarks: speed as a ratio to a named baseline, measured in one run."""

@@ -1,9 +1,9 @@
-"""Training steps on a machine that others keep busy, with threads that wait asleep and threads that spin.
+"""Training steps on a busy machine, with OpenMP threads that sleep or spin while they wait.
 
     python -m benchmarks.busy [PROCESSES]
 
-The small variant of the normals network, on one batch that is there already; beside it `PROCESSES` others,
-six by default, that compute without end. Images per second, and how many times fewer than on a quiet machine.
+The small variant of the normals network on one fixed batch, alone and beside `PROCESSES` busy loops, six by
+default. Prints images per second, and the slowdown by the other processes.
 """
 
 import os
@@ -14,11 +14,11 @@ import time
 from lightning_taskonomy.core.threads import POLICY
 
 SECONDS, WARM_UP, BATCH = 8.0, 3, 16
-POLICIES = {"asleep (ours)": "passive", "OpenMP's default": None}
+POLICIES = {"sleeping (ours)": "passive", "OpenMP's default": None}
 
 
 def images_per_second() -> float:
-    """Of this process."""
+    """The rate of this process."""
     # Torch reads the policy when it is imported.
     import torch
 
@@ -41,7 +41,7 @@ def images_per_second() -> float:
 
 
 def measured(policy: str | None) -> float:
-    """Images per second in a process with a policy."""
+    """Images per second in a new process with this wait policy."""
     variables = {name: value for name, value in os.environ.items() if name not in (POLICY, "OMP_NUM_THREADS")}
     if policy is not None:
         variables[POLICY] = policy
@@ -51,7 +51,7 @@ def measured(policy: str | None) -> float:
 
 def main(processes: int) -> None:
     """Print a row for each policy."""
-    quiet = {name: measured(policy) for name, policy in POLICIES.items()}
+    alone = {name: measured(policy) for name, policy in POLICIES.items()}
     others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
     try:
         busy = {name: measured(policy) for name, policy in POLICIES.items()}
@@ -60,13 +60,11 @@ def main(processes: int) -> None:
             other.kill()
             other.wait()
     cores = len(os.sched_getaffinity(0))
-    print(
-        f"{cores} cores, {processes} busy processes: a fair share is 1 of {(processes + cores) / cores:.1f}"
-    )
+    print(f"{cores} cores, {processes} busy processes: a fair share is 1/{(processes + cores) / cores:.1f}")
     for name in POLICIES:
         print(
-            f"{name:<17} quiet {quiet[name]:6.1f} images/s, busy {busy[name]:6.1f}: "
-            f"{quiet[name] / busy[name]:.1f} times fewer"
+            f"{name:<17} alone {alone[name]:6.1f} images/s, busy {busy[name]:6.1f}: "
+            f"{alone[name] / busy[name]:.1f} times fewer"
         )
 
 

@@ -1,10 +1,9 @@
-"""The explorer: from a move of the slider to the new picture, and fifty sessions at once.
+"""The explorer: from a move of the slider to the new graph, and fifty sessions at once.
 
 python -m benchmarks.explorer [--table TRANSFERS.csv] [slider] [sessions]
 
-The baseline is what a page would do that shares nothing: read, prepare and solve for every request. The
-slider is moved in Debian's chromium, and timed there from the key press to the frame that shows the new graph
-and numbers.
+The baseline is a page without any cache: read, prepare and solve for every request. The slider is moved in
+Debian's chromium, and timed there from the key press to the frame with the new graph and headline.
 """
 
 import argparse
@@ -76,22 +75,22 @@ def moves(browser: Browser, key: str, count: int) -> list[float]:
 def slider(table: Path) -> None:
     baseline = [unshared(table, budget) for budget in (3, *range(3, 15))][1:]
     print(
-        f"nothing shared, no picture: median {statistics.median(baseline):.0f} ms, "
+        f"nothing cached, no drawing: median {statistics.median(baseline):.0f} ms, "
         f"worst {max(baseline):.0f} ms"
     )
     with running(table) as page, tempfile.TemporaryDirectory() as folder:
         browser = open_browser(Path(folder))
         try:
-            for name, query in (("new question", "importance=rgb2depth%3D2&"), ("known question", "")):
+            for name, query in (("changed problem", "importance=rgb2depth%3D2&"), ("solved problem", "")):
                 browser.open(f"{page}/?{query}budget=2")
-                if name == "known question":
+                if name == "solved problem":
                     browser.open(f"{page}/?budget=26")
-                    time.sleep(3)  # solved ahead by now
+                    time.sleep(3)  # all budgets are solved by now
                     browser.open(f"{page}/?budget=2")
                 times = moves(browser, "ArrowRight", 12)
                 ratio = statistics.median(times) / statistics.median(baseline)
                 print(
-                    f"slider to new picture, {name}: median {statistics.median(times):.0f} ms, "
+                    f"slider to new graph, {name}: median {statistics.median(times):.0f} ms, "
                     f"worst {max(times):.0f} ms: {ratio:.2f} x the baseline"
                 )
         finally:
@@ -106,10 +105,10 @@ def sessions(table: Path) -> None:
             times = []
             for step in range(REQUESTS):
                 budget, order = 2 + (number + step) % 24, 1 + number % 4
-                request_now = json.loads(json.dumps(request))
-                request_now["inputs"][0]["value"] = f"budget={budget}&max_order={order}"
+                changed = json.loads(json.dumps(request))
+                changed["inputs"][0]["value"] = f"budget={budget}&max_order={order}"
                 start = time.perf_counter()
-                status, body = post(page, request_now)
+                status, body = post(page, changed)
                 times.append(1000 * (time.perf_counter() - start))
                 if status != 200:
                     raise RuntimeError(f"{status}: {body[:200]!r}")
@@ -117,13 +116,13 @@ def sessions(table: Path) -> None:
 
         start = time.perf_counter()
         with ThreadPoolExecutor(SESSIONS) as pool:
-            times = sorted(own for times in pool.map(session, range(SESSIONS)) for own in times)
+            times = sorted(wait for waits in pool.map(session, range(SESSIONS)) for wait in waits)
         whole = time.perf_counter() - start
     baseline = sum(unshared(table, 2 + number % 24) for number in range(20)) / 20
     print(
         f"{SESSIONS} sessions, {len(times)} requests for 96 programs: {whole:.1f} s, no error, median "
         f"{statistics.median(times):.0f} ms, 95th percentile {times[int(0.95 * len(times))]:.0f} ms; "
-        f"unshared solving alone {baseline * len(times) / 1000:.1f} s: "
+        f"solving each separately {baseline * len(times) / 1000:.1f} s: "
         f"{baseline * len(times) / 1000 / whole:.1f} x as fast"
     )
 

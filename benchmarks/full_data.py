@@ -2,8 +2,7 @@
 
     python -m benchmarks.full_data --rate 60e12
 
-Operations are counted; the rate at which a GPU does them is given: `taxonomy run --dry-run` measures it.
-Nothing of the data set is read.
+Operations are counted; `--rate` is how many a GPU does per second. No data are read.
 """
 
 import argparse
@@ -20,15 +19,15 @@ DEVICES = (1, 8, 64)
 
 
 def operations(settings: PipelineSettings) -> dict[str, float]:
-    """Of every job that needs a GPU, by name."""
-    of, training = settings.transfer, settings.network
-    learned = of.samples * of.whole_epochs
+    """Floating-point operations of every job that needs a GPU, by name."""
+    transfer, training = settings.transfer, settings.network
+    learned = transfer.samples * transfer.whole_epochs
     each = {name: cost.network_operations(settings, name) for name in settings.by_name}
     work = {f"network/{name}": cost.TRAINED * each[name] * NETWORK_SAMPLES * training.epochs for name in each}
-    pictures = of.samples + of.watched + TEST_SAMPLES
+    images = transfer.samples + transfer.watched + TEST_SAMPLES
     sources = [*settings.source_names, RANDOM]
-    encoder = cost.encoder_operations(settings, RANDOM)  # that of the others, but for a first layer
-    work |= {f"store/{name}": encoder * pictures for name in sources}
+    encoder = cost.encoder_operations(settings, RANDOM)  # the others differ in the first layer only
+    work |= {f"store/{name}": encoder * images for name in sources}
     for target in settings.target_names:
         readout = cost.TRAINED * cost.readout_operations(settings, target, 1) * learned  # the same to 1 %
         work[f"baselines/{target}"] = cost.TRAINED * each[target] * learned
@@ -39,13 +38,13 @@ def operations(settings: PipelineSettings) -> dict[str, float]:
 
 def higher_orders(settings: PipelineSettings) -> int:
     """Transfers of order 2 and more to a target."""
-    of = settings.transfer
-    combined = sum(comb(of.best, order) for order in range(2, of.combined_up_to + 1))
-    return combined + max(0, of.max_order - of.combined_up_to)
+    transfer = settings.transfer
+    combined = sum(comb(transfer.best, order) for order in range(2, transfer.combined_up_to + 1))
+    return combined + max(0, transfer.max_order - transfer.combined_up_to)
 
 
 def needs(settings: PipelineSettings) -> dict[str, list[str]]:
-    """Of every job of the plan that needs a GPU, those before it."""
+    """The jobs that each job with a GPU depends on, by name."""
     names, targets = settings.source_names, settings.target_names
     stores = [f"store/{name}" for name in (*names, RANDOM)]
     return {
@@ -58,13 +57,18 @@ def needs(settings: PipelineSettings) -> dict[str, list[str]]:
 
 
 def lines(work: Mapping[str, float], before: Mapping[str, list[str]], rate: float) -> list[str]:
-    """A table of kinds of jobs, and one of schedules, as Markdown."""
+    """A table of the kinds of jobs and one of the schedules, in Markdown."""
     kinds = list(dict.fromkeys(name.split("/")[0] for name in before))
-    text = ["| kind | jobs | operations | GPU-hours | longest job, h |", "| --- | --- | --- | --- | --- |"]
+    text = [
+        "| kind of job | jobs | operations | GPU-hours | longest, h |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for kind in kinds:
-        of_kind = [work[name] for name in work if name.startswith(f"{kind}/")]
-        hours = [value / rate / 3600 for value in of_kind]
-        text.append(f"| {kind} | {len(of_kind)} | {sum(of_kind):.2g} | {sum(hours):.1f} | {max(hours):.2f} |")
+        kind_work = [work[name] for name in work if name.startswith(f"{kind}/")]
+        hours = [value / rate / 3600 for value in kind_work]
+        text.append(
+            f"| {kind} | {len(kind_work)} | {sum(kind_work):.2g} | {sum(hours):.1f} | {max(hours):.2f} |"
+        )
     seconds = {name: value / rate for name, value in work.items()}
     text += ["", "| GPUs | hours | busy |", "| --- | --- | --- |"]
     for devices in DEVICES:

@@ -1,10 +1,10 @@
-"""The boolean program against the same program in HiGHS, as ratios measured in one run.
+"""The boolean program against the same program in HiGHS, as ratios from one run.
 
 python -m benchmarks.program [--table TRANSFERS.csv] [process grid related fifty textbook two_hundred]
 
-There are two baselines: the paper's own formulation through scipy (`textbook`), and the tight one, stated in
-CVXPY, which HiGHS solves as a whole (`tight`). Seconds are those of this process's CPU time, unless a whole
-process is timed: all solve on one thread, and other work on the machine does not count.
+There are two baselines: the paper's formulation through scipy (`textbook`), and the tight one, stated in
+CVXPY and solved as a whole by HiGHS (`tight`). All solve on one thread. Seconds are CPU time, which leaves
+out other work on the machine, except where whole processes are timed.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def seconds(action: Callable[[], object], clock: Callable[[], float] = time.proc
 
 
 def process(table: Path) -> None:
-    """`taxonomy solve`, whole process with its pictures, against a bare script; medians of pairs."""
+    """`taxonomy solve`, the whole process with its figures, against a bare script; medians of pairs."""
     bare = [sys.executable, str(ROOT / "benchmarks" / "textbook.py"), str(table), "8"]
     with tempfile.TemporaryDirectory() as folder:
         own = [sys.executable, "-m", "lightning_taskonomy", "taxonomy", "solve", "--transfers", str(table)]
@@ -63,12 +63,12 @@ def process(table: Path) -> None:
 
 
 def grid(table: Path) -> None:
-    """All budgets × orders 1–4 against one program after another."""
+    """All budgets × orders 1–4 against solving one program after another."""
     transfers, rows = Transfers.read_csv(table), textbook.read(str(table))
     budgets, orders = range(1, len(transfers.tasks) + 1), range(1, 5)
     problem = TaxonomyProblem(transfers)
     tight = replace(problem, solver="highs")
-    problem.solve(), tight.solve()  # imports are not what is measured here
+    problem.solve(), tight.solve()  # imports are not measured
     answers: dict[str, list[float]] = {"ours": [], "tight": [], "textbook": []}
 
     def by(name: str, problem: TaxonomyProblem) -> None:
@@ -104,7 +104,7 @@ def related(table: Path) -> None:
     for name, (problem, noise) in cases.items():
         programs = RelatedPrograms(problem)
         tight = RelatedPrograms(replace(problem, solver="highs"))
-        programs.solve(), tight.solve()  # imports are not what is measured here
+        programs.solve(), tight.solve()  # imports are not measured
         known = np.array([candidate.affinity for candidate in programs.candidates])
         draws = list(_noisy(known, noise, RELATED))
         answers: list[float] = []
@@ -129,7 +129,7 @@ def _noisy(affinities: np.ndarray, noise: float, draws: int) -> Iterator[np.ndar
 
 
 def fifty(textbook_too: bool) -> None:
-    """50 tasks, 12,500 candidates, budget 12, to proven optimality; 26 tasks of uniform affinities."""
+    """50 tasks, 12,500 candidates, budget 12, to proven optimality; 26 tasks with uniform affinities."""
     TaxonomyProblem(random_transfers(10, 300, "exponential"), 4, solver="highs").solve()  # imports
     cases = [("exponential", 50, 12_500, 12, seed) for seed in range(4)]
     cases += [("uniform", 26, 1_820, 8, seed) for seed in range(2)]

@@ -1,4 +1,4 @@
-"""Large random transfers tables: positive affinities where adding a source helps by up to 10 %."""
+"""Large random transfers tables: positive affinities, each added source improving them by up to 10 %."""
 
 import itertools
 from typing import Literal
@@ -15,9 +15,9 @@ def random_transfers(tasks: int, candidates: int, distribution: Distribution, se
     """Every task is a target with the same number of candidates of orders 1 to 3.
 
     Args:
-        tasks: how many.
-        candidates: transfers over all targets.
-        distribution: of first-order affinities, `self` being one of them.
+        tasks: number of tasks.
+        candidates: transfers in total, over all targets.
+        distribution: of first-order affinities, including `self`.
         seed: of the affinities.
     """
     rng = np.random.default_rng(seed)

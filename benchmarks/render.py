@@ -1,4 +1,4 @@
-"""Rendered views with all labels: views per second and core, and where the time goes.
+"""Rendering views with all labels: views per second and core, and the time of each part.
 
 python -m benchmarks.render [VIEWS]
 """
@@ -42,7 +42,7 @@ def parts_of_a_view(views: int) -> None:
     spent = dict.fromkeys(PARTS, 0.0)
 
     def timed(name: str, part: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*given: Any) -> Any:  # noqa: ANN401 - whatever the part takes and gives
+        def call(*given: Any) -> Any:  # noqa: ANN401 - whatever the part takes and returns
             start = time.perf_counter()
             try:
                 return part(*given)

@@ -1,14 +1,15 @@
-"""How near rendered rooms come to real views: four figures of typical views, beside those of real ones.
+"""How close rendered rooms are to real views: four statistics of typical views, beside those of real ones.
 
 python -m benchmarks.room_statistics [BUILDINGS] [VIEWS]
 
-- flat: share of pixels whose curvature label has both channels within 1 of the centre, 127; mean over views;
-- six normals: share of pixels whose normal lies within 5 degrees of one of the six axes of the building;
+- flat: fraction of pixels whose curvature label has both channels within 1 of the centre, 127; mean over
+  views;
+- six normals: fraction of pixels whose normal lies within 5 degrees of one of the six axes of the building;
   median over views;
-- keypoints2d: the label as a share of its decoding range, 0 to 0.005 of 65535; mean over views;
+- keypoints2d: the label as a fraction of its decoding range, 0 to 0.005 of 65535; mean over views;
 - edge_occlusion: greatest value of a view's label; median over views.
 
-The last two are taken by the formulas of the real labels, written out here once more.
+The last two are computed by the formulas of the real labels, reimplemented here.
 """
 
 import sys
@@ -32,14 +33,14 @@ DECODED_TO = 0.005 * 65535
 REAL = (
     ("flat in curvature", "34 to 52 %"),
     ("six normals within 5°", "aim: under 75 %"),
-    ("keypoints2d of its range", "0.21 to 0.28"),
-    ("edge_occlusion at most", "4,658 and 18,571"),
+    ("keypoints2d / range", "0.21 to 0.28"),
+    ("edge_occlusion, maximum", "4,658 and 18,571"),
 )
 
 
 @dataclass(frozen=True)
 class Figures:
-    """The four figures of one view."""
+    """The four statistics of one view."""
 
     flat: float
     six_normals: float

@@ -1,9 +1,9 @@
-"""The DataModule against a bare loop that only reads and decodes, and against a plain Dataset over PNG files.
+"""The DataModule against a bare loop that only reads and decodes, and a plain Dataset over PNG files.
 
     python -m benchmarks.stream FOLDER    # a data folder, such as `data rooms` makes; 256 x 256
 
 rgb, normals and depth, two worker processes each, several epochs; samples per second. Then the memory of a
-worker over 100,000 samples, and the start with an index of 4,000 shards.
+worker over 100,000 samples, and the start-up time with an index of 4,000 shards.
 """
 
 import multiprocessing
@@ -34,7 +34,7 @@ BATCH, WORKERS, EPOCHS, RUNS = 24, 2, 12, 5
 
 
 class PlainDataset(Dataset[tuple[torch.Tensor, ...]]):
-    """What one writes first: open the files of a view with Pillow and scale them."""
+    """The straightforward way: open the files of a view with Pillow and scale them."""
 
     def __init__(self, root: Path) -> None:
         folder = DataFolder.open(root)
@@ -71,14 +71,14 @@ def rate(samples: int, start: float) -> float:
 
 def bare(root: Path) -> float:
     with ProcessPoolExecutor(WORKERS) as pool:
-        list(pool.map(len, [()] * WORKERS))  # started, and imports done, before the clock runs
+        list(pool.map(len, [()] * WORKERS))  # start the workers and import before timing
         start = time.perf_counter()
         done = list(pool.map(bare_loop, [str(root)] * WORKERS, range(WORKERS), [WORKERS] * WORKERS))
         return rate(sum(done), start)
 
 
 def ours(root: Path, packed: bool) -> float:
-    # One epoch over many copies of the set: between the epochs of a tiny one workers would wait.
+    # One epoch over many copies of the set: with a tiny set, workers would idle between epochs.
     copies = "{" + ",".join([str(root)] * EPOCHS) + "}"
     module = TaskonomyDataModule(copies, TASKS, size=256, batch_size=BATCH, num_workers=WORKERS)
     loader = module.loader("train", shuffled=True)
@@ -125,7 +125,7 @@ def worker_memory(root: Path) -> None:
 
 
 def packed_shards() -> Iterator[PackedShard]:
-    """Records of 4,000 shards of 1,150 samples, as many as the whole of Taskonomy; no pictures behind."""
+    """Records of 4,000 shards of 1,150 samples, as many as in all of Taskonomy; there are no images."""
     for number in range(4_000):
         keys = [f"building{n % 500:03d}/point_{number * 230 + n // 5}_view_{n % 5}" for n in range(1_150)]
         places = {domain: [(512 + 60_000 * n, 59_000) for n in range(1_150)] for domain in DOMAINS}
@@ -134,7 +134,7 @@ def packed_shards() -> Iterator[PackedShard]:
 
 
 def start_up(root: Path) -> None:
-    """Time and memory to begin with 4,000 shards, in a process of its own."""
+    """Time and memory to start with 4,000 shards, in a separate process."""
     (root / "train").mkdir(parents=True)
     write_index(root / "train", "train", dict.fromkeys(DOMAINS, "png"), packed_shards, {})
     code = (
@@ -154,7 +154,7 @@ def start_up(root: Path) -> None:
         "planned = time.perf_counter() - start\n"
         "print(f'4,000 shards, 4.6 million samples: loader after {made:.1f} s, an epoch planned after '\n"
         "      f'{planned:.1f} s, {steps} steps on each of 64 ranks, '\n"
-        "      f'peak memory {peak():.0f} MiB, {before:.0f} of it before')\n"
+        "      f'peak memory {peak():.0f} MiB, {before:.0f} of it after imports')\n"
     )
     subprocess.run([sys.executable, "-c", code, str(root)], check=True)
 
@@ -170,8 +170,8 @@ def main() -> None:
             packed, finished, loop, files = np.median(rates, axis=0)
             print(
                 f"{title}: bare loop {loop:.0f} samples/s, a Dataset over PNG files {files:.0f}; DataModule "
-                f"{packed:.0f} as a GPU takes them ({packed / loop:.2f}, {packed / files:.2f} x), "
-                f"{finished:.0f} with numbers scaled here ({finished / loop:.2f}, {finished / files:.2f} x)"
+                f"{packed:.0f} as a GPU receives them ({packed / loop:.2f}, {packed / files:.2f} x), "
+                f"{finished:.0f} with values scaled here ({finished / loop:.2f}, {finished / files:.2f} x)"
             )
         PackPlan(source, Path(name) / "small", split_of, Packing(Encoding(size=64), DOMAINS)).run(2)
         worker_memory(Path(name) / "small")

@@ -2,9 +2,9 @@
 
     python -m benchmarks.switching [predict] [train]
 
-Predicting five tasks for an image: the switching network, whose encoder runs once, against running it for
-each task, and against five single-task networks; milliseconds, and megabytes of weights (on a GPU, of memory
-at most). Training: a batch of five tasks mixed against one of a single task, images per second.
+Predicting five tasks for an image: the switching network with one run of its encoder, against one run per
+task and against five single-task networks; milliseconds, and megabytes of weights (on a GPU, peak memory).
+Training: batches of five tasks mixed against batches of a single task, images per second.
 """
 
 import sys
@@ -35,24 +35,24 @@ def now() -> float:
 
 
 def seconds(steps: Sequence[Callable[[], object]]) -> list[tuple[float, float]]:
-    """Of each step, and its ratio to the first one: medians of rounds in which they take turns."""
+    """Time of each step and its ratio to the first one: medians of rounds in which the steps alternate."""
     rounds = []
     for number in range(WARM_UP + ROUNDS):
-        took = []
+        durations = []
         for step in steps:
             start = now()
             step()
-            took.append(now() - start)
+            durations.append(now() - start)
         if number >= WARM_UP:
-            rounds.append(took)
+            rounds.append(durations)
     return [
-        (median(took[place] for took in rounds), median(took[place] / took[0] for took in rounds))
+        (median(times[place] for times in rounds), median(times[place] / times[0] for times in rounds))
         for place in range(len(steps))
     ]
 
 
 def megabytes(network: nn.Module, step: Callable[[], object]) -> float:
-    """On a GPU, of memory at most; elsewhere, of weights."""
+    """Peak memory on a GPU, size of the weights elsewhere."""
     if DEVICE.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
         step()
@@ -66,16 +66,16 @@ def switching_network() -> SwitchedTasks:
 
 @torch.no_grad()
 def predict() -> None:
-    picture = torch.rand(1, 3, SIZE, SIZE, device=DEVICE)
+    image = torch.rand(1, 3, SIZE, SIZE, device=DEVICE)
     switching, single = switching_network().eval(), SingleTaskNets(CHANNELS).to(DEVICE).eval()
 
     def for_each(network: MultiTaskNet) -> list[Tensor]:
-        return [network(picture, [(task, 1)])[0] for task in TASKS]
+        return [network(image, [(task, 1)])[0] for task in TASKS]
 
     ways: Sequence[tuple[str, MultiTaskNet, Callable[[], object]]] = (
         ("five single-task networks", single, lambda: for_each(single)),
-        ("switching, encoder for each task", switching, lambda: for_each(switching)),
-        ("switching, encoder once", switching, lambda: switching.tasks_of(picture, TASKS)),
+        ("switching, encoder run for each task", switching, lambda: for_each(switching)),
+        ("switching, encoder run once", switching, lambda: switching.tasks_of(image, TASKS)),
     )
     measured = seconds([step for _, _, step in ways])
     for (title, network, step), (took, ratio) in zip(ways, measured, strict=True):
@@ -91,7 +91,7 @@ def predict() -> None:
 def train() -> None:
     pictures = torch.rand(BATCH, 3, TRAINED_SIZE, TRAINED_SIZE, device=DEVICE)
     mixed = [(task, BATCH // len(CHANNELS)) for task in TASKS]
-    ways = (("a task per batch", [(0, BATCH)]), ("tasks mixed in a batch", mixed))
+    ways = (("one task per batch", [(0, BATCH)]), ("tasks mixed in a batch", mixed))
     measured = seconds([training_step(pictures, runs) for _, runs in ways])
     for (title, _), (took, ratio) in zip(ways, measured, strict=True):
         print(f"{title}: {BATCH / took:.1f} images/s at {TRAINED_SIZE} px ({1 / ratio:.2f})")

@@ -1,6 +1,6 @@
-"""Task2Vec against its plain baselines: a sample at a time, and a task at a time.
+"""Task2Vec against its plain baselines: one sample at a time, and one task at a time.
 
-Named parts: ``samples``, ``tasks``; all if none is named.
+python -m benchmarks.task2vec [samples] [tasks]
 """
 
 import logging
@@ -35,7 +35,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def by_loop(network: nn.Module, pictures: Tensor) -> Tensor:
-    """Monte Carlo with true gradients of single samples, batch size 1."""
+    """Monte Carlo with true per-sample gradients, by batches of one sample."""
     layers = [layer for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)]
     weights = [layer.weight for layer in layers]
     sums = [torch.zeros_like(weight) for weight in weights]
@@ -49,7 +49,7 @@ def by_loop(network: nn.Module, pictures: Tensor) -> Tensor:
 
 
 def by_batches(network: nn.Module, pictures: Tensor, transforms: bool = False) -> Tensor:
-    """The same with the project's pass over batches."""
+    """The same with the project's batched pass."""
     probe = Probe(network)
     share = Share(
         "t", own_head(probe, 2), torch.full((len(pictures),), 1 / len(pictures)), _everywhere(pictures)
@@ -90,7 +90,7 @@ def samples() -> None:
 
 
 def attribute_tasks(pictures: Tensor, count: int) -> list[LabelledTask]:
-    """Yes-or-no questions about the same pictures."""
+    """Binary tasks on the same images."""
     generator = np.random.default_rng(0)
     directions = generator.normal(size=(count, pictures[0].numel()))
     answers = pictures.flatten(1).numpy() @ directions.T
@@ -106,14 +106,14 @@ def tasks() -> None:
     """Fifty small tasks on the same pictures, ResNet-18 from its third stage on, exact."""
     torch.manual_seed(0)
     network = ResNet("resnet18")
-    everything = attribute_tasks(torch.randn(128, 3, SIZE, SIZE), 50)
+    fifty = attribute_tasks(torch.randn(128, 3, SIZE, SIZE), 50)
     settings = Settings(skip_layers=6, head_epochs=10)
-    embed_tasks(network, everything[:2], settings)  # warm up
-    some, ratios = everything[:5], []
+    embed_tasks(network, fifty[:2], settings)  # warm up
+    some, ratios = fifty[:5], []
     for _ in range(ROUNDS):
-        shared = seconds(lambda: embed_tasks(network, everything, settings))
+        shared = seconds(lambda: embed_tasks(network, fifty, settings))
         each = seconds(lambda: [embed_tasks(network, [task], settings) for task in some]) / len(some)
-        ratios.append((len(everything) * each / shared, shared, len(everything) * each))
+        ratios.append((len(fifty) * each / shared, shared, len(fifty) * each))
     ratio, shared, alone = sorted(ratios)[ROUNDS // 2]
     print(
         f"tasks: {shared:.1f} s for 50 tasks together, {alone:.1f} s in separate runs: {ratio:.1f} × as fast "

@@ -1,4 +1,4 @@
-"""The baseline: read a transfers table and give the paper's formulation to HiGHS through scipy, nothing else.
+"""The baseline: read a transfers table and solve the paper's formulation with HiGHS through scipy.
 
 python benchmarks/textbook.py TRANSFERS.csv BUDGET [MAX_ORDER]
 """
@@ -14,7 +14,7 @@ Row = tuple[str, tuple[str, ...], float]
 
 
 def read(path: str) -> list[Row]:
-    """Target, sources and affinity of every candidate; `self` is the target as its own source."""
+    """Target, sources and affinity of every candidate; `self` becomes the target as its own source."""
     rows = []
     with open(path, newline="") as file:  # noqa: PTH123 - as a bare script would
         for row in csv.DictReader(file):

@@ -1,4 +1,4 @@
-"""The tournament against the row-wise numpy loop, from Parquet to win rates, as ratios measured in one run.
+"""The tournament against a row-wise numpy loop, from Parquet to win rates, as ratios from one run.
 
 python -m benchmarks.tournament
 """
@@ -18,7 +18,7 @@ SIZES = {"large": (1000, 16_000), "long": (100, 55_000)}
 
 
 def row_wise(table: LossTable) -> Floats:
-    """One image at a time: compare all contenders with all; ties half."""
+    """Image by image: compare every pair of contenders; a tie counts half."""
     count = len(table.contenders)
     wins, images = np.zeros((count, count)), 0
     for _, losses in table.blocks():
@@ -38,7 +38,7 @@ def write(folder: Path, contenders: int, images: int) -> Path:
 
 
 def measured(path: Path) -> tuple[float, float]:
-    """Seconds from file to win rates in a process of its own, and that process's peak memory in GiB."""
+    """Seconds from file to win rates in a separate process, and its peak memory in GiB."""
     code = (
         "import sys, time, resource\n"
         "from lightning_taskonomy.taxonomy import LossTable, Tournament\n"
@@ -65,7 +65,7 @@ def main() -> None:
         f"1,000 contenders x 16,000 images: {large:.2f} s, "
         f"row-wise loop {loop:.2f} s: {loop / large:.1f} x as fast"
     )
-    print(f"  the same win rates: {same}; peak memory {memory:.2f} GiB")
+    print(f"  identical win rates: {same}; peak memory {memory:.2f} GiB")
     print(f"100 contenders x 55,000 images: {long:.2f} s, {long / large:.3f} of the above")
 
 

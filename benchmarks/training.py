@@ -2,7 +2,7 @@
 
     python -m benchmarks.training [full] [small]
 
-The normals network, on one batch that is there already. Images per second; on a GPU in bfloat16 as well.
+The normals network on one fixed batch. Images per second; on a GPU in bfloat16.
 """
 
 import logging
@@ -26,7 +26,7 @@ Precision = Literal["32-true", "bf16-mixed"]
 
 
 class Again(Dataset[dict[str, Any]]):
-    """The same batch again and again."""
+    """The same batch repeated."""
 
     def __init__(self, batch: dict[str, Any], steps: int) -> None:
         self.batch, self.steps = batch, steps
@@ -39,19 +39,19 @@ class Again(Dataset[dict[str, Any]]):
 
 
 class Clock(pytorch_lightning.Callback):
-    """From the end of the first steps to the end of the last."""
+    """Measures from the end of the warm-up steps to the end of training."""
 
     def __init__(self, warm_up: int) -> None:
         self.warm_up, self.count, self.seconds, self._start = warm_up, 0, 0.0, 0.0
 
     def on_train_batch_end(self, *_: object) -> None:
-        """Start the clock after the first steps."""
+        """Start the clock after the warm-up steps."""
         self.count += 1
         if self.count == self.warm_up:
             self._start = now()
 
     def on_train_end(self, *_: object) -> None:
-        """Stop it."""
+        """Stop the clock."""
         self.seconds = now() - self._start
 
 
@@ -110,7 +110,7 @@ def in_a_bare_loop(
 
 
 def variants() -> Iterator[tuple[str, dict[str, Any], int, int, Precision]]:
-    """Title, options, images, steps, precision."""
+    """The variants to measure: title, options, images per batch, steps, precision."""
     wanted = sys.argv[1:] or ["full", "small"]
     gpu = torch.cuda.is_available()
     if "full" in wanted and gpu:

@@ -1,4 +1,4 @@
-"""Racing against full training on real stores: what it stops, what it saves, what it changes."""
+"""Racing against full training on real representations: what it stops, saves and changes."""
 
 import time
 from pathlib import Path
@@ -22,12 +22,12 @@ BEST = 5
 
 
 class Raced(NamedTuple):
-    """What a training leaves.
+    """The result of one training.
 
     Attributes:
-        tournament: of the test split.
-        readout_steps: steps of all readouts together.
-        stopped: at which step, by name.
+        tournament: on the test split.
+        readout_steps: training steps of all readouts in total.
+        stopped: the step at which a readout was stopped, by name.
         seconds: of the fit.
     """
 
@@ -38,20 +38,20 @@ class Raced(NamedTuple):
 
 
 class TestLosses(Callback):
-    """Keeps what is judged in the test."""
+    """Keeps the test losses."""
 
     def __init__(self) -> None:
         self.losses: list[torch.Tensor] = []
         self.contenders: list[str] = []
 
     def on_test_batch_end(self, trainer: Any, module: Any, outputs: EvaluatedTogether, *_: Any) -> None:  # type: ignore[override]  # noqa: ANN401
-        """Keep a batch."""
+        """Keep the losses of a batch."""
         self.contenders = outputs["contenders"]
         self.losses.append(outputs["losses"])
 
 
 def trained(shards: str, stores: Path, target: str, sources: list[str], racing: bool) -> Raced:
-    """All first-order transfers, with racing or without."""
+    """Train all first-order transfers, with or without racing."""
     module = Readouts(target, sources, str(stores), **SMALL, drop_after=10**6)
     samples = int(LEARNED_SHARE * len(RepresentationStore(stores / sources[0] / "val")))
     data = TaskonomyDataModule(
@@ -83,7 +83,7 @@ def trained(shards: str, stores: Path, target: str, sources: list[str], racing: 
 
 
 def race(shards: str, stores: Path, target: str) -> None:
-    """Print what racing changes."""
+    """Print what racing changes for a target."""
     sources = sorted(
         path.name for path in stores.iterdir() if (path / "val").is_dir() and path.name != target
     )
@@ -97,14 +97,13 @@ def race(shards: str, stores: Path, target: str) -> None:
     print(f"  stopped: {len(raced.stopped)}, at steps {sorted(raced.stopped.values())}")
     share = raced.readout_steps / full.readout_steps
     print(
-        f"  steps of readouts: {share:.2f} of full training; "
-        f"seconds: {raced.seconds:.0f} of {full.seconds:.0f}"
+        f"  readout steps: {share:.2f} of full training; seconds: {raced.seconds:.0f} of {full.seconds:.0f}"
     )
     for title, names, those in zip(("full ", "raced"), ranked, (before, after), strict=True):
         print(f"  best by {title} training:", ", ".join(f"{name} {those[name]:.3f}" for name in names))
     change = max(abs(before[name] - after[name]) for name in ranked[0])
     print(
-        f"  affinities of the best move by {change:.3f} at most; the best wrongly stopped: "
+        f"  affinities of the best change by {change:.3f} at most; of the best, wrongly stopped: "
         f"{sorted(set(ranked[0]) & set(raced.stopped)) or 'none'}",
         flush=True,
     )

@@ -1,14 +1,14 @@
-"""Transfers to a target from 25 sources: readouts trained together, against the obvious ways.
+"""Transfers to a target from 25 sources: readouts trained together, against three baselines.
 
-    python -m benchmarks.transfers speed SHARDS      # packed views, 64 × 64 is enough; encoders are random
-    python -m benchmarks.transfers racing SHARDS STORES TARGET  # stores of trained encoders, one folder each
-    python -m benchmarks.transfers gpu               # the paper's size, where there is a GPU
+    python -m benchmarks.transfers speed SHARDS      # packed views (64 × 64 suffices); encoders are random
+    python -m benchmarks.transfers racing SHARDS STORES TARGET  # stored representations, a folder per source
+    python -m benchmarks.transfers gpu               # the paper's size; needs a GPU
 
-`speed` measures milliseconds per training step and readout at the size of `configs/small.yaml`, in turns, as
-medians: one Lightning fit per transfer with the frozen encoder in the loop, a ResNet-50 as those that are
-published, or a small one; one per transfer on stored representations; all together. Of the obvious ways the
-better number of threads counts. Processor time is given as well, of all threads: it leaves out what threads
-gain, and what other processes take.
+`speed` measures milliseconds per training step and readout at the size of `configs/small.yaml`, as medians of
+alternating runs: one Lightning fit per transfer with the frozen encoder in the loop, a ResNet-50 like the
+published ones or a small one; one fit per transfer on stored representations; all readouts together. The
+baselines use the better number of threads. Processor time, summed over all threads, is also given: it leaves
+out the gain from threads and the load of other processes.
 """
 
 import logging
@@ -47,7 +47,7 @@ PAPER_STEPS = 15_000
 
 
 class EncoderInTheLoop(TaskModule):
-    """The obvious way: the source's frozen encoder before the readout, in one module."""
+    """The baseline: the source's frozen encoder and the readout in one module."""
 
     def __init__(self, task: str, encoder: Encoder) -> None:
         super().__init__(task, SIZE)
@@ -64,31 +64,31 @@ class EncoderInTheLoop(TaskModule):
         return output
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        """A step on the loss."""
+        """The mean loss of a batch."""
         parts = self.parts(batch)
         loss = self.task.loss(self(parts["input"]), parts["target"], parts.get("mask")).mean()
         self.log("train/loss", loss.detach(), batch_size=len(batch["key"]), prog_bar=True)
         return loss
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """As of readouts."""
+        """The optimizer of readouts."""
         return adam_of_readouts(self.readout, SMALL["learning_rate"], 1e-5)
 
 
 def encoder_of(number: int) -> Encoder:
-    """Of the small size."""
+    """A small random encoder, seeded by its number."""
     torch.manual_seed(number)
     return Encoder(width=16, blocks=(1, 1, 1, 1)).eval()
 
 
 def published_size() -> Encoder:
-    """ResNet-50, as the paper's and the published ones are."""
+    """ResNet-50, like the paper's and the published encoders."""
     torch.manual_seed(0)
     return Encoder().eval()
 
 
 def stored(shards: str, folder: Path) -> None:
-    """Representations by every source, and how many bytes those of one take."""
+    """Store the representations of every source, and print the size of one store."""
     for number, source in enumerate(SOURCES):
         represent(
             encoder_of(number), None, shards, "val", Span(), SIZE, folder / source / "val",
@@ -100,16 +100,16 @@ def stored(shards: str, folder: Path) -> None:
     values = len(read) * math.prod(read.shape)
     beside = (length - 2 * values) / len(read)
     print(
-        f"a store: {length:,} bytes for {len(read)} views, {length / (2 * values):.3f} × 2 bytes a value; "
-        f"{beside:.1f} bytes a view are no values, {100 * beside / 4096:.2f} % of the paper's 2,048 × 2"
+        f"a store: {length:,} bytes for {len(read)} views, {length / (2 * values):.3f} × 2 bytes per value; "
+        f"{beside:.1f} bytes per view are overhead, {100 * beside / 4096:.2f} % of the paper's 2,048 × 2"
     )
 
 
 class Clocks(Clock):
-    """Processor time beside time."""
+    """Measures processor time as well."""
 
     def on_train_batch_end(self, *_: object) -> None:
-        """Start after the first steps."""
+        """Start after the warm-up steps."""
         super().on_train_batch_end()
         if self.count == self.warm_up:
             self._before = time.process_time()
@@ -121,11 +121,11 @@ class Clocks(Clock):
 
 
 class Cost(NamedTuple):
-    """Of a training step, in milliseconds.
+    """The cost of a training step in milliseconds.
 
     Attributes:
-        wall: that pass.
-        processor: of all threads together.
+        wall: elapsed time.
+        processor: processor time, summed over all threads.
     """
 
     wall: float
@@ -135,7 +135,7 @@ class Cost(NamedTuple):
 def fit(
     module: pytorch_lightning.LightningModule, task: str, shards: str, threads: int, samples: int
 ) -> Cost:
-    """What a step costs, from the end of the first ones."""
+    """The cost of a step after the warm-up."""
     torch.set_num_threads(threads)
     clock = Clocks(WARM_UP)
     data = TaskonomyDataModule(
@@ -152,7 +152,7 @@ def fit(
 
 
 def speed(shards: str) -> None:
-    """Both ratios, and the size of a store."""
+    """Print the ratios, and the size of a store."""
     with tempfile.TemporaryDirectory() as folder:
         stores = Path(folder)
         stored(shards, stores)
@@ -192,20 +192,20 @@ def speed(shards: str) -> None:
 
 
 class InMemory(Readouts):
-    """Readouts of representations that are there already, at the paper's size."""
+    """Readouts of representations in memory, at the paper's size."""
 
     def setup(self, stage: str) -> None:
         """Nothing to open."""
 
     def inputs(self, batch: dict[str, Any], sources: list[str]) -> dict[str, Tensor]:
-        """The same for every source."""
+        """The same representations for every source."""
         return dict.fromkeys(sources, batch["representations"])
 
 
 def gpu() -> None:
-    """Transfers per GPU-hour at the paper's size, and what the whole second step takes."""
+    """Print transfers per GPU-hour at the paper's size, and the GPU-hours of step II."""
     if not torch.cuda.is_available():
-        print("gpu: none here")
+        print("gpu: no GPU found")
         return
     hours: dict[bool, float] = {}
     for name, target in (
@@ -232,9 +232,9 @@ def gpu() -> None:
 
 
 def step_two_hours(pixels: float, vector: float) -> float:
-    """Hours for all transfers of the paper, of the hours for one to a target of pixels or a vector.
+    """GPU-hours for all transfers of the paper, given those of one to a pixel or a vector target.
 
-    Each of the targets is read out of 25 sources, of the 26 combinations of the five best, and of the best
+    Each target is read out from 25 sources, from the 26 combinations of the best five, and from the best
     6 to 24.
     """
     targets = [task for task in list(dictionary().values())[:26] if not task.source_only]
