@@ -1,10 +1,10 @@
 """Measure real transfers between nine small vision tasks in seconds, with numpy alone.
 
-A stand-in for step I and II of Taskonomy that needs no GPU and no torch: pictures of shaded boxes in front of
-a wall, nine tasks whose labels follow from how the picture was made, task networks that are reduced-rank
-regressions on random features, and readouts fitted on few labelled pictures. Everything is measured on
-held-out pictures; nothing is drawn from a table. The loss tables it writes are what `taxonomy tournament`
-reads, and `data/transfers.csv` is what that gives.
+A stand-in for steps I and II of Taskonomy that needs no GPU and no torch: images of shaded boxes in front of
+a wall, nine tasks whose labels follow from how the image was made, task networks that are reduced-rank
+regressions on random features, and readouts fitted on few labelled images. Everything is measured on held-out
+images; no result is made up. `taxonomy tournament` turns the loss tables that it writes into
+`data/transfers.csv`.
 
     python data/measure_transfers.py --out losses
     python -m lightning_taskonomy taxonomy tournament --losses losses --own-encoders --out data/transfers.csv
@@ -29,7 +29,7 @@ BEST_SOURCES = 4
 
 
 def make_pictures(count: int, rng: np.random.Generator) -> tuple[Array, dict[str, Array]]:
-    """Pictures, (count, pixels), and the label of every task, (count, outputs)."""
+    """Images, (count, pixels), and the labels of every task, (count, outputs)."""
     rows, columns = np.mgrid[0:SIZE, 0:SIZE] / (SIZE - 1)
     names = (
         "autoencoding",
@@ -114,12 +114,12 @@ def chosen_ridge(inputs: Array, outputs: Array) -> Array:
 
 
 def squared_error(predicted: Array, label: Array) -> Array:
-    """Mean squared error of each picture, (count,)."""
+    """Mean squared error of each image, (count,)."""
     return np.asarray(((predicted - label) ** 2).mean(axis=1))
 
 
 def measure(seed: int = 0) -> dict[str, dict[str, Array]]:
-    """Per-image losses of every contender, by target and contender, each (test pictures,)."""
+    """Per-image losses of every contender, by target and contender, each (test images,)."""
     rng = np.random.default_rng(seed)
     pictures, labels = make_pictures(FULL + SMALL + TEST, rng)
     full, small, test = slice(0, FULL), slice(FULL, FULL + SMALL), slice(FULL + SMALL, None)
@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, required=True, help="folder for the loss tables, one Parquet per target"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the pictures (whole number; default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of the images (whole number; default: 0)")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     for target, row in measure(chosen.seed).items():
