@@ -1,6 +1,6 @@
-"""What a task is, and the dictionary of them. The ground floor: knows no files and no networks.
+"""Task definitions and the dictionary of tasks; independent of files and networks.
 
-The names below are the public interface; each is imported only when asked for, as most of them need torch.
+The names below are the public interface. Each is imported on first use, since most of them need torch.
 """
 
 import importlib

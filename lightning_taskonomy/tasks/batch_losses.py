@@ -1,7 +1,7 @@
 """Losses of the two multi-task data sets, as published with them.
 
-They are means over the counted pixels of a whole batch: `of_batch` gives that number, and calling a loss
-gives the same of each image alone, (B,), as every task's loss does. Masks say which pixels count, (B, H, W).
+They are means over the valid pixels of a whole batch: `of_batch` returns that mean, and calling a loss
+returns the mean of each image, (B,), like every task's loss. Masks mark valid pixels, (B, H, W).
 """
 
 from collections.abc import Callable
@@ -22,43 +22,43 @@ class BatchLoss:
     """A loss of a whole batch.
 
     Attributes:
-        formula: takes output, target and a mask, and gives a scalar.
+        formula: Function of output, target and mask that returns a scalar.
     """
 
     formula: Callable[[Tensor, Tensor, Tensor], Tensor]
 
     def of_batch(self, output: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
-        """One number for all images.
+        """The loss of the whole batch, a scalar.
 
         Raises:
-            ValueError: the shapes do not fit.
+            ValueError: the shapes do not match.
         """
         like = output[:, 0]
         counts = torch.ones_like(like, dtype=torch.bool) if mask is None else counted(mask, like)
         return self.formula(output.float(), target, counts)
 
     def __call__(self, output: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
-        """One number for each image, (B,).
+        """The loss of each image, (B,).
 
         Raises:
-            ValueError: the shapes do not fit.
+            ValueError: the shapes do not match.
         """
         masks = [None] * len(output) if mask is None else mask.unsqueeze(1)
-        pairs = zip(output.unsqueeze(1), target.unsqueeze(1), masks, strict=True)
-        return torch.stack([self.of_batch(given, right, counts) for given, right, counts in pairs])
+        images = zip(output.unsqueeze(1), target.unsqueeze(1), masks, strict=True)
+        return torch.stack([self.of_batch(*image) for image in images])
 
 
 def mean_loss(
     loss: PerImageLoss, output: Tensor, target: Tensor, mask: Tensor | None, seed: int | None = None
 ) -> Tensor:
-    """What a training step minimises: a batch loss as it is, another's mean over the images.
+    """The objective of a training step: a batch loss itself, or the mean of another loss over the images.
 
     Args:
-        loss: of a task.
-        output: of its network.
-        target: as the loss takes it.
-        mask: which pixels count, (B, H, W).
-        seed: makes losses of drawn pixels draw the same ones every time, so that epochs can be compared.
+        loss: The task's loss.
+        output: The network's output.
+        target: The target, as the loss takes it.
+        mask: Valid pixels, (B, H, W).
+        seed: Fixes the pixels drawn by losses of random pixels, so that epochs are comparable.
     """
     if isinstance(loss, BatchLoss):
         return loss.of_batch(output, target, mask)
@@ -68,35 +68,35 @@ def mean_loss(
 
 
 def class_cross_entropy(output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Cross-entropy to class numbers (B, H, W), mean over counted pixels."""
+    """Cross-entropy with class indices (B, H, W), averaged over valid pixels."""
     require_same_shape(output[:, 0], target)
     losses = functional.cross_entropy(output, torch.where(mask, target.long(), 0), reduction="none")
     return _mean(losses, mask)
 
 
 def directions_apart(output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Absolute differences of normals (B, 3, H, W), the output's at length 1; mean over counted numbers."""
+    """Mean absolute error of normals (B, 3, H, W) over valid pixels, with outputs normalised to length 1."""
     require_same_shape(output, target)
-    apart = (functional.normalize(output, dim=1, eps=_SHORTEST) - target).abs()
-    return _mean(apart.mean(dim=1), mask)
+    errors = (functional.normalize(output, dim=1, eps=_SHORTEST) - target).abs()
+    return _mean(errors.mean(dim=1), mask)
 
 
 @dataclass(frozen=True)
 class BalancedEdges:
-    """Cross-entropy of edge logits (B, 1, H, W): w times that of edges, 1 − w times that of the rest.
+    """Cross-entropy of edge logits (B, 1, H, W), with weight w for edges and 1 − w for other pixels.
 
     Attributes:
-        edge_weight: w; None takes the share of pixels that are none in the batch.
+        edge_weight: w; None for the fraction of non-edge pixels in the batch.
     """
 
     edge_weight: float | None = None
 
     def __call__(self, output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        """Mean over all pixels; targets from 0.5 on are edges."""
+        """Mean over valid pixels; targets of 0.5 or more are edges."""
         require_same_shape(output, target)
         edges = (target >= 0.5)[:, 0]
-        share = _mean((~edges).float(), mask)
-        weight = share if self.edge_weight is None else torch.full_like(share, self.edge_weight)
+        background = _mean((~edges).float(), mask)
+        weight = background if self.edge_weight is None else torch.full_like(background, self.edge_weight)
         losses = functional.binary_cross_entropy_with_logits(
             output[:, 0], edges.to(output.dtype), reduction="none"
         )
@@ -104,9 +104,9 @@ class BalancedEdges:
 
 
 def depths_and_steps_apart(output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Absolute differences of depths (B, 1, H, W), and of their Sobel gradients in both directions.
+    """Absolute errors of depths (B, 1, H, W) plus those of their Sobel gradients in both directions.
 
-    Both are means over counted pixels; gradients see a depth of 0 where none is known.
+    Both are means over valid pixels. Unknown depths enter the gradients as 0.
     """
     require_same_shape(output, target)
     known = torch.where(mask.unsqueeze(1), target.float(), 0.0)
@@ -117,5 +117,5 @@ def depths_and_steps_apart(output: Tensor, target: Tensor, mask: Tensor) -> Tens
 
 
 def _mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Over counted pixels; 0 of none."""
+    """Mean over valid pixels; 0 if there are none."""
     return torch.where(mask, values, 0.0).sum() / mask.sum().clamp(min=1)

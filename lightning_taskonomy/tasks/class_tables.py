@@ -1,4 +1,4 @@
-"""Which classes of their files tasks keep: 63 scenes of Places-365, 100 of ImageNet's objects."""
+"""The classes that tasks keep from their label files: 63 scenes of Places-365, 100 objects of ImageNet."""
 
 SCENES_IN_FILES = 365
 _SCENES = {
@@ -16,10 +16,10 @@ _SCENES = {
     318: "storage_room", 328: "television_room", 332: "ticket_booth", 343: "utility_room",
     346: "veterinarians_office", 352: "waiting_room", 358: "wet_bar", 363: "youth_hostel",
 }  # fmt: skip
-"""Place in a file of 365 probabilities and name in Places-365, where a stroke tells kinds apart."""
+"""Index in a file of 365 probabilities, and name in Places-365, where a slash precedes the variant."""
 
 SCENE_PLACES = tuple(_SCENES)
-"""Of the 63 outputs of `class_scene`: their places in a file of 365."""
+"""Indices of the 63 outputs of `class_scene` in a file of 365."""
 SCENE_CLASSES = tuple(_SCENES.values())
 """Their names."""
 
@@ -30,4 +30,4 @@ SELECTED_OBJECTS = (
     742, 748, 750, 752, 753, 754, 760, 761, 765, 770, 773, 778, 794, 799, 804, 805, 809, 825, 827, 831, 844,
     846, 849, 851, 859, 861, 882, 883, 892, 894, 897, 904, 905, 907, 923, 968, 999,
 )  # fmt: skip
-"""Of the 100 outputs of `class_selected`: their numbers among ImageNet's 1,000 classes."""
+"""Indices of the 100 outputs of `class_selected` among ImageNet's 1,000 classes."""

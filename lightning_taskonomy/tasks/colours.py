@@ -1,4 +1,4 @@
-"""Colorization: lightness in, colours out, as shares of 313 bins (Zhang et al., ECCV 2016)."""
+"""Colorization: from lightness to a distribution over 313 colour bins (Zhang et al., ECCV 2016)."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -17,7 +17,7 @@ SIZE_DIVISOR = 4
 _NEIGHBOURS = 10
 _SPREAD = 5.0
 _STEP = 10
-# The bins that screens can show, in CIE Lab: for each a from -90 to 100, the least and the largest b.
+# The bins within the sRGB gamut, in CIE Lab: for each a from -90 to 100, the smallest and the largest b.
 _LEAST_B = (
     50,
     20,
@@ -53,7 +53,7 @@ BINS: Floats = np.array(
 
 
 def read_colorization(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
-    """Lightness, −1 to 1, and soft bins at a quarter of the size: the 10 nearest, weighed by a Gaussian."""
+    """Lightness, −1 to 1, and soft bins at a quarter of the size: the 10 nearest, with Gaussian weights."""
     rgb = views[0]["rgb"]
     lightness = lab(resized(rgb, size))[..., 0] / np.float32(50) - np.float32(1)
     colours = lab(resized(rgb, size // SIZE_DIVISOR))[..., 1:]
@@ -61,7 +61,7 @@ def read_colorization(views: Sequence[ViewLabels], size: int, random: np.random.
 
 
 def soft_bins(colours: Floats) -> Floats:
-    """The 10 nearest bins of each pixel's (a, b) and their shares, (H, W, 20): bins first, then shares."""
+    """The 10 bins nearest to each pixel's (a, b), followed by their probabilities, (H, W, 20)."""
     distances, bins = _tree().query(colours, k=_NEIGHBOURS)
     shares = np.exp(-np.square(distances) / (2 * _SPREAD**2))
     return np.concatenate([bins, shares / shares.sum(axis=-1, keepdims=True)], axis=-1, dtype=np.float32)
@@ -70,10 +70,10 @@ def soft_bins(colours: Floats) -> Floats:
 def rarity_weights(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Weights of the bins, larger for rare colours and 1 on average over all pixels (section 2.2).
 
-    The shares are smoothed over neighbouring bins and mixed half and half with even ones.
+    The frequencies are smoothed over neighbouring bins and averaged with the uniform distribution.
 
     Args:
-        shares: of each bin in a data set, (313,), adding up to 1.
+        shares: Frequency of each bin in a data set, (313,), summing to 1.
     """
     apart = np.linalg.norm(BINS[:, None] - BINS[None, :], axis=-1)
     near = np.exp(-np.square(apart) / (2 * _SPREAD**2))
@@ -83,7 +83,7 @@ def rarity_weights(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def lab(rgb: npt.NDArray[np.generic]) -> Floats:
-    """SRGB from 0 to 255 as CIE Lab under D65, (…, 3)."""
+    """Convert sRGB values from 0 to 255 to CIE Lab under D65, (…, 3)."""
     linear = _linear_light()
     if rgb.dtype == np.uint8:
         light = linear[rgb]
@@ -96,7 +96,7 @@ def lab(rgb: npt.NDArray[np.generic]) -> Floats:
 
 
 def rgb_of_lab(values: Floats) -> npt.NDArray[np.uint8]:
-    """CIE Lab as sRGB, 8 bits, (…, 3); colours that a screen cannot show are clipped."""
+    """Convert CIE Lab to 8-bit sRGB, (…, 3); colours outside the gamut are clipped."""
     y = (values[..., 0] + 16) / 116
     root = np.stack([y + values[..., 1] / 500, y, y - values[..., 2] / 200], axis=-1)
     xyz = np.where(root > 6 / 29, root**3, (116 * root - 16) * 27 / 24389)
@@ -105,7 +105,7 @@ def rgb_of_lab(values: Floats) -> npt.NDArray[np.uint8]:
     return np.asarray(np.rint(255 * coded), np.uint8)
 
 
-# IEC 61966-2-1, each column divided by D65 white: what is white is (1, 1, 1).
+# IEC 61966-2-1, divided by the white point D65, so that white is (1, 1, 1).
 _TO_XYZ = (
     np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
     / np.array([[0.95047], [1.0], [1.08883]])

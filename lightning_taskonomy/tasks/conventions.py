@@ -1,11 +1,11 @@
-"""Which conventions stored labels follow: packed sets, networks and checkpoints carry the number.
+"""The version of the label conventions, which packed sets, networks and checkpoints carry.
 
-It counts up when the meaning of label files, or what tasks make of them, changes: what was made before is
-refused then, instead of disagreeing silently about which way a wall faces.
+It increases when the meaning of label files, or their interpretation by tasks, changes. Older files are then
+rejected, instead of silently disagreeing about the direction of normals.
 
-1: normals towards the camera, boxes of rooms in the world's own axes, vanishing points of a view along x.
-2: as in Taskonomy's real files: normals into the scene, boxes with x and y in each other's place, vanishing
-points of a view between x and y; reshading, edges, keypoints, curvature and scenes by the real formulas.
+1: normals towards the camera, room boxes in world axes, vanishing points of a view along x.
+2: as in Taskonomy's real files: normals into the scene, room boxes with x and y swapped, vanishing points of
+a view between x and y; reshading, edges, keypoints, curvature and scenes by the real formulas.
 """
 
 from lightning_taskonomy.core.errors import InputError
@@ -14,15 +14,15 @@ LABEL_CONVENTIONS = 2
 
 
 def require_conventions(found: object, origin: str, remedy: str) -> None:
-    """Refuse what was made by other conventions.
+    """Reject a file that follows other conventions.
 
     Args:
-        found: the number that it carries; None where it carries none, as what follows the first ones.
-        origin: what a message calls it.
-        remedy: what to do about it.
+        found: Its version; None if it has none, which means version 1.
+        origin: Its name, for the message.
+        remedy: What to do about it, for the message.
 
     Raises:
-        InputError: says both numbers, and what to do.
+        InputError: the versions differ; the message names both and the remedy.
     """
     if found != LABEL_CONVENTIONS:
         raise InputError(

@@ -1,4 +1,4 @@
-"""The dictionary of tasks, one entry a line as in the paper's table, and a user's own beside them."""
+"""The dictionary of tasks, as in the paper's table, and the registry of custom tasks."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -35,7 +35,7 @@ from lightning_taskonomy.tasks.vectors import (
 from lightning_taskonomy.tasks.view_pairs import read_matching, read_poses
 
 _DEPTH = "depth_zbuffer"
-"""Needed by whatever counts only where there is a surface."""
+"""Needed by all tasks whose mask is the visible surface."""
 
 _edges_2d = PixelLabel("edge_texture", ShareUpTo(0.08, clipped=True), masked=False)
 _edges_3d = PixelLabel("edge_occlusion", decoded.occlusion_edges)
@@ -83,7 +83,7 @@ _LAYOUT = Standard(
 )
 
 _GAN = 0.996
-"""The plain loss's share beside the discriminator's."""
+"""Weight of the plain loss; the rest is the discriminator's."""
 _DEPTH_TRAINING = Training(instance_noise=0.03)
 _TRIPLET = (1.0, 0.5, 1.0)
 """Weights of the poses between views 1 and 2, 1 and 3, 2 and 3 of ego-motion, as published."""
@@ -97,7 +97,7 @@ def _task(
     read: Callable[[Sequence[ViewLabels], int, np.random.Generator], Example],
     **options: Any,  # noqa: ANN401 - the other fields of a Task
 ) -> Task:
-    """A task with the title that the table of names has."""
+    """A task with its title from the table of names."""
     return Task(name, known_title(name) or name, domains, output, loss, read, **options)
 
 
@@ -106,7 +106,7 @@ _SEMANTIC_WEIGHTS = (
     0.5424, 9.1674, 7.3310, 7.1620, 8.7229, 7.6133, 8.2369, 9.1486, 8.8220,
     9.0858, 8.9141, 9.1772, 9.0354, 8.6039, 9.1699, 9.1467, 9.1374,
 )
-"""Of the background and the 16 objects, rarer ones more: the published ones."""
+"""Published class weights of the background and the 16 objects; rarer ones have larger weights."""
 
 _TASKS = (
     _task("autoencoding", (), Pixels(3),
@@ -175,7 +175,7 @@ _registered: dict[str, Task] = {task.name: task for task in _TASKS}
 
 
 class _Dictionary(Mapping[str, Task]):
-    """A view of what is registered: looked up by every name of a task, listed by the written ones."""
+    """A view of the registered tasks: lookup accepts aliases, iteration yields the names written to files."""
 
     def __getitem__(self, name: str) -> Task:
         try:
@@ -197,25 +197,25 @@ _DICTIONARY = _Dictionary()
 
 
 def dictionary() -> Mapping[str, Task]:
-    """The tasks by name: those of the package, and those registered since.
+    """The tasks by name: those of the package, and registered custom ones.
 
-    It lists each task once, by the name that is written (`normal`), and finds it by its other names as well
-    (`normal`, `Normals`). An ambiguous name is a KeyError that says so.
+    Each task is listed once, under the name that is written to files (`normal`); lookup also accepts its
+    aliases (`rgb2sfnorm`, `Normals`). An ambiguous name raises a KeyError.
     """
     return _DICTIONARY
 
 
 def task_named(name: str) -> Task:
-    """A task by its name, by another name of it, or a custom one by where it is defined.
+    """A task by its name or alias, or a custom task by the place of its definition.
 
-    For names that the user gives, in an option or a configuration: it runs the file that a name points to.
-    `registered_task` is for names that stand in files.
+    Use it for names from the user, in an option or a configuration: it runs the Python file that a name
+    refers to. `registered_task` is for names found in files.
 
     Args:
-        name: of the dictionary; or `FILE.py:NAME` or `MODULE.NAME`, what a Python file calls its task.
+        name: A name in the dictionary; or `FILE.py:NAME` or `MODULE.NAME`, a task defined in Python.
 
     Raises:
-        InputError: no such task, or several; names the nearest ones.
+        InputError: there is no such task, or the name is ambiguous; the message suggests the nearest names.
     """
     task = _named(name)
     if task is not None:
@@ -228,11 +228,11 @@ def task_named(name: str) -> Task:
 
 
 def registered_task(name: str, origin: str) -> Task:
-    """A task by a name that a file, a file's name or a download says: among those registered, never imported.
+    """A registered task by a name found in a file, a file name or a download; never imports anything.
 
     Args:
-        name: of the dictionary, in files of any age, or of a task that has been registered since.
-        origin: what says the name, for the message.
+        name: A name in the dictionary, including old names, or the name of a registered custom task.
+        origin: Where the name was found, for the message.
 
     Raises:
         InputError: no such task is registered.
@@ -247,16 +247,16 @@ def registered_task(name: str, origin: str) -> Task:
 
 
 def register(task: Task) -> None:
-    """Add a custom task; call it in a file that the configuration names.
+    """Register a custom task; call this in a file that the configuration names.
 
     Raises:
-        InputError: the name is taken by another task, or cannot stand in tables and as a file's name.
+        InputError: the name belongs to another task, or cannot be used in tables and file names.
     """
     require_usable(task, "tasks")
     taken = _registered.get(written_name(task.name), task)
     if taken != task and not changed(task, taken):
         also = "" if taken.name == task.name else f" (now called {taken.name})"
-        raise InputError(f"tasks: there is a task {task.name!r} already{also}")
+        raise InputError(f"tasks: there is already a task {task.name!r}{also}")
     _registered[task.name] = task
 
 

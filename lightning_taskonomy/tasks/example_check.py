@@ -1,4 +1,4 @@
-"""Whether what a reader gives fits its task: told before a network sees it, in terms of the task."""
+"""Checks that a reader's example fits its task, before a network sees it, with errors in the task's terms."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,18 +12,18 @@ from lightning_taskonomy.tasks.task import Example, Stored, Task
 
 _STORABLE = ("bool", "uint8", "uint16", "int16", "int32", "int64", "float32", "float64")
 _OF_OUTPUTS_SHAPE = (L2, SoftCrossEntropy, PoseNorm)
-"""Losses whose target is as the output; and `l1`."""
+"""Losses, besides `l1`, whose target has the shape of the output."""
 
 
 def is_own(task: Task) -> bool:
-    """Whether the task's reader is none of this package's."""
+    """Whether the task is custom: its reader is not from this package."""
     read: Any = task.read
     module = getattr(getattr(read, "func", read), "__module__", None) or type(read).__module__
     return module.startswith(PREFIX) or not module.startswith("lightning_taskonomy.")
 
 
 def reading_error(error: Exception) -> str:
-    """What went wrong in a reader, with type, file and line if it is the user's own."""
+    """Describe an error in a reader, with type, file and line if the reader is the user's."""
     line = own_line(error)
     if line is None:
         return f"cannot be decoded ({error})"
@@ -31,15 +31,15 @@ def reading_error(error: Exception) -> str:
 
 
 def misfit(task: Task, example: object, size: int) -> str | None:
-    """What of an example does not fit the task; None if it does.
+    """Describe how an example does not fit its task; None if it does.
 
     Args:
-        task: whose reader gave it.
-        example: what that gave.
-        size: pixels per side.
+        task: The task.
+        example: What the task's reader returned.
+        size: Pixels per side.
     """
     if not isinstance(example, Example):
-        return f"its reader should give an Example, found {_type(example)}"
+        return f"its reader should return an Example, found {_type(example)}"
     return (
         _inputs_misfit(task, example, size)
         or _target_misfit(task, example, size)
@@ -50,7 +50,7 @@ def misfit(task: Task, example: object, size: int) -> str | None:
 
 
 def class_misfit(task: Task, example: Example) -> str | None:
-    """Which class number, where the loss counts, is none of the output's; None if all are."""
+    """Describe a class index that is out of range where the mask is true; None if all are valid."""
     target = example.target
     if not isinstance(task.loss, CrossEntropy) or isinstance(target, Stored):
         return None
@@ -60,7 +60,7 @@ def class_misfit(task: Task, example: Example) -> str | None:
         return None
     return (
         f"its output expects classes from 0 to {task.output.outputs - 1}, found class {wrong.flat[0]} "
-        "(leave pixels without a class out by the mask)"
+        "(exclude pixels without a class by the mask)"
     )
 
 
@@ -69,7 +69,7 @@ def _inputs_misfit(task: Task, example: Example, size: int) -> str | None:
     if not isinstance(example.inputs, tuple | list):
         return f"inputs should be a tuple of {wanted}, found {_type(example.inputs)}"
     if len(example.inputs) != wanted:
-        return f"inputs should be {wanted}, one a picture, found {len(example.inputs)}"
+        return f"inputs should be {wanted}, one per image, found {len(example.inputs)}"
     for part in example.inputs:
         shape = task.input_channels, size, size
         found = _scaled(part)
@@ -83,7 +83,7 @@ def _target_misfit(task: Task, example: Example, size: int) -> str | None:
     classes = isinstance(task.loss, CrossEntropy | PixelPairs)
     output = task.output.shape(size)
     if classes:
-        kind = "class numbers" if isinstance(task.loss, CrossEntropy) else "numbers of segments"
+        kind = "class indices" if isinstance(task.loss, CrossEntropy) else "segment ids"
         whole = not isinstance(found, str) and not found.is_floating_point() and found.dtype != torch.bool
         if not whole or tuple(found.shape) != output[1:]:  # type: ignore[union-attr]
             return f"its output expects {kind} of shape {output[1:]}, integers, found {_described(found)}"
@@ -101,7 +101,7 @@ def _mask_misfit(task: Task, example: Example, size: int) -> str | None:
     if mask is None:
         return None
     if not task.output.per_pixel:
-        return "its output is no picture: expected no mask"
+        return "its output is not an image: expected no mask"
     shape = task.output.shape(size)[1:]
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != shape:
         return f"its output expects a mask of shape {shape}, bool, found {_described(mask)}"
@@ -109,7 +109,7 @@ def _mask_misfit(task: Task, example: Example, size: int) -> str | None:
 
 
 def _loss_misfit(task: Task, example: Example, size: int) -> str | None:
-    """What the task's loss, which may be the user's own too, says of an output of zeros."""
+    """Check the task's loss, which may be custom too, on an output of zeros."""
     target, mask = _scaled(example.target), example.mask
     if isinstance(target, str):
         return f"expected a target of numbers, found {target}"
@@ -119,14 +119,14 @@ def _loss_misfit(task: Task, example: Example, size: int) -> str | None:
     except Exception as error:  # whatever the user's loss does
         line = own_line(error)
         where = f" in {line}" if line else ""
-        return f"its loss cannot judge the target ({type(error).__name__}{where}: {error})"
+        return f"its loss fails on the target ({type(error).__name__}{where}: {error})"
     if not isinstance(loss, torch.Tensor) or tuple(loss.shape) != (1,):
-        return f"its loss should give one number per image, shape (1,), found {_described(loss)}"
+        return f"its loss should return one value per image, shape (1,), found {_described(loss)}"
     return None
 
 
 def _scaled(part: object) -> torch.Tensor | str:
-    """The numbers that a network takes, or what is there instead."""
+    """The part as a tensor for the network, or a description of what was found instead."""
     values = part.values if isinstance(part, Stored) else part
     if not isinstance(values, np.ndarray | np.generic):
         return _type(values)
@@ -136,7 +136,7 @@ def _scaled(part: object) -> torch.Tensor | str:
     if not isinstance(part, Stored):
         return tensor
     if tensor.ndim not in (2, 3):
-        return f"stored numbers of shape {tuple(tensor.shape)}"
+        return f"stored values of shape {tuple(tensor.shape)}"
     scale: Callable[[torch.Tensor], torch.Tensor] = part.scale
     return scale(tensor if tensor.ndim == 3 else tensor[..., None])
 

@@ -1,4 +1,4 @@
-"""Tasks of one's own: defined in a Python file of the user's, named by where they stand there."""
+"""Custom tasks, defined in the user's Python files and named by file and attribute."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -14,21 +14,22 @@ from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.taxonomy.transfers import BASELINES, SELF
 
 _LONGEST = 200
-_given: ContextVar[Collection[str] | None] = ContextVar("_given", default=None)
-"""While a file decides what is made: the names that the user has given beside it. Else None."""
+_allowed_names: ContextVar[Collection[str] | None] = ContextVar("_allowed_names", default=None)
+"""While a checkpoint is loaded: the task names that the user has passed. Otherwise None."""
 
 
 def own_task(name: str) -> Task:
-    """The task that a Python file defines; the file is run.
+    """A task defined in a Python file, which is run.
 
     Args:
-        name: `FILE.py:NAME`, or `MODULE.NAME` for a module that Python finds.
+        name: `FILE.py:NAME`, or `MODULE.NAME` for an importable module.
 
     Raises:
-        InputError: no such file, module or task in it, the file does not run, or the name comes from a file.
+        InputError: there is no such file, module or task in it, the file raises an error, or the name comes
+            from a checkpoint.
     """
-    given = _given.get()
-    if given is not None and name not in given:
+    allowed = _allowed_names.get()
+    if allowed is not None and name not in allowed:
         raise InputError(
             f"checkpoint: it names a custom task, {name[:80]!r}; name the task's file again "
             "(task='FILE.py:NAME'), as names in files import nothing"
@@ -52,76 +53,77 @@ def own_task(name: str) -> Task:
     task = getattr(module, attribute, None)
     if not isinstance(task, Task):
         found = ", ".join(key for key, value in vars(module).items() if isinstance(value, Task)) or "none"
-        asked = repr(attribute) if attribute else "as in FILE.py:NAME"
-        raise InputError(f"task {name}: expected a Task called {asked} in {place}; it has {found}")
+        wanted = repr(attribute) if attribute else "as in FILE.py:NAME"
+        raise InputError(f"task {name}: expected a Task called {wanted} in {place}; it has {found}")
     require_usable(task, f"task {name}")
     return task
 
 
 def changed(task: Task, before: Task) -> bool:
-    """Whether a task is another state of one that the same file defined before it was edited."""
+    """Whether a task replaces an earlier one because its file was edited."""
     module = getattr(task.read, "__module__", "")
     return module.startswith(PREFIX) and module == getattr(before.read, "__module__", "")
 
 
 def require_usable(task: Task, origin: str) -> None:
-    """Refuse a task whose name cannot stand in tables and as a file's name.
+    """Reject a task whose name cannot be used in tables and file names.
 
     Args:
-        task: one of the user's own.
-        origin: what asks for it, for the message.
+        task: A custom task.
+        origin: What requests it, for the message.
 
     Raises:
         InputError: its name is a path, a baseline's, or that of several sources.
     """
-    name, wrong = task.name, None
+    name, problem = task.name, None
     if not isinstance(name, str) or not name or name != name.strip():
-        wrong = "expected a text without spaces at its ends"
+        problem = "expected a string without leading or trailing spaces"
     elif "/" in name or leads_out(name):
-        wrong = "it leads to another folder"
+        problem = "it leads to another folder"
     elif name in BASELINES or name == SELF:
-        wrong = "tables of transfers call a baseline so"
+        problem = "tables of transfers use it for a baseline"
     elif "+" in name:
-        wrong = "tables of transfers join several sources with +"
+        problem = "tables of transfers join several sources with +"
     elif len(os.fsencode(name)) > _LONGEST:
-        wrong = f"expected at most {_LONGEST} bytes, for it names files"
-    if wrong is not None:
-        raise InputError(f"{origin}: the name {str(name)[:80]!r} cannot be used: {wrong}")
+        problem = f"expected at most {_LONGEST} bytes, since files are named for it"
+    if problem is not None:
+        raise InputError(f"{origin}: the name {str(name)[:80]!r} cannot be used: {problem}")
 
 
 def made_from_checkpoint() -> bool:
-    """Whether a module is being made for the weights of a checkpoint: other files are not needed then."""
-    return _given.get() is not None
+    """Whether a module is being constructed from a checkpoint, so that other weight files are not needed."""
+    return _allowed_names.get() is not None
 
 
 class CheckpointsImportNothing:
-    """For a Lightning class whose arguments name tasks; stands before Lightning's own among its bases.
+    """A mixin for Lightning classes whose arguments name tasks; it must precede Lightning's base class.
 
-    Lightning's `load_from_checkpoint` makes the class with the arguments that the file holds, and would so
-    have a file's names imported. The way to make it, which a file could name too, is the class itself.
+    Lightning's `load_from_checkpoint` constructs the class with the arguments stored in the file, which would
+    import any module that the file names. This also ignores the instantiator that a file may name, and calls
+    the class itself.
     """
 
     @classmethod
     def load_from_checkpoint(cls, *places: Any, **options: Any) -> Self:  # noqa: ANN401 - Lightning's
-        """As Lightning's; tasks of one's own are those that the caller names, `task="FILE.py:NAME"`.
+        """Like Lightning's, but custom tasks must be named by the caller, `task="FILE.py:NAME"`.
 
         Raises:
-            InputError: the file names another one.
+            InputError: the file names another custom task.
         """
         with _only(set(_texts(list(options.values())))):
-            made: Self = super().load_from_checkpoint(  # type: ignore[misc]
+            module: Self = super().load_from_checkpoint(  # type: ignore[misc]
                 *places, **{"weights_only": True, **options, "_instantiator": None}
             )
-        return made
+        return module
 
 
 @contextmanager
 def _only(names: Collection[str]) -> Iterator[None]:
-    token = _given.set(names)
+    token = _allowed_names.set(names)
     try:
         yield
     finally:
-        _given.reset(token)
+        _allowed_names.reset(token)
 
 
 def _texts(value: object) -> Iterator[str]:

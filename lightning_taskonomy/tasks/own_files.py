@@ -1,8 +1,8 @@
-"""Python files of the user's own as modules, named by their paths, so that no other module is in their way.
+"""The user's Python files as modules, named by their paths to avoid name clashes.
 
-A file may have any name: `task.py` twice, `random.py`, `my.task.py`. Its module stands below this one,
-`lightning_taskonomy.tasks.own_files.<path>`; a worker process that is sent one of its functions imports it by
-that name, and this module then finds the file.
+A file may have any name: `task.py` twice, `random.py`, `my.task.py`. It becomes a submodule of this one,
+`lightning_taskonomy.tasks.own_files.<path>`. A worker process that unpickles one of its functions imports it
+by that name, and this module then finds the file.
 """
 
 import ast
@@ -22,20 +22,20 @@ from urllib.parse import quote, unquote_to_bytes
 from lightning_taskonomy.core.errors import InputError
 
 __path__: list[str] = []
-"""Makes modules below this one possible; the finder at the end finds them."""
+"""Allows submodules; the finder at the end of this file finds them."""
 PREFIX = f"{__name__}."
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 _folders: list[str] = []
-"""Of the files, the latest first: where they find the modules beside them, after all installed ones."""
+"""Folders of the files, latest first, searched for sibling modules after all installed ones."""
 _stamps: dict[str, tuple[int, int]] = {}
-"""By module, what its file was when it was run: time of change and size."""
+"""Modification time and size of each module's file when it was run."""
 
 
 def module_of(path: Path) -> ModuleType:
-    """The module that a file is. The file is run when it is first asked for, and again once it has changed.
+    """A file as a module. The file is run on first use, and again after it has changed.
 
     Raises:
-        InputError: the file imports a module beside it, but another file's one of the same name is in use.
+        InputError: the file imports a sibling module whose name is in use by another file's sibling.
         Exception: whatever the file raises.
     """
     path = path.resolve()
@@ -53,17 +53,17 @@ def module_of(path: Path) -> ModuleType:
 
 
 def module_named(name: str) -> ModuleType:
-    """A module that Python finds; if it is a file that has been run as one of the user's own, that one."""
+    """An importable module; if its file has already been run by `module_of`, that module."""
     found = importlib.util.find_spec(name)
     if found is not None and found.origin is not None:
-        own = sys.modules.get(_name(Path(found.origin)))
-        if own is not None:
-            return own
+        loaded = sys.modules.get(_name(Path(found.origin)))
+        if loaded is not None:
+            return loaded
     return importlib.import_module(name)
 
 
 def own_line(error: BaseException) -> str | None:
-    """The line of the user's code in which something went wrong, `FILE.py, line N`; None outside of it."""
+    """The line of the user's code that raised an error, `FILE.py, line N`; None if there is none."""
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         return f"{_shown(error.filename)}, line {error.lineno}"
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
@@ -104,12 +104,12 @@ def _require_modules_beside(path: Path) -> None:
         folders = {str(Path(file).parent), str(Path(file).parent.parent)}
         if str(path.parent) not in folders and folders & set(_folders):
             raise InputError(
-                f"{path}: it imports {name}, and {file} is in use already; give one of the two another name"
+                f"{path}: it imports {name}, but {file} is already imported; rename one of the two"
             )
 
 
 def _imported(path: Path) -> Iterator[str]:
-    """What a file imports by absolute names, the first part of each."""
+    """Top-level names of a file's absolute imports."""
     for part in ast.walk(ast.parse(path.read_bytes(), str(path))):
         if isinstance(part, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in part.names)
@@ -118,7 +118,7 @@ def _imported(path: Path) -> Iterator[str]:
 
 
 class _Source(SourceFileLoader):
-    """Compiles the source as it is now: kept bytecode is told apart by whole seconds and by size only."""
+    """Always compiles the current source: cached bytecode is compared only by whole seconds and size."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)

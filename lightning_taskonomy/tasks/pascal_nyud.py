@@ -24,7 +24,7 @@ from lightning_taskonomy.tasks.pictures import colour_input
 from lightning_taskonomy.tasks.task import Example, Pixels, Task, ViewLabels
 
 LabelKind = Literal["classes", "flags", "normals", "depth"]
-"""Class numbers (H, W), 255 where unknown; shares from 0 to 1 (H, W), 255 where unknown; unit normals
+"""Class indices (H, W), 255 where unknown; values from 0 to 1 (H, W), 255 where unknown; unit normals
 (H, W, 3), of length 0 where unknown; metres (H, W), 0 where unknown."""
 UNKNOWN = 255
 _PASCAL_DISTANCE, _NYUD_DISTANCE = 0.0075, 0.011
@@ -38,20 +38,20 @@ PASCAL_CLASSES_WITH_NORMALS = (
     368, 370, 371, 374, 379, 380, 383, 384, 397, 401, 403, 405, 407, 408, 411, 412, 413, 414, 417, 419, 421,
     423, 427, 429, 430, 432, 440, 441, 442, 443, 444, 446, 454, 457,
 )  # fmt: skip
-"""The 170 of PASCAL-Context's 459 classes whose normals are trained and scored in the published protocol.
+"""The 170 of PASCAL-Context's 459 classes whose normals are trained and evaluated in the published protocol.
 
-They are the ones that NYUD has classes of the same name for, and monitors.
+They are the classes that also exist in NYUD, and monitors.
 """
 
 
 @dataclass(frozen=True)
 class DenseLabel:
-    """How a label of one of the data sets becomes a target, at whatever size the label has.
+    """Converts a label of one of the data sets to a target of the same size.
 
     Attributes:
-        domain: its name among the labels of an image.
-        kind: what its numbers mean.
-        without_background: whether class 0 does not count, and the others are numbered from 0.
+        domain: Name of the label.
+        kind: Meaning of its values.
+        without_background: Whether class 0 is ignored and the others are renumbered from 0.
     """
 
     domain: str
@@ -59,15 +59,15 @@ class DenseLabel:
     without_background: bool = False
 
     def __call__(self, views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
-        """The example of an image, whose labels have been brought to the size of the network."""
+        """The example of an image whose labels have the size of the network's output."""
         target, known = self.target(views[0][self.domain])
         return Example((colour_input(views[0]["rgb"], size),), target, known)
 
     def target(self, label: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
-        """What the network should put out, (H, W) or (C, H, W), and where it is known, (H, W).
+        """The target, (H, W) or (C, H, W), and a mask of where it is known, (H, W).
 
         Args:
-            label: as `LabelKind` says.
+            label: The label, as described at `LabelKind`.
         """
         if self.kind == "classes":
             first = int(self.without_background)
@@ -85,7 +85,7 @@ class DenseLabel:
 
 
 def parts_of_people(task: Task) -> Metric:
-    """Overlap of parts, on images with people."""
+    """Intersection over union of parts, on images with people."""
     return PartsIoU(task.output.outputs)
 
 
@@ -100,12 +100,12 @@ def nyud_edges(task: Task) -> Metric:
 
 
 def saliency(task: Task) -> Metric:
-    """Overlap and F of salient objects."""
+    """Intersection over union and F of salient objects."""
     return SaliencyF()
 
 
 def depths_of_images(task: Task) -> Metric:
-    """Errors of depths, image by image."""
+    """Depth errors, image by image."""
     return DepthOfImages()
 
 
@@ -125,7 +125,7 @@ PASCAL = (
     Task("pascal_saliency", "Saliency", ("saliency",), Pixels(1),
          BatchLoss(BalancedEdges()), DenseLabel("saliency", "flags"), metric=saliency, drawing="picture"),
 )
-"""In the order of the published codes' slots."""
+"""In the order of the published task codes."""
 NYUD = (
     Task("nyud_semseg", "Semantic segm.", ("semseg",), Pixels(41),
          _classes, DenseLabel("semseg", "classes"), metric=classes, drawing="classes"),
@@ -152,14 +152,14 @@ WEIGHTS = {
     "nyud_normals": 10.0,
     "nyud_depth": 1.0,
 }
-"""What the published training multiplies the losses by."""
+"""Loss weights of the published training."""
 _BY_NAME = {task.name: task for task in (*PASCAL, *NYUD)}
 
 
 def dense_task_named(name: str) -> Task:
-    """A task of these data sets, of the dictionary, or of one's own.
+    """A task of these data sets, of the dictionary, or a custom task.
 
     Raises:
-        InputError: no such task.
+        InputError: there is no such task.
     """
     return _BY_NAME.get(name) or task_named(name)

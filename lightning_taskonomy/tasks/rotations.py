@@ -1,7 +1,7 @@
-"""Rotations of cameras: Euler angles as `point_info` holds them, and the world turned towards a view.
+"""Camera rotations: Euler angles as in `point_info`, and the world rotated towards a view.
 
-A camera looks along its own -z, +x is right and +y is up; its rotation turns camera directions into world
-directions, z up. Euler angles are in radians about the fixed axes x, then y, then z ("static xyz").
+A camera looks along its own -z, with +x to the right and +y up; its rotation maps camera directions to world
+directions, with z up. Euler angles are in radians about the fixed axes x, then y, then z ("static xyz").
 """
 
 import warnings
@@ -23,19 +23,19 @@ def euler_from_rotation(rotation: npt.ArrayLike) -> Floats:
     """Euler angles (3, radians) of a 3x3 rotation; the inverse of `rotation_from_euler`."""
     turn = Rotation.from_matrix(np.asarray(rotation, dtype=np.float64))
     with warnings.catch_warnings():
-        # After a quarter turn about y (level views at right angles), x and z are one; any split is right.
+        # At 90° about y (level views at right angles), the x and z axes coincide; any split is valid.
         warnings.filterwarnings("ignore", "Gimbal lock")
         return np.asarray(turn.as_euler("xyz"))
 
 
 class TurnedWorld(NamedTuple):
-    """A camera in the world after quarter turns, which leave walls along x and y along x and y.
+    """A camera in a world rotated by multiples of 90°, which keep walls parallel to the axes.
 
-    Labels that are told in such a world do not depend on how a building happens to lie.
+    Labels in such a world do not depend on the orientation of the building.
 
     Attributes:
-        rotation: of the camera in the turned world, 3x3.
-        quarters: by how many quarters the world was turned about z; an odd number swaps x and y.
+        rotation: Rotation of the camera in the rotated world, 3x3.
+        quarters: Quarter turns of the world about z; an odd number swaps x and y.
     """
 
     rotation: Floats
@@ -43,28 +43,28 @@ class TurnedWorld(NamedTuple):
 
 
 def facing_x(rotation: npt.ArrayLike) -> TurnedWorld:
-    """A camera (3x3) in a world turned so that its view, from above, is within 45° of +x: for room layout."""
-    given = np.asarray(rotation, dtype=np.float64)
-    return _turned(given, -int(np.floor(_heading_quarters(given) + 0.5)))
+    """A camera (3x3) in a world rotated so that its heading is within 45° of +x, for room layout."""
+    camera = np.asarray(rotation, dtype=np.float64)
+    return _turned(camera, -int(np.floor(_heading_quarters(camera) + 0.5)))
 
 
 def facing_between_x_and_y(rotation: npt.ArrayLike) -> TurnedWorld:
-    """A camera (3x3) in a world turned so that its view lies between +x and +y: for vanishing points.
+    """A camera (3x3) in a world rotated so that its heading is between +x and +y, for vanishing points.
 
-    No other quarter turn has a smaller sum of the view's angles to +x and +y.
+    This quarter turn minimises the sum of the view's angles to +x and +y.
     """
-    given = np.asarray(rotation, dtype=np.float64)
-    return _turned(given, -int(np.floor(_heading_quarters(given))))
+    camera = np.asarray(rotation, dtype=np.float64)
+    return _turned(camera, -int(np.floor(_heading_quarters(camera))))
 
 
 def facing_minus_x(rotation: npt.ArrayLike) -> TurnedWorld:
-    """A camera (3x3) in a world turned so that its view is within 45° of −x: for records."""
-    given = np.asarray(rotation, dtype=np.float64)
-    return _turned(given, facing_x(given).quarters + 2)
+    """A camera (3x3) in a world rotated so that its heading is within 45° of −x, for records."""
+    camera = np.asarray(rotation, dtype=np.float64)
+    return _turned(camera, facing_x(camera).quarters + 2)
 
 
 def _heading_quarters(rotation: Floats) -> float:
-    """Where a camera looks, seen from above: quarters of a turn from +x to +y."""
+    """The heading of a camera, in quarter turns from +x towards +y."""
     view = -rotation[:, 2]
     return float(np.arctan2(view[1], view[0]) / (np.pi / 2))
 

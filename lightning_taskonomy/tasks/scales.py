@@ -1,7 +1,7 @@
-"""From stored numbers to those that networks take: done where the batch is, on the device.
+"""Scaling of stored values to network inputs and targets, applied to batches on the device.
 
-Labels travel from worker processes to the trainer as they are stored, a quarter of the size of floating-point
-numbers; a scale then makes the target of them. Scales are objects, so that they travel and compare.
+Worker processes send labels to the trainer as they are stored, at a quarter of the size of floats; a scale
+then converts them to targets. Scales are objects, so that they can be pickled and compared.
 """
 
 import math
@@ -13,10 +13,10 @@ import torch
 
 
 class Scale(Protocol):
-    """Makes float32 numbers (…, C, H, W) of stored ones (…, H, W, C)."""
+    """Converts stored values (…, H, W, C) to float32 (…, C, H, W)."""
 
     def __call__(self, stored: torch.Tensor) -> torch.Tensor:
-        """The numbers that a network takes or should put out."""
+        """The network's input or target."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Linear:
     """(value − zero) / unit, clipped.
 
     Attributes:
-        zero: the stored value that becomes 0; one for all channels, or one each.
-        unit: how many stored steps make 1, likewise.
-        low: smaller results become this.
-        high: larger results become this.
+        zero: Stored value that becomes 0; one for all channels, or one each.
+        unit: Difference of stored values that becomes 1, likewise.
+        low: Lower bound of the result.
+        high: Upper bound of the result.
     """
 
     zero: float | tuple[float, ...]
@@ -36,13 +36,13 @@ class Linear:
     high: float | None = None
 
     def __call__(self, stored: torch.Tensor) -> torch.Tensor:
-        """Scale stored numbers (…, H, W, C) to (…, C, H, W)."""
+        """Scale stored values (…, H, W, C) to (…, C, H, W)."""
         zero, unit = _per_channel(self.zero, stored), _per_channel(self.unit, stored)
         values = torch.empty(stored.shape, dtype=torch.float32, device=stored.device)
-        for made, given in _few_at_a_time(values, stored):
-            made.copy_(given).sub_(zero).div_(unit)
+        for scaled, raw in _cache_sized_parts(values, stored):
+            scaled.copy_(raw).sub_(zero).div_(unit)
             if self.low is not None or self.high is not None:
-                made.clamp_(self.low, self.high)
+                scaled.clamp_(self.low, self.high)
         return channels_first(values)
 
 
@@ -51,31 +51,31 @@ class Logarithmic:
     """log(1 + value) / log(full).
 
     Attributes:
-        full: one more than the stored value that becomes 1.
+        full: 1 plus the stored value that becomes 1.
     """
 
     full: float
 
     def __call__(self, stored: torch.Tensor) -> torch.Tensor:
-        """Scale stored numbers (…, H, W, C) to (…, C, H, W)."""
+        """Scale stored values (…, H, W, C) to (…, C, H, W)."""
         values = torch.empty(stored.shape, dtype=torch.float32, device=stored.device)
-        for made, given in _few_at_a_time(values, stored):
-            made.copy_(given).log1p_().div_(math.log(self.full))
+        for scaled, raw in _cache_sized_parts(values, stored):
+            scaled.copy_(raw).log1p_().div_(math.log(self.full))
         return channels_first(values)
 
 
 @dataclass(frozen=True)
 class ShareOfClasses:
-    """Shares of a few classes per pixel, spread out to a share for every class.
+    """Scatters the probabilities of a few classes per pixel to a distribution over all classes.
 
     Attributes:
-        classes: how many there are.
+        classes: Number of classes.
     """
 
     classes: int
 
     def __call__(self, stored: torch.Tensor) -> torch.Tensor:
-        """Spread (…, H, W, 2 K), K class numbers and then their K shares, to (…, classes, H, W)."""
+        """Scatter (…, H, W, 2 K), K class indices and then their K probabilities, to (…, classes, H, W)."""
         few = stored.shape[-1] // 2
         numbers, shares = stored[..., :few].long(), stored[..., few:].to(torch.float32)
         spread = torch.zeros(*stored.shape[:-1], self.classes, device=stored.device)
@@ -83,12 +83,14 @@ class ShareOfClasses:
 
 
 def channels_first(values: torch.Tensor) -> torch.Tensor:
-    """(…, H, W, C) as (…, C, H, W), without moving anything: networks like this order of memory."""
+    """(…, H, W, C) as a view (…, C, H, W), which keeps the channels-last memory format."""
     return values.movedim(-1, -3)
 
 
-def _few_at_a_time(values: torch.Tensor, stored: torch.Tensor) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
-    """Parts on which one can compute step after step: one example each on a CPU, whose caches hold it."""
+def _cache_sized_parts(
+    values: torch.Tensor, stored: torch.Tensor
+) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
+    """Parts for step-by-step computation: on a CPU single examples, which fit into its caches."""
     if stored.device.type != "cpu" or stored.ndim < 4:
         return [(values, stored)]
     return zip(values, stored, strict=True)

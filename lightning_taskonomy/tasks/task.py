@@ -1,4 +1,4 @@
-"""What a task is: the labels it needs, what is made of them, what a network puts out, how it is judged."""
+"""Definition of a task: the labels it needs, their conversion to targets, the output, the loss and metric."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from lightning_taskonomy.tasks.losses import PerImageLoss
 from lightning_taskonomy.tasks.scales import Scale
 
 ViewLabels = Mapping[str, Any]
-"""Labels of one view by domain, as they are stored: pictures (H, W) or (H, W, 3) of 8 or 16 bits, vectors,
-and `point_info` as a dictionary; `rgb` among them; and `key`, which names the view."""
+"""Labels of one view by domain, as they are stored: images (H, W) or (H, W, 3) of 8 or 16 bits, vectors, and
+`point_info` as a dictionary. Always includes `rgb`, and `key`, which names the view."""
 Kind = Literal[
     "picture", "normals", "depth", "classes", "segments", "embeddings", "shares", "vector", "colours"
 ]
@@ -22,11 +22,11 @@ Partners = Literal["same_point", "overlapping", "same_or_other_point"]
 
 
 class Stored(NamedTuple):
-    """Numbers as they are stored, and what makes a network's numbers of them, later and on the device.
+    """Values as they are stored, and the scale that converts them later, on the device.
 
     Attributes:
         values: (H, W) or (H, W, C), of any type.
-        scale: makes (C, H, W) of them.
+        scale: Converts them to (C, H, W).
     """
 
     values: npt.NDArray[Any]
@@ -35,13 +35,13 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True)
 class Example:
-    """What a network learns from.
+    """A training example.
 
     Attributes:
-        inputs: the picture of each view: (C, H, W) from −1 to 1, or such numbers yet to be scaled.
-        target: what the network should put out, in the shape of the task's output, or yet to be scaled to it;
-            integers are class numbers or ids, (H, W).
-        mask: true where the loss counts, (H, W); None where it counts everywhere.
+        inputs: Image of each view: (C, H, W) from −1 to 1, or stored values to be scaled to this.
+        target: The target, in the shape of the task's output, or stored values to be scaled to it; integers
+            are class indices or ids, (H, W).
+        mask: True where the loss applies, (H, W); None if it applies everywhere.
     """
 
     inputs: Sequence[Stored | npt.NDArray[np.float32]]
@@ -54,8 +54,8 @@ class Pixels:
     """An output per pixel.
 
     Attributes:
-        channels: numbers per pixel.
-        size_divisor: the output is so many times smaller than the input.
+        channels: Values per pixel.
+        size_divisor: Ratio of the input's side to the output's.
     """
 
     per_pixel: ClassVar[Literal[True]] = True
@@ -65,11 +65,11 @@ class Pixels:
 
     @property
     def outputs(self) -> int:
-        """How many numbers, per pixel."""
+        """Values per pixel."""
         return self.channels
 
     def shape(self, size: int) -> tuple[int, ...]:
-        """Of the output for an input of so many pixels per side: (C, H, W)."""
+        """Shape of the output for an input with `size` pixels per side: (C, H, W)."""
         return self.channels, size // self.size_divisor, size // self.size_divisor
 
 
@@ -78,11 +78,12 @@ class Vector:
     """An output per example.
 
     Attributes:
-        outputs: how many numbers.
-        hidden: how wide the layers before are.
-        layers: how many there are, the last one included.
-        normalised: whether the layers before are batch-normalised.
-        of_pairs: whether one network sees each pair of views by itself and puts out its share of the numbers.
+        outputs: Length of the vector.
+        hidden: Width of the hidden layers.
+        layers: Number of layers, including the last one.
+        normalised: Whether hidden layers are batch-normalised.
+        of_pairs: Whether a shared decoder processes each pair of views separately and predicts its part of
+            the vector.
     """
 
     per_pixel: ClassVar[Literal[False]] = False
@@ -94,20 +95,20 @@ class Vector:
     of_pairs: bool = False
 
     def shape(self, size: int) -> tuple[int, ...]:
-        """Of the output for an input of any size: (n,)."""
+        """Shape of the output for an input of any size: (n,)."""
         return (self.outputs,)
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a task's network is trained where nothing else is asked for: the published constants.
+    """Default hyper-parameters of training a task's network, as published.
 
     Attributes:
-        batch_size: examples per step.
-        weight_decay: of the weights, not of biases and normalisations.
-        drop_after: steps after which the learning rate is a tenth; None if it never is.
-        gradient_norm: what the gradient of each weight tensor is scaled down to where it is longer.
-        instance_noise: standard deviation of the noise on what the discriminator sees, at the first step.
+        batch_size: Examples per step.
+        weight_decay: Weight decay of the weights, not of biases and normalisation layers.
+        drop_after: Steps after which the learning rate drops to a tenth; None for never.
+        gradient_norm: Maximum norm to which the gradient of each weight tensor is clipped.
+        instance_noise: Initial standard deviation of the noise on the discriminator's inputs.
     """
 
     batch_size: int = 32
@@ -119,22 +120,22 @@ class Training:
 
 @dataclass(frozen=True)
 class Standard:
-    """What vectors are standardised by: (vector − mean) / deviation.
+    """Standardisation of vectors: (vector − mean) / deviation.
 
     Attributes:
-        mean: of each number.
-        deviation: the standard deviation of each.
+        mean: Mean of each entry.
+        deviation: Standard deviation of each entry.
     """
 
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
 
     def repeated(self, times: int) -> "Standard":
-        """For that many vectors one after another."""
+        """The standardisation of `times` concatenated vectors."""
         return Standard(self.mean * times, self.deviation * times)
 
     def as_lists(self) -> list[list[float]]:
-        """Mean and deviation, as files hold them."""
+        """Mean and deviation, as stored in files."""
         return [list(self.mean), list(self.deviation)]
 
 
@@ -143,26 +144,25 @@ class Task:
     """One entry of the dictionary.
 
     Attributes:
-        name: the one that is written, in files and folders too; `core.task_names` has the others.
-        title: for readers.
-        domains: labels needed beside `rgb`.
-        output: what its network puts out.
-        loss: how that is judged, per image.
-        read: makes an example of the stored labels of its views, at a size in pixels; the generator decides
-            about noise and crops.
-        views: how many views of a scene it sees, 1 to 3.
-        partners: which views stand beside the first: others of its point; one of another point that the first
-            sees too; or, with even chances, one of the two kinds of matching.
-        standard: of its vectors, as they are in Taskonomy's own data.
-        pictures: how many pictures its network is given, where that is not one a view.
-        input_channels: of each.
-        source_only: whether it is never solved for its own sake.
-        norm_share: where a discriminator judges the output as well, the share of `loss` in what is minimised;
-            else None.
-        training: constants of its training.
-        metric: makes what says how good outputs are, in units a reader knows.
-        drawing: how targets are drawn.
-        output_drawing: how outputs are, if otherwise.
+        name: The name written to files and folders; `core.task_names` lists the aliases.
+        title: Title for readers.
+        domains: Labels needed besides `rgb`.
+        output: Shape of the network's output.
+        loss: Loss per image.
+        read: Converts the stored labels of its views to an example, at a size in pixels; the generator is for
+            noise and crops.
+        views: Number of views of a scene, 1 to 3.
+        partners: How the other views are chosen: views of the same point; a view of another point that the
+            first view sees too; or, for matching, one of the two kinds with equal probability.
+        standard: Standardisation of its vectors, as in Taskonomy's own data.
+        pictures: Number of input images, if not one per view.
+        input_channels: Channels of each input image.
+        source_only: Whether it serves only as a source, never as a target.
+        norm_share: Weight of `loss` in the objective if a discriminator is used too; else None.
+        training: Hyper-parameters of its training.
+        metric: Makes the metric, in familiar units.
+        drawing: How targets are drawn.
+        output_drawing: How outputs are drawn, if differently.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Jigsaw: nine tiles in one of 100 orders, and which one it is (Noroozi and Favaro, ECCV 2016)."""
+"""Jigsaw: predict in which of 100 orders nine tiles are shuffled (Noroozi and Favaro, ECCV 2016)."""
 
 import itertools
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ _CROP = 0.9
 
 
 def read_jigsaw(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
-    """Nine tiles, shuffled, each (size, size, 3); the number of the permutation.
+    """Nine shuffled tiles, each (size, size, 3), and the index of the permutation.
 
-    Each is a random crop of 0.9 of its cell's side, cut from the picture as it is stored and only then
-    resized: resized first, tiles would be blurred.
+    Each tile is a random crop of 0.9 of its cell's side. Tiles are cut from the stored image before resizing,
+    to avoid blur.
     """
     rgb = central_square(views[0]["rgb"])
     cell = len(rgb) // _SIDE
@@ -41,9 +41,10 @@ def read_jigsaw(views: Sequence[ViewLabels], size: int, random: np.random.Genera
 def permutations() -> npt.NDArray[np.int64]:
     """100 permutations of nine places, (100, 9), far from each other in Hamming distance.
 
-    Chosen one by one: the first at random from a fixed seed, then always one whose least distance to those
-    chosen is largest, and of these the one with the largest sum. Algorithm 1 takes the sum alone: the set
-    published with Taskonomy has a mean distance of 8.08 as this one, but a least one of 2 instead of 6.
+    They are chosen greedily: the first at random with a fixed seed, then each time the permutation whose
+    minimum distance to those chosen is largest; ties are broken by the largest sum of distances. Algorithm 1
+    uses only the sum: the set published with Taskonomy has the same mean distance, 8.08, but a minimum of 2
+    instead of 6.
     """
     every = np.array(list(itertools.permutations(range(_SIDE * _SIDE))), np.int8)
     random = np.random.default_rng(0)

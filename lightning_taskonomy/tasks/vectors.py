@@ -1,4 +1,4 @@
-"""Labels per picture: class distributions, vanishing points, the layout of the room."""
+"""Labels per image: class distributions, vanishing points, the layout of the room."""
 
 from collections.abc import Sequence
 
@@ -28,41 +28,41 @@ def read_object_classes(views: Sequence[ViewLabels], size: int, random: np.rando
 
 
 def read_selected_classes(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
-    """Soft labels over 100 of the classes, among themselves."""
+    """Soft labels over 100 of the classes: the softmax of their logits alone."""
     shares = _softmax(np.asarray(views[0]["class_object"])[list(SELECTED_OBJECTS)])
     return Example((colour_input(views[0]["rgb"], size),), shares)
 
 
 def read_scene_classes(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
-    """Soft labels over 63 classes: of 365 stored probabilities those that are kept, or 63, renormalised.
+    """Soft labels over 63 classes, renormalised from 365 or 63 stored probabilities.
 
     Raises:
-        ValueError: not so many, or not probabilities.
+        ValueError: the number of values is wrong, or they are not probabilities.
     """
     shares = np.asarray(views[0]["class_scene"], np.float64)
     if shares.shape == (SCENES_IN_FILES,):
         shares = shares[list(SCENE_PLACES)]
     if shares.shape != (len(SCENE_CLASSES),):
-        raise ValueError(f"expected {SCENES_IN_FILES} or {len(SCENE_CLASSES)} numbers, found {shares.shape}")
+        raise ValueError(f"expected {SCENES_IN_FILES} or {len(SCENE_CLASSES)} values, found {shares.shape}")
     if not (shares.min() >= 0 and 0 < shares.sum() < np.inf):
         raise ValueError("expected probabilities")
     return Example((colour_input(views[0]["rgb"], size),), (shares / shares.sum()).astype(np.float32))
 
 
 def read_vanishing_points(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
-    """The world's x, y and z axes in the camera, the world turned so that it looks between +x and +y; (9,).
+    """The world's x, y and z axes in camera coordinates, (9,), with the view rotated to between +x and +y.
 
-    They are made from the camera's rotation: records hold the axes of a world that is turned otherwise, and
-    not all records have them.
+    They are computed from the camera's rotation: the axes in the records are of a world rotated differently,
+    and some records lack them.
     """
     turned = facing_between_x_and_y(rotation_from_euler(views[0]["point_info"]["camera_rotation_final"]))
     return Example((colour_input(views[0]["rgb"], size),), turned.rotation.ravel().astype(np.float32))
 
 
 def read_room_layout(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
-    """The room's box, the world turned to a view within 45 degrees of +x; (9,).
+    """The room's box, with the world rotated so that the view is within 45° of +x; (9,).
 
-    Its centre in the camera (3, metres), Euler angles of the camera (3, radians), its size (3, metres).
+    Centre in camera coordinates (3, metres), Euler angles of the camera (3, radians), size (3, metres).
     """
     info = views[0]["point_info"]
     ranges = room_box(info)

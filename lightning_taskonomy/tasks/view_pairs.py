@@ -1,4 +1,4 @@
-"""Labels of two or three views: how the camera moved between them, and whether they show the same point."""
+"""Labels of two or three views: their relative camera poses, and whether they show the same point."""
 
 import itertools
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from lightning_taskonomy.tasks.task import Example, ViewLabels
 
 
 def read_poses(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
-    """The relative pose of every pair of views, one after another: (6,) for two, (18,) for three."""
+    """The relative poses of all pairs of views, concatenated: (6,) for two views, (18,) for three."""
     inputs = tuple(colour_input(view["rgb"], size) for view in views)
     infos = [view["point_info"] for view in views]
     poses = [relative_pose(first, second) for first, second in itertools.combinations(infos, 2)]
@@ -20,13 +20,14 @@ def read_poses(views: Sequence[ViewLabels], size: int, random: np.random.Generat
 
 
 def relative_pose(first: ViewLabels, second: ViewLabels) -> npt.NDArray[np.float64]:
-    """The first camera as the second one sees it, (6,).
+    """The pose of the first camera relative to the second, (6,).
 
-    Euler angles (3, radians, static xyz) of its rotation and its place (3, metres), in the second one's axes.
+    Euler angles (3, radians, static xyz) of its rotation, and its position (3, metres), in the axes of the
+    second camera.
 
     Args:
         first: `point_info` of a view.
-        second: of another.
+        second: `point_info` of another view.
     """
     (from_first, place_first), (from_second, place_second) = (
         (
@@ -42,7 +43,7 @@ def relative_pose(first: ViewLabels, second: ViewLabels) -> npt.NDArray[np.float
 
 
 def read_matching(views: Sequence[ViewLabels], size: int, random: np.random.Generator) -> Example:
-    """Whether two views look at the same point: class 1 if they do, else 0; told by their keys."""
+    """Whether two views look at the same point, according to their keys: class 1 if so, else 0."""
     first, second = (view["key"].rsplit("_view_", 1)[0] for view in views)
     return Example(
         tuple(colour_input(view["rgb"], size) for view in views), np.array(first == second, np.int64)

@@ -274,7 +274,7 @@ def test_a_custom_task_may_have_a_title_for_its_name_and_comes_first(monkeypatch
     assert dictionary()["distance"] is own
     assert task_named("rgb2mist").name == "depth_euclidean"
     for name in ("rgb2sfnorm", "inpainting_whole", "normal"):
-        with pytest.raises(InputError, match=f"there is a task '{name}' already"):
+        with pytest.raises(InputError, match=f"there is already a task '{name}'"):
             register(replace(own, name=name))
 
 
@@ -317,9 +317,9 @@ def test_ones_own_task_stands_beside_the_others_and_takes_no_name_twice() -> Non
     register(own)
     assert dictionary()["my_depth"] is own
     assert task_named("my_depth") is own
-    with pytest.raises(InputError, match="there is a task 'my_depth' already"):
+    with pytest.raises(InputError, match="there is already a task 'my_depth'"):
         register(replace(own, title="Other"))
-    with pytest.raises(InputError, match="there is a task 'segmentsemantic' already"):
+    with pytest.raises(InputError, match="there is already a task 'segmentsemantic'"):
         register(replace(own, name="segmentsemantic"))
 
 

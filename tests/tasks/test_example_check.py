@@ -70,8 +70,8 @@ def test_what_fits_is_taken(of_task: Task, example: Example) -> None:
 @pytest.mark.parametrize(
     ("of_task", "example", "message"),
     [
-        (NUMBER, None, "its reader should give an Example, found None"),
-        (NUMBER, (PICTURE, zeros(1)), "its reader should give an Example, found a tuple"),
+        (NUMBER, None, "its reader should return an Example, found None"),
+        (NUMBER, (PICTURE, zeros(1)), "its reader should return an Example, found a tuple"),
         (NUMBER, of(0.5), "its output expects a target of shape (1,), float32, found a float"),
         (NUMBER, of(np.float32(0.5)), "expects a target of shape (1,), float32, found () float32"),
         (NUMBER, of(zeros(3)), "expects a target of shape (1,), float32, found (3,) float32"),
@@ -83,16 +83,16 @@ def test_what_fits_is_taken(of_task: Task, example: Example) -> None:
         (NUMBER, of(zeros(1, kind=np.int64)), "expects a target of shape (1,), float32, found (1,) int64"),
         (NUMBER, of(torch.zeros(1)), "expects a target of shape (1,), float32, found a Tensor"),
         (NUMBER, of([0.5]), "expects a target of shape (1,), float32, found a list"),
-        (NUMBER, of(zeros(1), zeros(SIZE, SIZE, kind=bool)), "its output is no picture: expected no mask"),
+        (NUMBER, of(zeros(1), zeros(SIZE, SIZE, kind=bool)), "its output is not an image: expected no mask"),
         (CLASSES, of(np.array(7)), "its output expects classes from 0 to 4, found class 7"),
         (CLASSES, of(np.array(-1)), "its output expects classes from 0 to 4, found class -1"),
-        (CLASSES, of(3), "expects class numbers of shape (), integers, found a int"),
-        (CLASSES, of(np.array([3])), "expects class numbers of shape (), integers, found (1,) int64"),
-        (CLASSES, of(np.array(3.0)), "expects class numbers of shape (), integers, found () float64"),
-        (CLASSES, of(np.array(True)), "expects class numbers of shape (), integers, found () bool"),
+        (CLASSES, of(3), "expects class indices of shape (), integers, found a int"),
+        (CLASSES, of(np.array([3])), "expects class indices of shape (), integers, found (1,) int64"),
+        (CLASSES, of(np.array(3.0)), "expects class indices of shape (), integers, found () float64"),
+        (CLASSES, of(np.array(True)), "expects class indices of shape (), integers, found () bool"),
         (LABELS, of(np.full((SIZE, SIZE), 255)), "expects classes from 0 to 4, found class 255"),
-        (LABELS, of(zeros(1, SIZE, SIZE, kind=int)), "expects class numbers of shape (16, 16), integers"),
-        (SEGMENTS, of(zeros(SIZE, SIZE)), "expects numbers of segments of shape (16, 16), integers"),
+        (LABELS, of(zeros(1, SIZE, SIZE, kind=int)), "expects class indices of shape (16, 16), integers"),
+        (SEGMENTS, of(zeros(SIZE, SIZE)), "expects segment ids of shape (16, 16), integers"),
         (
             PIXELS,
             of(zeros(SIZE, SIZE, 2)),
@@ -100,7 +100,7 @@ def test_what_fits_is_taken(of_task: Task, example: Example) -> None:
         ),
         (QUARTERS, of(zeros(2, SIZE, SIZE)), "a target of shape (2, 4, 4), float32, found (2, 16, 16)"),
         (PIXELS, of(Stored(zeros(SIZE, SIZE, 3, kind=np.uint8), Linear(0, 1))), "found (3, 16, 16) float32"),
-        (PIXELS, of(Stored(zeros(2, kind=np.uint8), Linear(0, 1))), "found stored numbers of shape (2,)"),
+        (PIXELS, of(Stored(zeros(2, kind=np.uint8), Linear(0, 1))), "found stored values of shape (2,)"),
         (
             PIXELS,
             of(zeros(2, SIZE, SIZE), zeros(SIZE, SIZE)),
@@ -121,8 +121,8 @@ def test_what_fits_is_taken(of_task: Task, example: Example) -> None:
         (NUMBER, of(zeros(1), inputs=(PICTURE.astype(np.uint8),)), "float32, found (3, 16, 16) uint8"),
         (NUMBER, of(zeros(1), inputs=(PICTURE.astype(np.float16),)), "float32, found (3, 16, 16) float16"),
         (NUMBER, of(zeros(1), inputs=PICTURE), "inputs should be a tuple of 1, found a ndarray"),
-        (NUMBER, of(zeros(1), inputs=()), "inputs should be 1, one a picture, found 0"),
-        (PAIR, of(zeros(6)), "inputs should be 2, one a picture, found 1"),
+        (NUMBER, of(zeros(1), inputs=()), "inputs should be 1, one per image, found 0"),
+        (PAIR, of(zeros(6)), "inputs should be 2, one per image, found 1"),
         (
             NUMBER,
             of(zeros(1), inputs=(None,)),
@@ -145,8 +145,8 @@ def test_a_loss_of_ones_own_is_tried() -> None:
         return output @ target
 
     losses: dict[str, Callable[..., Any]] = {
-        "its loss should give one number per image, shape (1,), found () float32": wrong,
-        "its loss cannot judge the target (RuntimeError in tests/tasks/test_example_check.py, line ": failing,
+        "its loss should return one value per image, shape (1,), found () float32": wrong,
+        "its loss fails on the target (RuntimeError in tests/tasks/test_example_check.py, line ": failing,
     }
     for message, loss in losses.items():
         found = misfit(task(Vector(2), loss), of(zeros(2)), SIZE)

@@ -138,7 +138,7 @@ def test_two_folders_with_a_module_of_one_name_are_no_mixture() -> None:
             )
     assert task_named("one/task.py:TASK").name == "one"
     with pytest.raises(
-        InputError, match=r"imports shared_by_two, and .*one/shared_by_two\.py is in use"
+        InputError, match=r"imports shared_by_two, and .*one/shared_by_two\.py is already imported"
     ) as error:
         task_named("two/task.py:TASK")
     assert "\n" not in str(error.value)
@@ -234,5 +234,5 @@ def test_a_file_that_registers_its_task_may_be_edited_and_run_again() -> None:
         assert read("own.py:TASK") == number
         assert read("edited") == number
     Path("other.py").write_text(text.format(name="edited", number=3))
-    with pytest.raises(InputError, match="there is a task 'edited' already"):
+    with pytest.raises(InputError, match="there is already a task 'edited'"):
         task_named("other.py:TASK")

@@ -119,7 +119,7 @@ def test_of_365_scene_classes_63_are_kept() -> None:
 
 @pytest.mark.parametrize("length", [62, 64, 364, 1000])
 def test_other_numbers_of_scene_classes_are_refused(length: int) -> None:
-    with pytest.raises(ValueError, match=rf"expected 365 or 63 numbers, found \({length},\)"):
+    with pytest.raises(ValueError, match=rf"expected 365 or 63 values, found \({length},\)"):
         scenes(np.full(length, 0.1))
 
 

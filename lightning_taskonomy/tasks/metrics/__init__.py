@@ -1,7 +1,7 @@
-"""How good outputs are, in units a reader knows; torchmetrics that count over a whole set, bounded in memory.
+"""Quality of outputs in familiar units, as torchmetrics that accumulate over a whole set in bounded memory.
 
-Every metric is updated with `(output, target, mask=None)`, the mask (B, H, W) being true or non-zero where a
-pixel counts, and computes a dictionary of numbers. A number of nothing (no counted pixel) is NaN.
+Every metric is updated with `(output, target, mask=None)`, where the mask (B, H, W) is true or non-zero at
+valid pixels, and computes a dictionary of values. Values are NaN if there are no valid pixels.
 """
 
 from lightning_taskonomy.tasks.metrics.angular import AngularError

@@ -9,18 +9,18 @@ from lightning_taskonomy.tasks.metrics.counting import counted_values, share, ze
 from lightning_taskonomy.tasks.pixel_labels import SHORTEST_NORMAL
 
 CLOSE_DEGREES = (11.25, 22.5, 30.0)
-"""The bounds that papers on surface normals count under; Fouhey et al., Data-Driven 3D Primitives, 2013."""
+"""The usual thresholds for surface normals; Fouhey et al., Data-Driven 3D Primitives, 2013."""
 _BINS_PER_DEGREE = 10
 _BINS = 180 * _BINS_PER_DEGREE
 
 
 class AngularError(Metric):
-    """Angles between output and target directions over all counted pixels of the set, in degrees.
+    """Angles between output and target directions over all valid pixels of the set, in degrees.
 
-    Computes `mean`, `median`, and the shares below 11.25°, 22.5° and 30° as `within_11.25` and so on. Outputs
-    need not have length 1; one of length 0 says nothing and is taken as 90° off. Targets shorter than 0.01
-    have no direction and do not count. Memory is bounded: the median comes from a histogram of bins of 0.1°,
-    linear inside a bin, and is off by less than that.
+    Computes `mean`, `median`, and the fractions below 11.25°, 22.5° and 30° as `within_11.25` and so on.
+    Outputs need not have length 1; one of length 0 counts as 90° off. Targets shorter than 0.01 have no
+    direction and are ignored. To bound memory, the median is interpolated in a histogram with bins of 0.1°,
+    and accurate to within one bin.
     """
 
     is_differentiable = False
@@ -42,11 +42,11 @@ class AngularError(Metric):
 
         Args:
             output: (B, 3·k, H, W) or (B, 3·k); every three channels are a direction.
-            target: of the same shape.
-            mask: which pixels count, (B, H, W).
+            target: Target of the same shape.
+            mask: Valid pixels, (B, H, W).
 
         Raises:
-            ValueError: the shapes do not fit.
+            ValueError: the shapes do not match.
         """
         require_same_shape(output, target)
         found, right = _directions(output, mask), _directions(target, mask)
@@ -54,19 +54,19 @@ class AngularError(Metric):
         degrees = angles(found, right, dim=1)[directed]
         self.degrees += degrees.sum()
         self.within += torch.stack([(degrees < bound).sum() for bound in CLOSE_DEGREES])
-        # An output of NaN makes the mean NaN; in the histogram it is as far off as can be.
+        # An output of NaN makes the mean NaN; in the histogram it counts as 180° off.
         bins = (degrees.nan_to_num(nan=180.0) * _BINS_PER_DEGREE).long().clamp(0, _BINS - 1)
         self.histogram += torch.bincount(bins, minlength=_BINS)
 
     def compute(self) -> dict[str, float]:
-        """`mean`, `median`, and the shares `within_…`."""
+        """`mean`, `median`, and the fractions `within_…`."""
         count = self.histogram.sum()
         shares = {f"within_{bound:g}": share(self.within[n], count) for n, bound in enumerate(CLOSE_DEGREES)}
         return {"mean": share(self.degrees, count), "median": _median(self.histogram), **shares}
 
 
 def _directions(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Counted directions, (k, 3, N)."""
+    """Directions at valid pixels, (k, 3, N)."""
     if values.shape[1] % 3:
         raise ValueError(f"expected a multiple of 3 channels, found {values.shape[1]}")
     columns = counted_values(values, mask)
@@ -76,14 +76,14 @@ def _directions(values: Tensor, mask: Tensor | None) -> Tensor:
 def angles(a: Tensor, b: Tensor, dim: int) -> Tensor:
     """Angles between vectors along a dimension of size 3, in degrees; 90 where one has no length."""
     # By the arc tangent: the arc cosine is off by hundredths of a degree near 0 and 180.
-    across = torch.linalg.vector_norm(torch.linalg.cross(a, b, dim=dim), dim=dim)
-    along = (a * b).sum(dim=dim)
-    none = (across == 0) & (along == 0)
-    return torch.where(none, 90.0, torch.atan2(across, along).rad2deg())
+    cross = torch.linalg.vector_norm(torch.linalg.cross(a, b, dim=dim), dim=dim)
+    dot = (a * b).sum(dim=dim)
+    undefined = (cross == 0) & (dot == 0)
+    return torch.where(undefined, 90.0, torch.atan2(cross, dot).rad2deg())
 
 
 def _median(histogram: Tensor) -> float:
-    """In degrees; where half of the angles lie below, if they are spread evenly inside their bin."""
+    """The median in degrees, assuming that angles are uniformly distributed within their bin."""
     total = int(histogram.sum())
     if not total:
         return float("nan")

@@ -1,4 +1,4 @@
-"""How well boundaries are found: output and target pixels are matched one to one."""
+"""Boundary detection: output and target pixels are matched one to one."""
 
 import numpy as np
 import numpy.typing as npt
@@ -19,16 +19,15 @@ class BoundaryF(Metric):
     """The best F measure of boundary pixels over thresholds, one threshold for the whole set (ODS).
 
     As in the Berkeley benchmark (Martin et al., 2004; Arbeláez et al., 2011): at each threshold the output is
-    thinned to lines, and as many of its pixels as possible are matched one to one to target pixels no further
-    away than a share of the picture's diagonal. Precision is the share of output pixels that are matched,
-    recall that of target pixels. Computes `ods_f`, and the `threshold`, `precision` and `recall` where it is
-    reached.
+    thinned to lines, and as many of its pixels as possible are matched one to one to target pixels within a
+    maximum distance. Precision is the fraction of output pixels that are matched, recall that of target
+    pixels. Computes `ods_f`, and the `threshold`, `precision` and `recall` at which it is reached.
 
     Args:
-        max_distance: how far matched pixels may lie apart, as a share of the diagonal: 0.0075 for
+        max_distance: Maximum distance of matched pixels, as a fraction of the image diagonal: 0.0075 for
             PASCAL-Context, 0.011 for NYUD.
-        thresholds: how many, evenly between 0 and 1.
-        thinned: whether outputs are thinned first.
+        thresholds: Number of thresholds, evenly spaced between 0 and 1.
+        thinned: Whether outputs are thinned first.
     """
 
     is_differentiable = False
@@ -50,12 +49,12 @@ class BoundaryF(Metric):
         """Add a batch.
 
         Args:
-            output: logits of a boundary, (B, 1, H, W).
-            target: of the same shape; boundaries from 0.5 on.
-            mask: which pixels count, (B, H, W); at others there is neither an output nor a target.
+            output: Boundary logits, (B, 1, H, W).
+            target: Target of the same shape; 0.5 or more is a boundary.
+            mask: Valid pixels, (B, H, W); others are neither output nor target boundaries.
 
         Raises:
-            ValueError: the shapes do not fit.
+            ValueError: the shapes do not match.
         """
         require_same_shape(output, target)
         counts = torch.ones_like(output[:, 0]) if mask is None else counted(mask, output[:, 0])
@@ -65,13 +64,13 @@ class BoundaryF(Metric):
             radius = self.max_distance * float(np.hypot(*edge.shape))
             self.target_pixels += int(edge.sum())
             for place in range(self.thresholds):
-                said = strength >= (place + 1) / (self.thresholds + 1)
-                lines = _thin(said) if self.thinned else said
+                predicted = strength >= (place + 1) / (self.thresholds + 1)
+                lines = _thin(predicted) if self.thinned else predicted
                 self.output_pixels[place] += int(lines.sum())
                 self.matches[place] += most_matches(lines, edge, radius)
 
     def compute(self) -> dict[str, float]:
-        """`ods_f`, `threshold`, `precision`, `recall`; F is 0 where nothing is matched."""
+        """`ods_f`, `threshold`, `precision`, `recall`; F is 0 if nothing is matched."""
         if not int(self.target_pixels):
             return dict.fromkeys(("ods_f", "threshold", "precision", "recall"), float("nan"))
         matches = self.matches.double()
@@ -85,22 +84,22 @@ class BoundaryF(Metric):
         }
 
 
-def most_matches(said: Flags, edges: Flags, radius: float) -> int:
-    """How many pixels can be matched one to one within a distance.
+def most_matches(predicted: Flags, edges: Flags, radius: float) -> int:
+    """The maximum number of pixels that can be matched one to one within a distance.
 
     Args:
-        said: pixels of the output, (H, W).
-        edges: pixels of the target, (H, W).
-        radius: the most that a pair may lie apart, in pixels.
+        predicted: Boundary pixels of the output, (H, W).
+        edges: Boundary pixels of the target, (H, W).
+        radius: Maximum distance of a pair, in pixels.
     """
-    outputs, targets = np.argwhere(said), np.argwhere(edges)
+    outputs, targets = np.argwhere(predicted), np.argwhere(edges)
     if not len(outputs) or not len(targets):
         return 0
     near = cKDTree(outputs).query_ball_tree(cKDTree(targets), radius)
-    row = np.repeat(np.arange(len(outputs)), [len(its) for its in near])
-    column = np.concatenate([np.asarray(its, np.int64) for its in near]) + len(outputs)
-    # A matching is a flow of ones: source to outputs to targets to sink. Dinic's algorithm needs a tenth of a
-    # second for a photo whose lines scipy's own matching does not finish in minutes.
+    row = np.repeat(np.arange(len(outputs)), [len(neighbours) for neighbours in near])
+    column = np.concatenate([np.asarray(neighbours, np.int64) for neighbours in near]) + len(outputs)
+    # A matching is a unit flow from source to outputs to targets to sink. Dinic's algorithm takes 0.1 s for a
+    # photo that scipy's own matching does not finish in minutes.
     nodes = len(outputs) + len(targets)
     source, sink = nodes, nodes + 1
     starts = np.concatenate([row, np.full(len(outputs), source), np.arange(len(outputs), nodes)])
@@ -109,8 +108,8 @@ def most_matches(said: Flags, edges: Flags, radius: float) -> int:
     return int(maximum_flow(capacities, source, sink).flow_value)
 
 
-def _thin(said: Flags) -> Flags:
-    from skimage.morphology import thin  # takes half a second, and is for boundaries alone
+def _thin(predicted: Flags) -> Flags:
+    from skimage.morphology import thin  # the import takes half a second, and only boundaries need it
 
-    thinned: Flags = thin(said)  # type: ignore[no-untyped-call]
+    thinned: Flags = thin(predicted)  # type: ignore[no-untyped-call]
     return thinned

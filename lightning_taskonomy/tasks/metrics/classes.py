@@ -1,4 +1,4 @@
-"""How well classes are told, of pixels and of pictures."""
+"""Classification of pixels and of images."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,14 @@ from lightning_taskonomy.tasks.metrics.counting import share, zero, zero_sum
 
 
 class MeanIoU(Metric):
-    """Intersection over union of each class, averaged, from one confusion matrix of the set.
+    """Mean intersection over union of the classes, from one confusion matrix of the set.
 
-    Computes `miou`, over the classes that occur in an output or a target, and `accuracy`, the share of
-    counted pixels told right.
+    Computes `miou`, over the classes that occur in an output or a target, and `accuracy`, the fraction of
+    valid pixels that are correct.
 
     Args:
-        classes: how many there are.
-        over_all: whether `miou` is over all classes, those that never occur counting 0, as in the benchmarks
+        classes: Number of classes.
+        over_all: Whether `miou` is over all classes, with 0 for those that never occur, as in the benchmarks
             of PASCAL-Context and NYUD (Maninis et al., 2019).
     """
 
@@ -31,19 +31,19 @@ class MeanIoU(Metric):
     def __init__(self, classes: int, over_all: bool = False) -> None:
         super().__init__()
         self.classes, self.over_all = classes, over_all
-        # Counted pixels by target, then by output.
+        # Valid pixels by target, then by output.
         self.add_state("confusion", zero(classes, classes), dist_reduce_fx="sum")
 
     def update(self, output: Tensor, target: Tensor, mask: Tensor | None = None) -> None:
         """Add a batch.
 
         Args:
-            output: logits, (B, K, H, W) or (B, K).
-            target: class numbers, (B, H, W) or (B,); any number where the mask is 0.
-            mask: which pixels count, of the target's shape.
+            output: Logits, (B, K, H, W) or (B, K).
+            target: Class indices, (B, H, W) or (B,); arbitrary where the mask is 0.
+            mask: Valid pixels, of the target's shape.
 
         Raises:
-            ValueError: the shapes do not fit, or a counted target is not a class.
+            ValueError: the shapes do not match, or a valid target is not a class.
         """
         if output.shape[1] != self.classes:
             raise ValueError(f"expected {self.classes} channels, found {output.shape[1]}")
@@ -74,13 +74,13 @@ class MeanIoU(Metric):
 
 
 class LabelAccuracy(Metric):
-    """Accuracy for labels that are shares of classes.
+    """Accuracy for soft labels.
 
-    For each k computes `top_k`, the share of pictures whose label's most probable class is among the output's
-    k most probable ones, and `mass_k`, the mean share that the label gives to those k classes together.
+    For each k computes `top_k`, the fraction of images whose label's most probable class is among the
+    output's k most probable ones, and `mass_k`, the label's mean total probability of those k classes.
 
     Args:
-        tops: the k's.
+        tops: The values of k.
     """
 
     is_differentiable = False
@@ -102,12 +102,12 @@ class LabelAccuracy(Metric):
         """Add a batch.
 
         Args:
-            output: logits or shares, (B, K).
-            target: shares, (B, K).
-            mask: always None: vectors have no pixels.
+            output: Logits or probabilities, (B, K).
+            target: Probabilities, (B, K).
+            mask: Always None: vectors have no pixels.
 
         Raises:
-            ValueError: the shapes do not fit.
+            ValueError: the shapes do not match.
         """
         require_same_shape(output, target)
         if mask is not None or output.ndim != 2 or output.shape[1] < max(self.tops):

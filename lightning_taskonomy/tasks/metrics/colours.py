@@ -1,4 +1,4 @@
-"""Errors of colours: how far the likeliest colour lies from the true one."""
+"""Colour errors: the distance of the most probable colour from the true one."""
 
 import torch
 from torch import Tensor
@@ -9,9 +9,10 @@ from lightning_taskonomy.tasks.metrics.counting import zero, zero_sum
 
 
 class ColourError(Metric):
-    """Distance in CIE Lab's a and b between the likeliest bin of the output and that of the target.
+    """Distance in CIE Lab's a and b between the most probable bins of the output and of the target.
 
-    Computes `ab_distance`, its mean over all pixels, and `same_bin`, the share of pixels where they are one.
+    Computes `ab_distance`, its mean over all pixels, and `same_bin`, the fraction of pixels where the bins
+    agree.
     """
 
     is_differentiable = False
@@ -29,12 +30,12 @@ class ColourError(Metric):
         self.add_state("pixels", zero(), dist_reduce_fx="sum")
 
     def update(self, output: Tensor, target: Tensor, mask: Tensor | None = None) -> None:
-        """Count a batch.
+        """Add a batch.
 
         Args:
-            output: logits or shares of the bins, (B, 313, H, W).
-            target: shares, of the same shape.
-            mask: none: every pixel has a colour.
+            output: Logits or probabilities of the bins, (B, 313, H, W).
+            target: Probabilities of the same shape.
+            mask: Ignored: every pixel has a colour.
         """
         bins = torch.from_numpy(BINS).to(output.device)
         found, true = output.argmax(dim=1), target.argmax(dim=1)
@@ -43,5 +44,5 @@ class ColourError(Metric):
         self.pixels += found.numel()
 
     def compute(self) -> dict[str, Tensor]:
-        """The two numbers; NaN of nothing."""
+        """`ab_distance` and `same_bin`; NaN if there are no pixels."""
         return {"ab_distance": self.distance / self.pixels, "same_bin": self.same / self.pixels}

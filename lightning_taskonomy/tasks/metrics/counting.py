@@ -1,4 +1,4 @@
-"""What the metrics share: the counted values of a batch, and divisions by what was counted."""
+"""Shared by the metrics: the valid values of a batch, and division by counts."""
 
 import torch
 from torch import Tensor
@@ -7,17 +7,17 @@ from lightning_taskonomy.tasks.losses import counted
 
 
 def counted_values(values: Tensor, mask: Tensor | None) -> Tensor:
-    """The values at counted pixels, in double precision.
+    """The values at valid pixels, in double precision.
 
     Args:
         values: (B, C, …).
         mask: (B, …), or None for all.
 
     Returns:
-        (C, N), N being the number of counted pixels.
+        (C, N) for N valid pixels.
 
     Raises:
-        ValueError: the mask does not fit.
+        ValueError: the mask has another shape.
     """
     columns = values.movedim(1, 0)
     if mask is None:
@@ -26,15 +26,15 @@ def counted_values(values: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def share(part: Tensor, whole: Tensor) -> float:
-    """Part of a whole; NaN where the whole is 0."""
+    """Part divided by whole; NaN if the whole is 0."""
     return float(part) / float(whole) if float(whole) else float("nan")
 
 
 def zero(*shape: int) -> Tensor:
-    """A state to add whole numbers to; 64 bits, since a large set has more pixels than 32 count."""
+    """An initial state for counts, in 64 bits: the pixels of a large set overflow 32."""
     return torch.zeros(shape, dtype=torch.int64)
 
 
 def zero_sum(*shape: int) -> Tensor:
-    """A state to add real numbers to; double precision, since a large set has billions of them."""
+    """An initial state for sums of floats, in double precision: a large set has billions of them."""
     return torch.zeros(shape, dtype=torch.float64)

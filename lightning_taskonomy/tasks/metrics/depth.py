@@ -1,4 +1,4 @@
-"""Errors of depths and distances, in metres."""
+"""Depth and distance errors, in metres."""
 
 import math
 
@@ -15,12 +15,12 @@ _POWERS = (1, 2, 3)
 
 
 class DepthError(Metric):
-    """Errors of log-coded depths over all counted pixels of the set.
+    """Errors of log-encoded depths over all valid pixels of the set.
 
-    Computes `rmse` in metres, `absolute_relative` (mean of |output − target| / target), and the shares of
+    Computes `rmse` in metres, `absolute_relative` (mean of |output − target| / target), and the fractions of
     pixels with max(output / target, target / output) below 1.25, 1.25² and 1.25³ as `within_1.25` and so on;
-    Eigen et al., Depth Map Prediction from a Single Image, section 4. Both depths are taken within what the
-    files can hold, one unit of 1/512 m to 128 m, so that every ratio is finite.
+    Eigen et al., Depth Map Prediction from a Single Image, section 4. Both depths are clamped to the range of
+    the files, 1/512 m to 128 m, so that every ratio is finite.
     """
 
     is_differentiable = False
@@ -43,12 +43,12 @@ class DepthError(Metric):
         """Add a batch.
 
         Args:
-            output: log(1 + v) / log(2^16) of v in 1/512 m, (B, 1, H, W).
-            target: of the same shape.
-            mask: which pixels count, (B, H, W).
+            output: log(1 + v) / log(2^16) with v in 1/512 m, (B, 1, H, W).
+            target: Target of the same shape.
+            mask: Valid pixels, (B, H, W).
 
         Raises:
-            ValueError: the shapes do not fit.
+            ValueError: the shapes do not match.
         """
         require_same_shape(output, target)
         found, right = metres(counted_values(output, mask)), metres(counted_values(target, mask))
@@ -59,7 +59,7 @@ class DepthError(Metric):
         self.pixels += found.numel()
 
     def compute(self) -> dict[str, float]:
-        """`rmse`, `absolute_relative`, and the shares `within_…`."""
+        """`rmse`, `absolute_relative`, and the fractions `within_…`."""
         names = ("within_1.25", "within_1.25^2", "within_1.25^3")
         return {
             "rmse": math.sqrt(share(self.squared, self.pixels)),
@@ -69,6 +69,6 @@ class DepthError(Metric):
 
 
 def metres(code: Tensor) -> Tensor:
-    """Metres of log-coded depths, from one unit of 1/512 m to 128 m."""
+    """Log-encoded depths in metres, from 1/512 m to 128 m."""
     units = torch.expm1(code.clamp(0, 1) * math.log(2.0**16))
     return units.clamp(min=1) / UNITS_PER_METRE

@@ -1,4 +1,4 @@
-"""How well edges are found."""
+"""Edge detection."""
 
 import torch
 from torch import Tensor
@@ -9,21 +9,21 @@ from lightning_taskonomy.tasks.losses import counted, require_same_shape
 from lightning_taskonomy.tasks.metrics.counting import share, zero
 
 THRESHOLDS = 99
-"""Cuts of the output at 1/100 to 99/100 of the way from −1 to 1."""
+"""Thresholds of the output, at 1/100 to 99/100 of the range from −1 to 1."""
 _NEVER = -torch.inf
 
 
 class EdgeF(Metric):
     """The best F measure of edge pixels over thresholds of the output, one threshold for the whole set.
 
-    This is the ODS F measure of edge detection, at one scale; Arbeláez et al., Contour Detection and
-    Hierarchical Image Segmentation, section 3.1. A tolerance of one pixel stands for its matching: precision
-    is the share of output edge pixels with a target edge pixel among them and their eight neighbours, recall
-    the share of target edge pixels with an output edge pixel there. Computes `ods_f`, and the `threshold`,
-    `precision` and `recall` where it is reached. Counted exactly at 99 thresholds.
+    This is the ODS F measure of edge detection at one scale; Arbeláez et al., Contour Detection and
+    Hierarchical Image Segmentation, section 3.1. A tolerance of one pixel replaces its matching: precision is
+    the fraction of output edge pixels with a target edge pixel in their 3×3 neighbourhood, recall the
+    fraction of target edge pixels with an output edge pixel in theirs. Computes `ods_f`, and the `threshold`,
+    `precision` and `recall` at which it is reached, from exact counts at 99 thresholds.
 
     Args:
-        target_from: target strengths in [−1, 1] from this on are edges; 0 is half of the task's full scale.
+        target_from: Minimum target strength of an edge, in [−1, 1]; 0 is half of the task's full scale.
     """
 
     is_differentiable = False
@@ -38,7 +38,7 @@ class EdgeF(Metric):
     def __init__(self, target_from: float = 0.0) -> None:
         super().__init__()
         self.target_from = target_from
-        # Numbers of pixels by how many thresholds they reach, 0 to 99.
+        # Pixel counts by the number of thresholds they reach, 0 to 99.
         self.add_state("output_edges", zero(THRESHOLDS + 1), dist_reduce_fx="sum")
         self.add_state("right_edges", zero(THRESHOLDS + 1), dist_reduce_fx="sum")
         self.add_state("found_edges", zero(THRESHOLDS + 1), dist_reduce_fx="sum")
@@ -48,12 +48,12 @@ class EdgeF(Metric):
         """Add a batch.
 
         Args:
-            output: edge strengths, (B, 1, H, W).
-            target: of the same shape, in [−1, 1].
-            mask: which pixels count, (B, H, W); at others there is neither an output nor a target edge.
+            output: Edge strengths, (B, 1, H, W).
+            target: Target of the same shape, in [−1, 1].
+            mask: Valid pixels, (B, H, W); others are neither output nor target edges.
 
         Raises:
-            ValueError: the shapes do not fit.
+            ValueError: the shapes do not match.
         """
         require_same_shape(output, target)
         strength, edges = output.float(), target >= self.target_from
@@ -67,7 +67,7 @@ class EdgeF(Metric):
         self.target_edges += edges.sum()
 
     def compute(self) -> dict[str, float]:
-        """`ods_f`, `threshold`, `precision`, `recall`; F is 0 where nothing right is found."""
+        """`ods_f`, `threshold`, `precision`, `recall`; F is 0 if no output edge is correct."""
         if not int(self.target_edges):
             return dict.fromkeys(("ods_f", "threshold", "precision", "recall"), float("nan"))
         outputs, right, found = (
@@ -91,7 +91,7 @@ def _thresholds(device: torch.device) -> Tensor:
 
 
 def _dilated(values: Tensor) -> Tensor:
-    """The largest of each pixel and its eight neighbours, (B, 1, H, W)."""
+    """The maximum over each pixel's 3×3 neighbourhood, (B, 1, H, W)."""
     return functional.max_pool2d(values, kernel_size=3, stride=1, padding=1)
 
 

@@ -1,4 +1,4 @@
-"""Metrics that look at each image first: errors of depths, and parts of people."""
+"""Metrics computed per image first: depth errors, and human parts."""
 
 import torch
 from torch import Tensor
@@ -11,10 +11,10 @@ _SMALLEST_METRES = 1e-9
 
 
 class DepthOfImages(Metric):
-    """Errors of depths in metres, image by image.
+    """Depth errors in metres, image by image.
 
-    Computes `rmse`, the mean over images of each one's root mean squared error, and `log_rmse`, the median
-    over images of that of logarithms. Images without a counted pixel do not count.
+    Computes `rmse`, the mean over images of the root mean squared error, and `log_rmse`, the median over
+    images of the root mean squared error of logarithms. Images without a valid pixel are skipped.
     """
 
     is_differentiable = False
@@ -25,29 +25,29 @@ class DepthOfImages(Metric):
 
     def __init__(self) -> None:
         super().__init__()
-        # Two numbers an image: a median needs them all.
+        # Two values per image: a median needs them all.
         self.add_state("errors", [], dist_reduce_fx="cat")
 
     def update(self, output: Tensor, target: Tensor, mask: Tensor | None = None) -> None:
         """Add a batch.
 
         Args:
-            output: metres, (B, 1, H, W); what is not positive counts as 1e-9 m in logarithms.
-            target: of the same shape.
-            mask: which pixels count, (B, H, W).
+            output: Metres, (B, 1, H, W); in logarithms, values of 0 or less count as 1e-9 m.
+            target: Target of the same shape.
+            mask: Valid pixels, (B, H, W).
 
         Raises:
-            ValueError: the shapes do not fit.
+            ValueError: the shapes do not match.
         """
         require_same_shape(output, target)
         counts = torch.ones_like(target[:, 0]) if mask is None else counted(mask, target[:, 0])
-        for found, right, own in zip(
+        for found, right, valid in zip(
             output[:, 0].double(), target[:, 0].double(), counts.bool(), strict=True
         ):
-            if own.any():
-                logs = [values[own].clamp(min=_SMALLEST_METRES).log() for values in (found, right)]
-                apart = (found[own] - right[own]).square().mean().sqrt()
-                self.errors.append(torch.stack([apart, (logs[0] - logs[1]).square().mean().sqrt()])[None])
+            if valid.any():
+                logs = [values[valid].clamp(min=_SMALLEST_METRES).log() for values in (found, right)]
+                rmse = (found[valid] - right[valid]).square().mean().sqrt()
+                self.errors.append(torch.stack([rmse, (logs[0] - logs[1]).square().mean().sqrt()])[None])
 
     def compute(self) -> dict[str, float]:
         """`rmse` and `log_rmse`."""
@@ -58,13 +58,13 @@ class DepthOfImages(Metric):
 
 
 class PartsIoU(MeanIoU):
-    """Mean overlap of classes without the images on which there is no one.
+    """Mean intersection over union on images with people.
 
-    As `MeanIoU`; images whose counted pixels are all of class 0 are skipped.
+    As `MeanIoU`, but images whose valid pixels are all of class 0 are skipped.
     """
 
     def update(self, output: Tensor, target: Tensor, mask: Tensor | None = None) -> None:
-        """Add a batch; arguments as of `MeanIoU`."""
-        someone = target > 0 if mask is None else (target > 0) & counted(mask, target)
-        kept = someone.flatten(1).any(dim=1)
+        """Add a batch; arguments as in `MeanIoU`."""
+        people = target > 0 if mask is None else (target > 0) & counted(mask, target)
+        kept = people.flatten(1).any(dim=1)
         super().update(output[kept], target[kept], None if mask is None else mask[kept])

@@ -1,4 +1,4 @@
-"""Which metric says how good a task's outputs are: functions, so that tasks travel to other processes."""
+"""Functions that make a task's metric; named functions, so that tasks can be pickled."""
 
 from torchmetrics import Metric
 
@@ -19,42 +19,42 @@ def pixels(task: Task) -> Metric:
 
 
 def directions(task: Task) -> Metric:
-    """Errors of directions, in degrees."""
+    """Angular errors, in degrees."""
     return AngularError()
 
 
 def colours(task: Task) -> Metric:
-    """Errors of colours, in CIE Lab."""
+    """Colour errors, in CIE Lab."""
     return ColourError()
 
 
 def depths(task: Task) -> Metric:
-    """Errors of depths, in metres and ratios."""
+    """Depth errors, in metres and ratios."""
     return DepthError()
 
 
 def edges(task: Task) -> Metric:
-    """How well edges are found."""
+    """F measure of edges."""
     return EdgeF()
 
 
 def segments(task: Task) -> Metric:
-    """Which pairs of pixels are taken for one segment rightly."""
+    """Accuracy on pairs of pixels: same segment or not."""
     return PairAccuracy()
 
 
 def classes(task: Task) -> Metric:
-    """Class numbers: overlap and accuracy."""
+    """Class indices: intersection over union, and accuracy."""
     return MeanIoU(task.output.outputs)
 
 
 def labels(task: Task) -> Metric:
-    """Soft labels: the share that the most likely classes have."""
+    """Soft labels: accuracy of the most probable classes."""
     return LabelAccuracy()
 
 
 def poses(task: Task) -> Metric:
-    """Errors of poses, in degrees and metres.
+    """Pose errors, in degrees and metres.
 
     Raises:
         ValueError: the task's poses are not standardised.

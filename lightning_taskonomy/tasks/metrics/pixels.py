@@ -1,4 +1,4 @@
-"""Errors per value of pictures and vectors, in the units of the target."""
+"""Errors per value of images and vectors, in the units of the target."""
 
 from torch import Tensor
 from torchmetrics import Metric
@@ -8,9 +8,9 @@ from lightning_taskonomy.tasks.metrics.counting import counted_values, share, ze
 
 
 class PixelError(Metric):
-    """Mean absolute error and root mean squared error over all counted values of the set.
+    """Mean absolute error and root mean squared error over all valid values of the set.
 
-    Computes `mae` and `rmse`. Every value weighs the same, so images with many counted pixels weigh more.
+    Computes `mae` and `rmse`. All values have equal weight, so images with more valid pixels weigh more.
     """
 
     is_differentiable = False
@@ -32,11 +32,11 @@ class PixelError(Metric):
 
         Args:
             output: (B, C, H, W) or (B, n).
-            target: of the same shape.
-            mask: which pixels count, (B, H, W).
+            target: Target of the same shape.
+            mask: Valid pixels, (B, H, W).
 
         Raises:
-            ValueError: the shapes do not fit.
+            ValueError: the shapes do not match.
         """
         require_same_shape(output, target)
         error = counted_values(output, mask) - counted_values(target, mask)

@@ -13,19 +13,19 @@ class PoseError(Metric):
     """Mean rotation error in degrees and mean translation error in metres over all poses of the set.
 
     A pose is three Euler angles in radians, about the fixed axes x, y, z in this order, and a translation in
-    metres, as the labels are made from `point_info`; each number standardised by its mean and standard
-    deviation. The rotation error is the angle of the turn between the two rotations, so no convention of
-    angles flatters it. The published deviations of fixated pairs (10.1, 8.1, 1.1, 1.2, 0.3, 10.1) look like
-    another unit and another order; the labels of both kinds of pairs are radians and metres in this order all
-    the same, and these figures are only what they are divided by.
+    metres, computed from `point_info`; each value is standardised by its mean and standard deviation. The
+    rotation error is the angle between the two rotations, whatever the convention of Euler angles.
+    The published deviations of fixated pairs (10.1, 8.1, 1.1, 1.2, 0.3, 10.1) suggest another unit and order.
+    Even so, the labels of both kinds of pairs are radians and metres in this order; the deviations are only
+    divisors.
 
     Computes `rotation_degrees` and `translation_metres`.
 
     Args:
-        standard: what the labels were standardised by, six numbers for each pose.
+        standard: Mean and deviation by which the labels were standardised, six values for each pose.
 
     Raises:
-        ValueError: not six numbers for each pose, or a deviation that is not positive.
+        ValueError: there are not six values for each pose, or a deviation is not positive.
     """
 
     is_differentiable = False
@@ -53,12 +53,12 @@ class PoseError(Metric):
         """Add a batch.
 
         Args:
-            output: standardised poses, (B, 6·k), as many as the standard has.
-            target: of the same shape.
-            mask: always None: vectors have no pixels.
+            output: Standardised poses, (B, 6·k), as many as the standard has.
+            target: Target of the same shape.
+            mask: Always None: vectors have no pixels.
 
         Raises:
-            ValueError: the shapes do not fit.
+            ValueError: the shapes do not match.
         """
         require_same_shape(output, target)
         if mask is not None or output.ndim != 2 or output.shape[1] != len(self.mean):
@@ -66,9 +66,9 @@ class PoseError(Metric):
         found, right = (
             (values.double() * self.std + self.mean).reshape(-1, 6) for values in (output, target)
         )
-        turn = rotations(found[:, :3]) - rotations(right[:, :3])
-        # Two rotations by an angle apart differ by 2·√2·sin(angle / 2) in the Frobenius norm.
-        sine = torch.linalg.matrix_norm(turn) / 8**0.5
+        difference = rotations(found[:, :3]) - rotations(right[:, :3])
+        # The Frobenius norm of the difference of two rotations is 2·√2·sin(angle / 2).
+        sine = torch.linalg.matrix_norm(difference) / 8**0.5
         self.degrees += (2 * torch.asin(sine.clamp(max=1))).rad2deg().sum()
         self.metres += torch.linalg.vector_norm(found[:, 3:] - right[:, 3:], dim=1).sum()
         self.poses += len(found)

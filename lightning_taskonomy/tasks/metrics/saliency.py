@@ -1,4 +1,4 @@
-"""How well salient objects are told from what is behind them."""
+"""Saliency detection."""
 
 import torch
 from torch import Tensor
@@ -12,11 +12,11 @@ THRESHOLDS = tuple(0.2 + 0.05 * step for step in range(15))
 
 
 class SaliencyF(Metric):
-    """Overlap and F measure of salient pixels, averaged over images and then the best of 15 thresholds.
+    """Intersection over union and F measure of salient pixels, averaged over images, at the best threshold.
 
-    Computes `miou`, the largest mean over images of intersection over union (1 where both are empty), and
-    `max_f`, the largest F of the images' mean precision and mean recall. Both are best over thresholds of the
-    mean over images, not means of each image's best.
+    Computes `miou`, the largest mean over images of intersection over union (1 if both are empty), and
+    `max_f`, the largest F of mean precision and mean recall over images. Each is the maximum over 15
+    thresholds of a mean over images, not the mean of each image's maximum.
     """
 
     is_differentiable = False
@@ -38,26 +38,26 @@ class SaliencyF(Metric):
         """Add a batch.
 
         Args:
-            output: logits, (B, 1, H, W).
-            target: of the same shape; salient from 0.5 on.
-            mask: which pixels count, (B, H, W).
+            output: Logits, (B, 1, H, W).
+            target: Target of the same shape; 0.5 or more is salient.
+            mask: Valid pixels, (B, H, W).
 
         Raises:
-            ValueError: the shapes do not fit.
+            ValueError: the shapes do not match.
         """
         require_same_shape(output, target)
         counts = torch.ones_like(output[:, 0]) if mask is None else counted(mask, output[:, 0])
         chance = torch.where(counts.bool(), torch.sigmoid(output[:, 0].float()), -1.0)
         salient = (target[:, 0] >= 0.5) & counts.bool()
         for place, threshold in enumerate(THRESHOLDS):
-            said = chance > threshold
-            both, ours, theirs = (
-                flags.flatten(1).sum(dim=1).double() for flags in (said & salient, said, salient)
+            predicted = chance > threshold
+            both, positives, relevant = (
+                flags.flatten(1).sum(dim=1).double() for flags in (predicted & salient, predicted, salient)
             )
-            either = ours + theirs - both
+            either = positives + relevant - both
             self.overlap[place] += torch.where(either > 0, both / either.clamp(min=1), 1.0).sum()
-            self.precision[place] += (both / ours.clamp(min=1)).sum()
-            self.recall[place] += (both / theirs.clamp(min=1)).sum()
+            self.precision[place] += (both / positives.clamp(min=1)).sum()
+            self.recall[place] += (both / relevant.clamp(min=1)).sum()
         self.images += len(output)
 
     def compute(self) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""How well embeddings tell segments apart."""
+"""Segmentation by pixel embeddings."""
 
 from math import log
 
@@ -14,14 +14,14 @@ _EVEN = log(3)
 
 
 class PairAccuracy(Metric):
-    """Share of pixel pairs told right: of the same segment where p ≥ 0.5, that is ‖e_i − e_j‖² ≤ log 3.
+    """Accuracy on pixel pairs: predicted to share a segment if p ≥ 0.5, that is, ‖e_i − e_j‖² ≤ log 3.
 
-    Computes `accuracy` of all pairs, and of those of one segment (`same`) and of two (`different`): most
-    pairs are of two, so the first alone would praise embeddings that tell nothing.
+    Computes `accuracy` on all pairs, on pairs of one segment (`same`) and on pairs of two (`different`). Most
+    pairs are of two segments, so `accuracy` alone would be high for uninformative embeddings.
 
     Args:
-        pixels: per image; all pairs of them are judged.
-        seed: of the fixed pixels, see `PixelPairs`.
+        pixels: Pixels per image, all pairs of which are evaluated.
+        seed: Seed of the fixed pixels, see `PixelPairs`.
     """
 
     is_differentiable = False
@@ -34,7 +34,7 @@ class PairAccuracy(Metric):
     def __init__(self, pixels: int = 300, seed: int = 0) -> None:
         super().__init__()
         self.choice = PixelPairs(pixels, seed)
-        # Of two segments, of one.
+        # Pairs of two segments, then of one.
         self.add_state("right", zero(2), dist_reduce_fx="sum")
         self.add_state("pairs", zero(2), dist_reduce_fx="sum")
 
@@ -42,18 +42,18 @@ class PairAccuracy(Metric):
         """Add a batch.
 
         Args:
-            output: embeddings, (B, D, H, W).
-            target: segment ids, (B, H, W).
-            mask: which pixels count, (B, H, W).
+            output: Embeddings, (B, D, H, W).
+            target: Segment ids, (B, H, W).
+            mask: Valid pixels, (B, H, W).
 
         Raises:
-            ValueError: the shapes do not fit.
+            ValueError: the shapes do not match.
         """
         pairs = self.choice.pairs(output, target, mask)
-        told_same = pairs.squared_distance <= _EVEN
+        predicted_same = pairs.squared_distance <= _EVEN
         kinds = [pairs.counted & ~pairs.same, pairs.counted & pairs.same]
         self.pairs += torch.stack([kind.sum() for kind in kinds])
-        self.right += torch.stack([(kinds[0] & ~told_same).sum(), (kinds[1] & told_same).sum()])
+        self.right += torch.stack([(kinds[0] & ~predicted_same).sum(), (kinds[1] & predicted_same).sum()])
 
     def compute(self) -> dict[str, float]:
         """`accuracy`, `same` and `different`."""

@@ -57,7 +57,7 @@ LINES = {
     r"TypeError in .*readers\.py, line 11: tuple indices must be integers or slices, not tuple",
     "NAME": rf"task name, image {KEY}: its reader fails, as on the 2 images before: "
     r"NameError in .*readers\.py, line 14: name 'nothing' is not defined",
-    "NONE": rf"task none, image {KEY}: its reader should give an Example, found None",
+    "NONE": rf"task none, image {KEY}: its reader should return an Example, found None",
     "SCALAR": rf"task scalar, image {KEY}: its output expects a target of shape \(1,\), float32, "
     r"found a float",
     "THREE": rf"task three, image {KEY}: its output expects a target of shape \(1,\), float32, "
