@@ -1,1 +1,1 @@
-"""What every room needs and no room is about: output, errors, processes, signals."""
+"""The foundations that all rooms share: output, errors, processes, signals, reading images."""

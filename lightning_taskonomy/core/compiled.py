@@ -1,4 +1,4 @@
-"""Compiled loops over pixels and rays, kept on disk between runs where there is a place for them."""
+"""Compiled loops over pixels and rays, cached on disk between runs where a folder is writable."""
 
 import pickle
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 
 class _Cache(FunctionCache):
-    """numba's; but what cannot be kept or read is compiled anew: a full disk, a damaged file."""
+    """numba's cache, but a full disk or a damaged file only costs a recompilation."""
 
     @contextmanager
     def _guard_against_spurious_io_errors(self) -> Iterator[None]:
@@ -23,10 +23,10 @@ class _Cache(FunctionCache):
 def compiled(function: Loop) -> Loop:
     """Compile `function` with numba when it is first called; later runs load it from the cache.
 
-    Where neither the package's folder nor the user's own may be written to, every run compiles anew.
+    Where neither the package's folder nor the user's cache folder is writable, every run compiles again.
     """
     dispatcher: Any = numba.njit(error_model="numpy")(function)
-    # numba's word for no place to write to: an installation of root's, a user without a home.
+    # numba raises it where no folder is writable: the package belongs to root, the user has no home.
     with suppress(RuntimeError):
         dispatcher._cache = _Cache(function)  # type: ignore[no-untyped-call]
     return cast(Loop, dispatcher)

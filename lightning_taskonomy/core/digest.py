@@ -10,7 +10,7 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the file cannot be read.
     """
     try:
         with path.open("rb") as file:

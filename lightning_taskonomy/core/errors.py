@@ -1,8 +1,8 @@
-"""The one exception for a user's mistake: its text is the line the user reads."""
+"""The one exception for a user's mistake: its text is the message that the user reads."""
 
 
 class InputError(ValueError):
-    """Bad input, said in one line that names the file, row or key and what was expected.
+    """Bad input. The one-line message names the file, row or key and what was expected.
 
-    The command line prints the text and exits with status 2; no traceback is shown.
+    The command line prints the message and exits with status 2, without a traceback.
     """

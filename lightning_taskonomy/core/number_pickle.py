@@ -1,10 +1,10 @@
-"""A pickled dictionary of numbers, read without running anything in it.
+"""Read a pickled dictionary of numbers without running any code in it.
 
-A pickle is a small program, and a program may call any function of any module. Here it is stepped through by
-hand: it may build dictionaries, lists and tuples of strings, bytes and numbers, and numpy's scalars, whose
-bytes are read as Python's numbers. Three names of numpy and one of the standard library are understood;
-nothing is ever imported, looked up or called. All protocols are read, those of Python 2 too, where a string
-in Latin-1 holds the bytes of a scalar.
+A pickle is a small program that may call any function of any module. Here a restricted interpreter steps
+through it. The program may build dictionaries, lists and tuples of strings, bytes, numbers and NumPy scalars,
+whose bytes are read as Python numbers. Three names of NumPy and one of the standard library are understood;
+nothing is ever imported, looked up or called. All protocols are read, including those of Python 2, where a
+Latin-1 string holds the bytes of a scalar.
 """
 
 import codecs
@@ -19,16 +19,16 @@ from typing import IO, Any
 from lightning_taskonomy.core.errors import InputError
 
 MAX_BYTES = 2 * 2**20
-"""No file may be larger. What a program builds grows in proportion to it, so this bounds the memory too."""
+"""Largest file size. What a program builds is proportional to its size, so this bounds memory as well."""
 MAX_PROTOCOL = 5
 _OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes}
 _ADMITS = "only dictionaries, lists, tuples, strings, numbers and numpy's scalars are read"
 _NOT_PICKLES = {b"<": "a web page", b"version https://git-lfs": "a pointer of Git LFS"}
-"""What people save by mistake under the name of a file, by how it begins."""
+"""What people save by mistake instead of the file, by its first bytes."""
 
 
 class _Global(Enum):
-    """The globals that are understood: what they stand for, never what they are."""
+    """Tokens for the globals that are understood; the objects themselves are never loaded."""
 
     SCALAR = auto()
     DTYPE = auto()
@@ -46,16 +46,16 @@ _FORMATS = {
     **{"i1": "b", "i2": "h", "i4": "i", "i8": "q"},
     **{"u1": "B", "u2": "H", "u4": "I", "u8": "Q"},
 }
-"""Formats of `struct` by numpy's name of a type."""
+"""`struct` formats by NumPy type name."""
 _WIDEST = 8  # bytes of a scalar
 
 
 class _RefusedError(Exception):
-    """The program asks for more than it may; the text says what."""
+    """The program does something that is not allowed; the message says what."""
 
 
 class _Type:
-    """The type of numpy scalars: a name, and a byte order that is set afterwards."""
+    """A NumPy scalar type: its name, and a byte order that is set afterwards."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -66,8 +66,8 @@ def read_numbers(path: Path) -> dict[str, float]:
     """Read a pickle that holds one flat dictionary from strings to numbers.
 
     Raises:
-        InputError: the file cannot be read, is larger than `MAX_BYTES` or damaged, asks for anything but
-            plain things, or holds anything but such a dictionary; the line names the file and what it found.
+        InputError: the file cannot be read, is larger than `MAX_BYTES`, is damaged, uses anything but plain
+            types, or holds anything but such a dictionary; the message names the file and what was found.
     """
     content = _content(path)
     stream = io.BytesIO(content)
@@ -115,7 +115,7 @@ def _numbers(path: Path, result: object) -> dict[str, float]:
 
 
 def shown(word: object) -> str:
-    """What a file says, fit for one line of a terminal: quoted, escaped and not too long."""
+    """A value from a file, fit for one line of a terminal: quoted, escaped and not too long."""
     text = ascii(word) if isinstance(word, str) else _kind(word)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
@@ -126,7 +126,7 @@ def _kind(value: object) -> str:
 
 
 class _Program:
-    """What a pickle has built so far: a stack, the stacks below its marks, and a memo."""
+    """The state of the interpreter: a stack, the stacks below its marks, and a memo."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -145,7 +145,7 @@ class _Program:
             else:
                 argument = opcode.arg.reader(stream) if opcode.arg else None
             if step is None:
-                raise _RefusedError(f"it holds {_asked(opcode.name, argument)}; {_ADMITS}")
+                raise _RefusedError(f"it holds {_described(opcode.name, argument)}; {_ADMITS}")
             step(self, argument)
         else:
             raise ValueError("no end")
@@ -181,9 +181,9 @@ class _Program:
     def set_items(self, items: list[Any]) -> None:
         place = self.stack[-1]
         if not isinstance(place, dict) or len(items) % 2:
-            raise ValueError("items for no dictionary")
+            raise ValueError("items without a dictionary")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            # Nothing that nests: its hash may take for ever.
+            # No nested keys: hashing them may take for ever.
             if not isinstance(key, str | bytes | int | float | None):
                 raise _RefusedError(f"{_kind(key)} is the key of a dictionary; expected strings")
             place[key] = value
@@ -195,7 +195,7 @@ class _Program:
     def append(self, items: list[Any]) -> None:
         place = self.stack[-1]
         if not isinstance(place, list):
-            raise ValueError("items for no list")
+            raise ValueError("items without a list")
         place.extend(items)
 
     def find(self, module: object, name: object) -> None:
@@ -206,26 +206,28 @@ class _Program:
         self.push(_GLOBALS[module, name])
 
     def reduce(self, _: None) -> None:
-        asked, arguments = self.last(2)
-        if not isinstance(asked, _Global) or not isinstance(arguments, tuple):
-            raise _RefusedError(f"it calls {_kind(asked)}; {_ADMITS}")
-        self.push(_CALLS[asked](arguments))
+        function, arguments = self.last(2)
+        if not isinstance(function, _Global) or not isinstance(arguments, tuple):
+            raise _RefusedError(f"it calls {_kind(function)}; {_ADMITS}")
+        self.push(_CALLS[function](arguments))
 
     def build(self, _: None) -> None:
-        changed, state = self.last(2)
-        if not isinstance(changed, _Type):
-            raise _RefusedError(f"it sets the state of {_kind(changed)}; {_ADMITS}")
+        scalar_type, state = self.last(2)
+        if not isinstance(scalar_type, _Type):
+            raise _RefusedError(f"it sets the state of {_kind(scalar_type)}; {_ADMITS}")
         match state:
             case (_, "<" | ">" | "=" | "|" as order, None, None, None, int(), int(), int()):
-                # struct has no sign for "does not matter".
-                changed.order = "=" if order == "|" else order
+                # struct has no symbol for "not applicable".
+                scalar_type.order = "=" if order == "|" else order
             case _:
-                raise _RefusedError(f"it describes numpy's type {shown(changed.name)} beyond its byte order")
-        self.push(changed)
+                raise _RefusedError(
+                    f"it describes numpy's type {shown(scalar_type.name)} beyond its byte order"
+                )
+        self.push(scalar_type)
 
 
 def _quoted(stream: IO[bytes]) -> str:
-    """The argument of STRING: pickletools knows ASCII only, and Python 2 wrote the bytes of scalars so."""
+    """The argument of STRING in Latin-1, as Python 2 wrote scalars; pickletools reads ASCII only."""
     line = stream.readline()
     text = line.strip()
     if not line.endswith(b"\n") or len(text) < 2 or text[:1] != text[-1:] or text[:1] not in b"'\"":
@@ -233,8 +235,8 @@ def _quoted(stream: IO[bytes]) -> str:
     return codecs.escape_decode(text[1:-1])[0].decode("latin-1")
 
 
-def _asked(opcode: str, argument: object) -> str:
-    """What an opcode that is never followed stands for."""
+def _described(opcode: str, argument: object) -> str:
+    """What a refused opcode stands for."""
     if opcode == "INST" and isinstance(argument, str):
         return f"an instance of {shown(argument.replace(' ', '.'))[1:-1]}"
     if opcode in ("PERSID", "BINPERSID"):
@@ -251,9 +253,9 @@ def _protocol(_: _Program, number: int) -> None:
 
 def _scalar(arguments: tuple[Any, ...]) -> float:
     match arguments:
-        case (_Type() as kind, str() | bytes() as given):
-            data = given.encode("latin-1") if isinstance(given, str) else given
-            form = kind.order + _FORMATS[kind.name]
+        case (_Type() as scalar_type, str() | bytes() as stored):
+            data = stored.encode("latin-1") if isinstance(stored, str) else stored
+            form = scalar_type.order + _FORMATS[scalar_type.name]
             if len(data) != struct.calcsize(form):
                 raise ValueError("the bytes of a scalar are too few or too many")
             number: float = struct.unpack(form, data)[0]
@@ -271,7 +273,7 @@ def _dtype(arguments: tuple[Any, ...]) -> _Type:
 
 def _encode(arguments: tuple[Any, ...]) -> bytes:
     match arguments:
-        # Short ones only: a long one, encoded over and over, would fill the memory.
+        # Short strings only: a long one, encoded over and over, would exhaust the memory.
         case (str(text), "latin1" | "latin-1") if len(text) <= _WIDEST:
             return text.encode("latin-1")
     raise _RefusedError("it encodes a string that is not the bytes of a numpy scalar")
@@ -289,7 +291,7 @@ _LITERALS = (
 )
 _STEPS: dict[str, Callable[[_Program, Any], object]] = {
     "PROTO": _protocol,
-    "FRAME": lambda program, size: None,  # a hint for who reads from a disk
+    "FRAME": lambda program, size: None,  # a read-ahead hint
     **dict.fromkeys(_LITERALS, _Program.push),
     "NONE": lambda program, _: program.push(None),
     "NEWTRUE": lambda program, _: program.push(True),
@@ -319,4 +321,4 @@ _STEPS: dict[str, Callable[[_Program, Any], object]] = {
     "REDUCE": _Program.reduce,
     "BUILD": _Program.build,
 }
-"""What may be done, by the name of its opcode; every other is refused."""
+"""The allowed steps by opcode name; every other opcode is refused."""

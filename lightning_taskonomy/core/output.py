@@ -1,4 +1,4 @@
-"""Writing files so that a reader never meets half of one: a temporary name first, then a rename."""
+"""Atomic writes: a file is written under a temporary name, then renamed."""
 
 import csv
 import io
@@ -38,7 +38,7 @@ def output_folder(folder: Path) -> Iterator[Path]:
     try:
         yield folder
     except BaseException:
-        with suppress(OSError):  # not empty: what is whole may stay
+        with suppress(OSError):  # not empty: finished files stay
             for path in missing:
                 path.rmdir()
         raise
@@ -48,7 +48,7 @@ def output_folder(folder: Path) -> Iterator[Path]:
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on leaving, rename it to `path`, or remove it after an error.
 
-    The temporary name keeps the suffix of `path`, because plotting libraries choose a format by it.
+    The temporary name keeps the suffix of `path`, because plotting libraries choose the format by it.
 
     Raises:
         InputError: the folder cannot be written to, or the disk is full.
@@ -83,7 +83,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """Write a CSV, whole or not at all: None is an empty cell, a number is written so that it reads back.
+    """Write a CSV, whole or not at all: None is an empty cell, and numbers survive a round trip.
 
     Raises:
         InputError: the file cannot be written.

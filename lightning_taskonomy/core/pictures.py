@@ -1,8 +1,8 @@
-"""Picture files: the one way in which they are found and read.
+"""Finding and reading image files.
 
-Pictures are read as the camera was held and as 8 bits of red, green and blue, whatever is in the file: 16
-bits are brought to 8 by what they can hold, not by what is in them; ink becomes light; what is transparent is
-put on white; of several pictures in a file, such as an animation, the first is taken.
+Images are read upright and as 8-bit RGB, whatever the file holds. 16-bit values are scaled by the full range
+of their type, not by their own extremes; CMYK is converted; transparent pixels are composited on white; of
+several frames or pages the first is taken.
 """
 
 import contextlib
@@ -26,17 +26,17 @@ PICTURE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
 )
 MOST_PIXELS = 160_000_000
-"""A picture beyond this is a mistake or an attack: it would take gigabytes."""
+"""A larger image is a mistake or an attack: it would take gigabytes."""
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
-"""What is read, whatever a file is called: readers of other formats start programs (EPS)."""
+"""The formats read, whatever the file's suffix: readers of other formats start programs (EPS)."""
 _WITH_PAGES = ("GIF", "PNG", "TIFF", "WEBP")
-"""Formats of animations and of several pages; what cameras append to a JPEG are previews."""
+"""Formats with several frames or pages; the images that cameras append to a JPEG are previews."""
 _PAPER = (255, 255, 255, 255)
 _WHITE_IS_ZERO = 0
 
 
 class PictureError(InputError):
-    """One picture cannot be read: a set of pictures can do without it."""
+    """One image cannot be read; a set of images can do without it."""
 
 
 def read_picture(
@@ -45,17 +45,17 @@ def read_picture(
     least_side: int | None = None,
     note: Callable[[str], None] | None = None,
 ) -> Bytes:
-    """A picture, (H, W, 3).
+    """Read an image, (H, W, 3).
 
     Args:
-        source: a file, or what is in one.
-        name: what to call it where it cannot be read; by default its path.
-        least_side: where a smaller picture would do: a large JPEG is decoded at a half, a quarter or an
+        source: a file, or its content.
+        name: what error messages call it; by default its path.
+        least_side: where a smaller image would do: a large JPEG is decoded at a half, a quarter or an
             eighth of its size, as long as no side is shorter than this.
-        note: called with a line that says so where the file holds further pictures.
+        note: called with a message where the file holds several images.
 
     Raises:
-        PictureError: it cannot be read, is too large, or its numbers have no known full scale; in one line.
+        PictureError: it cannot be read, is too large, or its values have no known full scale.
     """
     where = name if name is not None else "picture" if isinstance(source, bytes) else str(source)
     try:
@@ -80,18 +80,18 @@ def read_picture(
 
 
 def open_picture(source: Path | bytes, where: str, most_pixels: int = MOST_PIXELS) -> Image.Image:
-    """An image of a sensible size whose header alone has been read.
+    """Open an image and read only its header; its size is limited.
 
-    For labels, whose numbers count as they are stored; pictures are read by `read_picture`.
+    For labels, whose stored values matter; other images are read by `read_picture`.
 
     Args:
-        source: a file, or what is in one.
-        where: what to call it.
-        most_pixels: it may have.
+        source: a file, or its content.
+        where: what error messages call it.
+        most_pixels: largest number of pixels.
 
     Raises:
         PictureError: it has more pixels.
-        OSError, SyntaxError, ValueError: not a picture.
+        OSError, SyntaxError, ValueError: not an image.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")  # of large pictures, which are judged here
@@ -108,7 +108,7 @@ def open_picture(source: Path | bytes, where: str, most_pixels: int = MOST_PIXEL
 
 
 def require_pixels(size: tuple[int, int], where: str, most_pixels: int = MOST_PIXELS) -> None:
-    """Refuse a picture by the width and height that its header says.
+    """Refuse an image by the width and height in its header.
 
     Raises:
         PictureError: it has more pixels.
@@ -119,13 +119,13 @@ def require_pixels(size: tuple[int, int], where: str, most_pixels: int = MOST_PI
 
 
 def list_pictures(folder: Path, below: bool = False) -> list[Path]:
-    """The picture files of a folder, sorted.
+    """The image files of a folder, sorted.
 
-    Names with a leading dot are passed over: `._a.jpg`, which macOS leaves beside `a.jpg`, is no picture.
+    Names with a leading dot are skipped: `._a.jpg`, which macOS leaves beside `a.jpg`, is no image.
 
     Args:
-        folder: where to look.
-        below: whether to look into its folders, too.
+        folder: to search.
+        below: whether to search its subfolders, too.
 
     Raises:
         InputError: the folder cannot be read.
@@ -140,26 +140,26 @@ def list_pictures(folder: Path, below: bool = False) -> list[Path]:
 def distinct_names(
     paths: Sequence[Path], stems: Sequence[str] | None = None, taken: Iterable[str] = ()
 ) -> list[str]:
-    """A name for what is made of each picture: by default its file name without suffix.
+    """A unique name for what is made from each image: by default its file name without suffix.
 
-    Where several would have one name, their suffixes are kept (`a_jpg`, `a_png`); where that is taken, too,
-    they are numbered. Names that differ in capitals or in how accents are written count as one: not every
-    file system can tell them apart.
+    Where several images would share a name, their suffixes are added (`a_jpg`, `a_png`); where that name is
+    taken, too, they are numbered. Names that differ only in case or in Unicode normalisation count as equal,
+    because some file systems do not distinguish them.
 
     Args:
-        paths: of the pictures.
-        stems: the names wanted, one for each.
-        taken: names that others have already.
+        paths: of the images.
+        stems: the preferred names, one for each.
+        taken: names that are already in use.
     """
     stems = [path.stem for path in paths] if stems is None else stems
     used = {_folded(name) for name in taken}
     counts = Counter(map(_folded, stems))
-    alone = {name for name, count in counts.items() if count == 1} - used
-    # Names that are their own stay; only those that were made up are numbered.
-    used |= alone
+    unique = {name for name, count in counts.items() if count == 1} - used
+    # Unique names stay as they are; only generated names are numbered.
+    used |= unique
     names = []
     for path, stem in zip(paths, stems, strict=True):
-        if _folded(stem) in alone:
+        if _folded(stem) in unique:
             names.append(stem)
             continue
         name = f"{stem}_{path.suffix[1:].lower()}"
@@ -190,7 +190,7 @@ def _walk(folder: str, below: bool, parts: tuple[str, ...] = ()) -> Iterator[tup
 
 
 def _turn_upright(image: Image.Image) -> None:
-    # Damaged EXIF data say nothing of how the camera was held; the picture is there all the same.
+    # Damaged EXIF data do not tell the orientation; the image itself is still readable.
     with contextlib.suppress(Exception):
         ImageOps.exif_transpose(image, in_place=True)
 
@@ -207,8 +207,8 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _of_full_scale(image: Image.Image) -> Bytes:
-    """Greys of more than 8 bits as 8, rounded."""
-    if image.mode == "I" and image.format not in ("PPM", "PNG"):  # those hold 16 bits, and are given as 32
+    """Grey values of more than 8 bits, scaled to 8 and rounded."""
+    if image.mode == "I" and image.format not in ("PPM", "PNG"):  # Pillow opens their 16 bits as 32
         raise ValueError("32-bit or signed numbers have no known full scale; expected 8 or 16 bits per pixel")
     full, inverted = 65_535, False
     if isinstance(image, TiffImagePlugin.TiffImageFile):

@@ -1,8 +1,8 @@
 """Worker processes that leave signals to their parent, and end with it.
 
-Terminals, `timeout` and schedulers send a signal to every process of a group or a job. It is the parent that
-decides what it means: a worker that dies of it takes away what the parent still needs in order to save. So
-workers are started while these signals are held back, keep them held back, and answer only to their parent.
+Terminals, `timeout` and schedulers send a signal to every process of a group or a job. Only the parent
+decides what to do about it: it may still need its workers in order to save. So workers are started with these
+signals blocked, keep them blocked, and obey only their parent.
 """
 
 import multiprocessing
@@ -18,15 +18,15 @@ from typing import Any, TypeVar
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.signals import SIGNALS, signals_held
 
-_LOOKED_EVERY = 1.0
-"""Seconds between two looks for the parent."""
+_PARENT_CHECKED_EVERY = 1.0
+"""Seconds between two checks that the parent is alive."""
 T = TypeVar("T")
 
 
 def leave_signals_to_parent(*_: Any) -> None:  # noqa: ANN401 - a loader passes the worker's number
-    """Make this worker process deaf to `SIGNALS`, except to its parent's SIGTERM; it ends with its parent.
+    """Make this worker process ignore `SIGNALS`, except its parent's SIGTERM; it ends with its parent.
 
-    To be called first in the worker (`initializer` of a pool, `worker_init_fn` of a loader).
+    Call it first in the worker (`initializer` of a pool, `worker_init_fn` of a loader).
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     threading.Thread(target=_watch, args=(os.getppid(),), name="signals", daemon=True).start()
@@ -34,14 +34,16 @@ def leave_signals_to_parent(*_: Any) -> None:  # noqa: ANN401 - a loader passes 
 
 def _watch(parent: int) -> None:
     while True:
-        found = signal.sigtimedwait(SIGNALS, _LOOKED_EVERY)
-        told = found is not None and found.si_signo == signal.SIGTERM and found.si_pid == parent
-        if told or os.getppid() != parent:
+        received = signal.sigtimedwait(SIGNALS, _PARENT_CHECKED_EVERY)
+        terminated = (
+            received is not None and received.si_signo == signal.SIGTERM and received.si_pid == parent
+        )
+        if terminated or os.getppid() != parent:
             os._exit(0)
 
 
 def started(batches: Iterable[T]) -> Iterator[T]:
-    """The iterator of a loader, whose worker processes are started with signals held back.
+    """The iterator of a loader, whose worker processes are started with signals blocked.
 
     Args:
         batches: a `DataLoader` whose `worker_init_fn` is `leave_signals_to_parent`.
@@ -51,7 +53,7 @@ def started(batches: Iterable[T]) -> Iterator[T]:
 
 
 def loader_was_killed(error: RuntimeError) -> bool:
-    """Whether an error, which may come up anywhere in the main thread, tells of a loader's worker's end."""
+    """Whether an error, raised anywhere in the main thread, means that a loader's worker was killed."""
     return str(error).startswith("DataLoader worker (pid")
 
 
@@ -59,13 +61,13 @@ def loader_was_killed(error: RuntimeError) -> bool:
 def worker_pool(
     workers: int, initializer: Callable[..., None] | None = None, arguments: Sequence[Any] = ()
 ) -> Iterator[ProcessPoolExecutor]:
-    """A pool of fresh interpreters. When its block is left by an error or Ctrl-C, its workers end at once.
+    """A pool of spawned processes. When its block is left by an error or Ctrl-C, its workers end at once.
 
-    Fresh, as Embree, numba and torch keep threads and locks that do not survive a fork.
+    They are spawned because Embree, numba and torch keep threads and locks that do not survive a fork.
 
     Args:
-        workers: how many processes.
-        initializer: called in each of them first.
+        workers: number of processes.
+        initializer: called first in each process.
         arguments: of the initializer.
 
     Raises:
@@ -77,26 +79,26 @@ def worker_pool(
     try:
         yield pool
     except BaseException as error:
-        # Left to themselves, they would do what is under way to its end first.
+        # Otherwise they would first finish what they are working on.
         for child in set(multiprocessing.active_children()) - others:
             child.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
         if isinstance(error, BrokenProcessPool):
             raise InputError(
-                f"one of {workers} worker processes was killed, as happens where memory runs out; what is "
-                "whole is kept: start the same command again with fewer --workers"
+                f"one of {workers} worker processes was killed, perhaps because memory ran out; finished "
+                "files are kept: run the same command again with fewer --workers"
             ) from error
         raise
     pool.shutdown(wait=True)
 
 
 def in_processes(function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], workers: int) -> Iterator[T]:
-    """What a function makes of each task's arguments, each as soon as it is there.
+    """Call a function for each task's arguments in worker processes; yield results in order of completion.
 
     Args:
-        function: of a module, so that it can travel.
+        function: defined at the top level of a module, so that it can be pickled.
         tasks: arguments of each call.
-        workers: processes; with one of them, or a single task, all is done in this one.
+        workers: processes; with one worker or a single task, everything runs in this process.
 
     Raises:
         InputError: a worker was killed.

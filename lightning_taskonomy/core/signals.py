@@ -1,4 +1,4 @@
-"""Signals that ask a program to stop, and how it stops: at a moment of its own choice, in one line."""
+"""Signals that ask a program to stop, and the exception by which it stops at a safe point."""
 
 import signal
 import threading
@@ -7,21 +7,21 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-"""Ctrl-C, pre-emption and time limits, and what `--signal=USR1@SECONDS` announces."""
+"""Ctrl-C; pre-emption and time limits; the warning that `--signal=USR1@SECONDS` asks SLURM for."""
 STOPPED = 75
-"""Exit status of a run that was told to stop and can go on: `EX_TEMPFAIL` of sysexits.h."""
+"""Exit status of a run that was stopped by a signal and can be resumed: `EX_TEMPFAIL` of sysexits.h."""
 INTERRUPTED = 130
-"""Exit status after Ctrl-C where there is nothing to go on from, as shells have it."""
+"""Exit status after Ctrl-C where there is nothing to resume from, as in shells."""
 
 
 class Preempted(BaseException):
-    """A program that was told to stop has stopped, and can go on.
+    """A signal has stopped the program, and it can be resumed.
 
     Not an `Exception`: nothing between the work and the command line may take it for a failure.
 
     Args:
         number: the signal.
-        kept: what there is to go on from.
+        kept: what has been saved to resume from.
     """
 
     def __init__(self, number: int, kept: str) -> None:
@@ -31,10 +31,10 @@ class Preempted(BaseException):
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Hold `SIGNALS` back in this thread; one that comes meanwhile is delivered at the end.
+    """Block `SIGNALS` in this thread; one that arrives meanwhile is delivered at the end.
 
-    Processes that are started meanwhile begin with the signals held back: there is no moment at which one
-    could kill them.
+    Processes started in the block inherit the blocked signals, so there is no moment at which one could kill
+    them.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
@@ -45,17 +45,17 @@ def signals_held() -> Iterator[None]:
 
 @contextmanager
 def leaving_at_signals(kept: str) -> Iterator[None]:
-    """Leave the block as soon as one of `SIGNALS` comes. Only the main thread can be interrupted so.
+    """Leave the block as soon as one of `SIGNALS` arrives. Only the main thread can be interrupted like this.
 
-    In others, such as those of a notebook's server, signals keep their meaning.
+    In other threads, such as those of a notebook server, signals are handled as before.
 
-    The first signal counts; the block is not disturbed by further ones while it is left.
+    Only the first signal counts: further ones are ignored while the block is being left.
 
     Args:
-        kept: what there is to go on from.
+        kept: what has been saved to resume from.
 
     Raises:
-        Preempted: a signal has come.
+        Preempted: a signal arrived.
     """
 
     def leave(number: int, frame: FrameType | None) -> None:

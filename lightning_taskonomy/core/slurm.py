@@ -1,22 +1,22 @@
-"""Asking SLURM's controller, which is busy at times."""
+"""SLURM's commands, repeated where its controller is busy."""
 
 import subprocess
 import time
 from collections.abc import Sequence
 
 _PAUSES = (1.0, 4.0)
-"""Seconds before it is asked once more."""
+"""Seconds before each further try."""
 _FINAL = ("Invalid job id", "Access/permission denied")
-"""Answers that another try does not change."""
+"""Errors that another try does not change."""
 
 
 def asked(*words: str) -> subprocess.CompletedProcess[str]:
-    """What one of SLURM's commands answers; asked again, twice, where it fails.
+    """Run one of SLURM's commands and return its result; retried twice where it fails.
 
-    Only for commands that may be given twice: one that fails may have been obeyed.
+    Only for commands that may safely run twice: one that fails may still have taken effect.
 
     Args:
-        words: of the command.
+        words: the command and its arguments.
     """
     answer = _once(words)
     for pause in _PAUSES:

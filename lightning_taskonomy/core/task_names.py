@@ -1,7 +1,7 @@
-"""What the tasks of the dictionary are called: one table for all that takes, writes or prints a task's name.
+"""The names of the dictionary's tasks: one table for everything that reads, writes or prints them.
 
-The released files, the published tables and the paper each call a task something else. The name in the
-released files is the one written; all are understood. A name that a table or a set of tasks has comes first.
+The released files, the published tables and the paper name tasks differently. All names are understood; the
+one in the released files is written. A name that a table or a set of tasks uses itself takes precedence.
 """
 
 import difflib
@@ -20,8 +20,8 @@ class TaskNames(NamedTuple):
     """The names of one task.
 
     Attributes:
-        name: the one that is written; of the released weights, and mostly of the folder of labels.
-        internal: in the published tables of results.
+        name: the canonical name, as in the released weights; mostly also the folder of its labels.
+        internal: name in the published tables of results.
         title: for readers.
         aliases: further identifiers, and short titles.
     """
@@ -33,7 +33,7 @@ class TaskNames(NamedTuple):
 
     @property
     def identifiers(self) -> frozenset[str]:
-        """The names that stand for the task in files: all but the titles."""
+        """The names of the task in files: all but the titles."""
         return frozenset(
             name for name in (self.name, self.internal, *self.aliases) if _IDENTIFIER.fullmatch(name)
         )
@@ -71,74 +71,74 @@ TASK_NAMES = (
     TaskNames("egomotion", "ego_motion", "Egomotion"),
     TaskNames("point_matching", "point_match", "Point matching", ("Matching",)),
 )
-"""The 26, in the order of the paper's table."""
+"""The 26 tasks, in the order of the paper's table."""
 # fmt: on
 _BY_IDENTIFIER = {identifier: names for names in TASK_NAMES for identifier in names.identifiers}
 
 
 SELF_SUPERVISED = frozenset({"autoencoding", "denoising", "inpainting", "colorization", "jigsaw"})
-"""The tasks whose label is the picture itself: nobody has to label anything for them."""
+"""The tasks whose label is the image itself: they need no annotation."""
 
 
 def is_self_supervised(name: str) -> bool:
-    """Whether a name that stands in a file is that of a task whose label is the picture itself."""
+    """Whether a name read from a file is that of a task whose label is the image itself."""
     return written_name(_without_labels(name)[0]) in SELF_SUPERVISED
 
 
 def written_name(name: str) -> str:
-    """The name that is written for a task: `normal` for `rgb2sfnorm`; other names stay as they are.
+    """The canonical name of a task: `normal` for `rgb2sfnorm`; unknown names stay as they are.
 
-    For names that stand in files. Titles mean nothing there: a custom task may be called so.
+    For names read from files. Titles are not translated: a custom task may be named like one.
     """
     return _BY_IDENTIFIER[name].name if name in _BY_IDENTIFIER else name
 
 
 def as_written(value: object) -> object:
-    """A name that stands in a file, a transfer (`a+b`) or a list of them, with tasks called as today."""
+    """A name read from a file, a transfer (`a+b`) or a list of them, with canonical names of tasks."""
     if isinstance(value, list):
         return [as_written(part) for part in value]
     return "+".join(map(written_name, value.split("+"))) if isinstance(value, str) else value
 
 
 def known_title(name: str) -> str | None:
-    """The title of a task of the dictionary by its written or another name in files; None for other names."""
+    """The title of a task of the dictionary by any of its identifiers; None for other names."""
     return _BY_IDENTIFIER[name].title if name in _BY_IDENTIFIER else None
 
 
 def name_among(name: str, known: Iterable[str], origin: str) -> str | None:
-    """Which of some known names is meant.
+    """Which of the known names a user's name means.
 
-    One that is spelled the same is. Only where there is none do aliases and titles serve, in any case: then
-    the known name of the same task is meant, rather one of the same letters.
+    An exact match wins. Without one, aliases and titles are matched, ignoring case: the result is the known
+    name of the same task, preferably one that is spelled alike.
 
     Args:
-        name: as a user gives it; `normal@1000` is looked up with its number of labels.
+        name: from the user; `normal@1000` is looked up with its number of labels.
         known: names of a table, of a configuration or of the dictionary.
-        origin: what gives the name, for the message.
+        origin: where the name comes from, for the message.
 
     Returns:
-        The known name; None where there is none.
+        The known name; None where none matches.
 
     Raises:
-        InputError: several are meant.
+        InputError: several match.
     """
     known = tuple(known)
     if name in known:
         return name
-    wanted = _meanings(name)
-    one = (other for other in dict.fromkeys(known) if len(_meanings(other)) == 1)
-    same = [other for other in one if _meanings(other) <= wanted]
-    spelled = [other for other in same if _folded(other) == _folded(name)]
-    # A custom task may be called by a title, and is not meant where the task of that title is there as well.
-    identified = [other for other in same if _without_labels(other)[0] in _BY_IDENTIFIER]
-    found = spelled or identified or same
-    if len(found) > 1:
-        raise InputError(f"{origin}: {name!r} is ambiguous; expected one of {', '.join(found)}")
-    return found[0] if found else None
+    meanings = _meanings(name)
+    unambiguous = (other for other in dict.fromkeys(known) if len(_meanings(other)) == 1)
+    same_task = [other for other in unambiguous if _meanings(other) <= meanings]
+    same_spelling = [other for other in same_task if _folded(other) == _folded(name)]
+    # A custom task may be named like a title, and is not meant where the task of that title is known as well.
+    identified = [other for other in same_task if _without_labels(other)[0] in _BY_IDENTIFIER]
+    matches = same_spelling or identified or same_task
+    if len(matches) > 1:
+        raise InputError(f"{origin}: {name!r} is ambiguous; expected one of {', '.join(matches)}")
+    return matches[0] if matches else None
 
 
 def names_among(names: Iterable[str], known: Iterable[str], origin: str) -> list[str]:
-    """As `name_among`, for several; names that mean nothing known stay, for the caller to refuse."""
+    """As `name_among`, for several; unknown names stay, for the caller to refuse."""
     known = list(known)
     return [name_among(name, known, origin) or name for name in names]
 
@@ -147,18 +147,18 @@ def keys_among(numbers: Mapping[str, Value], known: Iterable[str], origin: str) 
     """As `names_among`, for the keys of a mapping.
 
     Raises:
-        InputError: a name has several meanings, or two names mean the same task.
+        InputError: a name is ambiguous, or two names mean the same task.
     """
-    found: dict[str, Value] = {}
+    by_known_name: dict[str, Value] = {}
     for name, resolved in zip(numbers, names_among(numbers, known, origin), strict=True):
-        if resolved in found:
+        if resolved in by_known_name:
             raise InputError(f"{origin}: {resolved} is given twice, also as {name}")
-        found[resolved] = numbers[name]
-    return found
+        by_known_name[resolved] = numbers[name]
+    return by_known_name
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """The known names that an unknown one resembles, or that another name of the same task resembles."""
+    """The known names that, themselves or by another name of their task, resemble an unknown one."""
     spellings = {_folded(other): other for other in known}
     for other in list(spellings.values()):
         if other in _BY_IDENTIFIER:
@@ -173,28 +173,28 @@ def _forms(names: TaskNames) -> Iterator[str]:
 
 
 def _folded(name: str) -> str:
-    """A name without what tells `Z-depth` from `z depth` and `z_depth`."""
+    """A name without case and separators: the same for `Z-depth`, `z depth` and `z_depth`."""
     return re.sub(r"[\s_-]+", " ", name.casefold()).strip()
 
 
 def _by_form(fold: Callable[[str], str]) -> dict[str, frozenset[str]]:
-    found: dict[str, frozenset[str]] = {}
+    tasks: dict[str, frozenset[str]] = {}
     for names in TASK_NAMES:
         for form in _forms(names):
-            found[fold(form)] = found.get(fold(form), frozenset()) | {names.name}
-    return found
+            tasks[fold(form)] = tasks.get(fold(form), frozenset()) | {names.name}
+    return tasks
 
 
 _MEANINGS = _by_form(_folded)
 
 
 def _meanings(name: str) -> frozenset[str]:
-    """The tasks that a name may mean, by their written names and the number of labels."""
+    """The tasks that a name may mean: canonical names with the name's number of labels."""
     task, labels = _without_labels(name)
     return frozenset(meaning + labels for meaning in _MEANINGS.get(_folded(task), ()))
 
 
 def _without_labels(name: str) -> tuple[str, str]:
-    """A name and its number of labels with the sign: `normal` and `@1000` of `normal@1000`."""
+    """Split `normal@1000` into `normal` and `@1000`; the second is empty for `normal`."""
     labels = _LABELS.fullmatch(name)
     return (name, "") if labels is None else (labels["task"], labels["labels"])

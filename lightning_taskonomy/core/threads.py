@@ -1,4 +1,4 @@
-"""How threads that compute together wait for one another."""
+"""How OpenMP's threads wait for one another."""
 
 import os
 from collections.abc import MutableMapping
@@ -7,13 +7,13 @@ POLICY = "OMP_WAIT_POLICY"
 
 
 def wait_asleep(variables: MutableMapping[str, str] = os.environ) -> None:
-    """Have OpenMP's threads sleep while they wait, unless the user has chosen otherwise.
+    """Make OpenMP's threads sleep while they wait, unless the user has chosen otherwise.
 
-    By default they wait by spinning. Where other processes want the cores, too, a thread that spins holds up
-    the very one that it waits for. To be called before torch is imported, which reads this once; worker
-    processes inherit it.
+    By default they spin. On cores shared with other processes, a spinning thread holds up the very thread
+    that it waits for. Call this before torch is imported, which reads the variable once; worker processes
+    inherit it.
 
     Args:
-        variables: of this process.
+        variables: the environment of this process.
     """
     variables.setdefault(POLICY, "passive")

@@ -1,8 +1,8 @@
-"""Files of weights: safetensors written and read, and what others have saved with torch, read.
+"""Weight files: safetensors are written and read, other projects' `torch.save` files are read.
 
-Checkpoints hold more than weights: the arguments of the training script, its best accuracy as a number of
-numpy. Nothing of that is needed, and nothing of it is made: of what is named here an empty stand-in takes the
-place, so that no code runs but torch's restricted reader. A file that names anything else is refused.
+Checkpoints hold more than weights, such as the training script's arguments or its best accuracy as a NumPy
+number. None of that is needed or constructed: the types listed here become empty stand-ins, so that no code
+runs but torch's restricted unpickler. A file that names any other type is refused.
 """
 
 import json
@@ -22,10 +22,10 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import whole_file
 
 Weights = dict[str, Tensor]
-"""By name, as `torch.nn.Module.state_dict` gives them."""
+"""Tensors by name, as in `torch.nn.Module.state_dict`."""
 SAFETENSORS = ".safetensors"
 ABOUT = "about"
-"""Where a file says what its weights are for."""
+"""The metadata key that describes what a file's weights are for."""
 _PASSED_OVER = (
     "argparse.Namespace",
     "numpy.dtype",
@@ -45,7 +45,7 @@ def write_weights(path: Path, weights: Mapping[str, Tensor], about: Mapping[str,
     Args:
         path: of the file.
         weights: by name, on any device.
-        about: what they are for, as JSON has it; `read_about` gives it back.
+        about: what they are for, in JSON types; `read_about` returns it.
 
     Raises:
         InputError: the file cannot be written.
@@ -55,19 +55,19 @@ def write_weights(path: Path, weights: Mapping[str, Tensor], about: Mapping[str,
 
 
 def read_weights(path: Path) -> Weights:
-    """The weights in a file: safetensors, or what `torch.save` wrote of a state dict or a checkpoint of one.
+    """The weights in a file: safetensors, or a state dict or checkpoint that `torch.save` wrote.
 
     Raises:
-        InputError: there is no such file, or it holds something else; says what stands in the way.
+        InputError: there is no such file, or it holds something else; the message says what.
     """
     if path.suffix == SAFETENSORS:
         with _opened(path) as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    found = unpickled(path)
+    content = unpickled(path)
     for key in _AROUND_WEIGHTS:
-        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
-            found = found[key]
-    items = found.items() if isinstance(found, Mapping) else ()
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    items = content.items() if isinstance(content, Mapping) else ()
     state = {str(key): value for key, value in items if isinstance(value, Tensor)}
     if not state:
         raise InputError(f"{path}: expected a state dict of tensors")
@@ -75,7 +75,7 @@ def read_weights(path: Path) -> Weights:
 
 
 def read_about(path: Path) -> Any:  # noqa: ANN401 - whatever the file says
-    """What a safetensors file says of its weights, as JSON has it; empty where it says nothing.
+    """The description of its weights in a safetensors file, in JSON types; empty where there is none.
 
     Raises:
         InputError: there is no such file, or it holds something else.
@@ -99,15 +99,15 @@ def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def unpickled(path: Path) -> object:
-    """What `torch.save` wrote, without running anything: tensors, numbers, words, and stand-ins for others.
+    """Read a `torch.save` file without running code: tensors, numbers, strings, and stand-ins for the rest.
 
     Raises:
-        InputError: there is no such file, it is damaged, or it holds what could run code.
+        InputError: there is no such file, it is damaged, or it holds types that could run code.
     """
     stand_ins: list[Any] = [(_StandIn, name) for name in _PASSED_OVER]
     try:
         with torch.serialization.safe_globals(stand_ins):
-            found: object = torch.load(path, map_location="cpu", weights_only=True)
+            content: object = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(f"{path}: cannot read these weights ({error.strerror or error})") from error
     except UnpicklingError as error:
@@ -115,11 +115,11 @@ def unpickled(path: Path) -> object:
     except (RuntimeError, EOFError, ValueError, LookupError, TypeError) as error:
         reason = " ".join(str(error).split())[:_SHOWN]
         raise InputError(f"{path}: cannot read these weights ({reason}); {_EXPECTED}") from error
-    return found
+    return content
 
 
 def plain(weights: Mapping[str, Tensor]) -> Weights:
-    """Weights as files hold them: detached, contiguous, in the memory of the CPU."""
+    """Weights ready to be saved: detached, contiguous and on the CPU."""
     return {name: values.detach().cpu().contiguous() for name, values in weights.items()}
 
 
@@ -133,7 +133,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 class _StandIn:
-    """Takes the place of an object that is not needed, whatever it was made of."""
+    """An empty object in place of one that is not needed, whatever its arguments."""
 
     def __new__(cls, *_: object, **__: object) -> "_StandIn":
         return super().__new__(cls)
@@ -149,6 +149,6 @@ def _what_is_in_the_way(path: Path, reason: str) -> str:
     state = f"torch.load({str(path)!r}, weights_only=False)"
     line = f"found = {state}; torch.save(getattr(found, 'state_dict', lambda: found)(), 'weights.pth')"
     return (
-        f"{_EXPECTED}; it holds {named[1]}, which could run code and is not read. Where you trust the file, "
-        f"write its weights alone: {line}"
+        f"{_EXPECTED}; it holds {named[1]}, which could run code and is not read. If you trust the file, "
+        f"save its weights alone: {line}"
     )

@@ -72,7 +72,7 @@ def test_the_line_that_is_given_rewrites_a_whole_network(tmp_path: Path) -> None
     torch.save(nn.Conv2d(1, 2, 2), tmp_path / "whole.pth")
     with pytest.raises(InputError, match=r"it holds torch\.nn\.modules\.conv\.Conv2d, which could") as error:
         read_weights(tmp_path / "whole.pth")
-    line = str(error.value).split("write its weights alone: ")[1].replace("'weights.pth'", "'out.pth'")
+    line = str(error.value).split("save its weights alone: ")[1].replace("'weights.pth'", "'out.pth'")
     exec(line.replace("'out.pth'", repr(str(tmp_path / "out.pth"))), {"torch": torch})
     assert set(read_weights(tmp_path / "out.pth")) == {"weight", "bias"}
 
