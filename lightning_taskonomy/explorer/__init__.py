@@ -1,5 +1,5 @@
-"""A local web page that solves a table of transfers while one moves a slider.
+"""A local web page that solves a table of transfers interactively, as a slider moves.
 
-It is bound to the machine itself, reads no file but those it was started with, and asks no other server for
-anything: scripts and styles come from the installed packages.
+It listens on the local machine by default, reads only the files it was started with, and contacts no other
+server: scripts and styles come from the installed packages.
 """

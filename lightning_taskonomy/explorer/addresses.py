@@ -1,4 +1,4 @@
-"""Where the page is reached: addresses to listen on, names it answers to, and the path that a proxy adds."""
+"""Addresses to listen on, host names to answer to, and the path prefix of a proxy."""
 
 import ipaddress
 import socket
@@ -8,12 +8,12 @@ from typing import Any
 from lightning_taskonomy.core.errors import InputError
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-"""Names of this machine to itself, as they stand in an address."""
+"""Loopback names of this machine, as written in a URL."""
 _WAITING = 256
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
+    """Whether an address can be reached only from this machine."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -21,16 +21,16 @@ def is_loopback(host: str) -> bool:
 
 
 def in_address(host: str) -> str:
-    """A host as it stands in a URL."""
+    """A host as written in a URL."""
     bare = host.strip("[]")
     return f"[{bare}]" if ":" in bare else bare
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; an address of IPv6 that stands for all takes IPv4 as well.
+    """A listening socket; the IPv6 wildcard address accepts IPv4 as well.
 
     Raises:
-        InputError: no such port, or the address cannot be had.
+        InputError: the port is out of range, or the address is not available.
     """
     if not 0 <= port < 2**16:
         raise InputError(f"port: expected a number from 0 to {2**16 - 1}, found {port}")
@@ -48,11 +48,11 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def answered_names(host: str, allowed: Iterable[str]) -> frozenset[str] | None:
-    """The names under which the page may be asked for; None for any, where other machines are let in.
+    """The host names to answer to; None for any, if other machines may connect.
 
     Args:
-        host: it listens on.
-        allowed: further names, such as that of a proxy.
+        host: The address it listens on.
+        allowed: Additional names, such as that of a proxy.
     """
     names = {in_address(name).lower() for name in allowed}
     if not names and not is_loopback(host):
@@ -61,10 +61,10 @@ def answered_names(host: str, allowed: Iterable[str]) -> frozenset[str] | None:
 
 
 def read_prefix(prefix: str) -> str:
-    """A path that begins and ends with a slash.
+    """Normalise a prefix to a path with a slash at both ends.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not a path.
     """
     path = f"/{prefix.strip('/')}/".replace("//", "/")
     plain = path.replace("/", "").translate(str.maketrans("", "", "-._~%@:+,="))
@@ -74,11 +74,11 @@ def read_prefix(prefix: str) -> str:
 
 
 class WithPrefix:
-    """A WSGI application behind a proxy's path, whether the proxy takes that path away or not.
+    """A WSGI application behind a proxy's path prefix, whether the proxy strips the prefix or not.
 
     Args:
-        application: what answers.
-        prefix: the path, with a slash at both ends.
+        application: The wrapped application.
+        prefix: The path, with a slash at both ends.
     """
 
     def __init__(self, application: Callable[..., Any], prefix: str) -> None:

@@ -19,9 +19,9 @@ def matrix_plot(matrix: AffinityMatrix, stage: Stage, arrangement: Arrangement) 
     """Targets in rows, sources in columns; dark is a strong transfer (Fig. 7).
 
     Args:
-        matrix: in the tree's order.
-        stage: before or after AHP.
-        arrangement: by the tree, or by name.
+        matrix: The matrix, in the tree's order.
+        stage: Before or after AHP.
+        arrangement: Order of tasks, by the tree or by name.
     """
     tasks = {*matrix.targets, *matrix.sources}
     titles, labels = titles_of(tasks), titles_of(tasks, LONGEST_LABEL)
@@ -75,7 +75,7 @@ def matrix_plot(matrix: AffinityMatrix, stage: Stage, arrangement: Arrangement) 
 
 
 def tree_plot(tree: SimilarityTree, clusters: int) -> Figure:
-    """Tasks from top to bottom; branches meet at the distance of their merge, groups share a colour."""
+    """Tasks from top to bottom; branches meet at the distance of their merge, clusters share a colour."""
     labels = titles_of(tree.tasks, LONGEST_LABEL)
     groups = tree.clusters(clusters)
     group_of = {task: number for number, group in enumerate(groups) for task in group}
@@ -85,8 +85,8 @@ def tree_plot(tree: SimilarityTree, clusters: int) -> Figure:
     lines: dict[int, tuple[list[float | None], list[float | None]]] = {}
     for left, right, merged, _ in tree.linkage.tolist():
         pair = (int(left), int(right))
-        own = group[pair[0]] if group[pair[0]] == group[pair[1]] else -1
-        xs, ys = lines.setdefault(own, ([], []))
+        common = group[pair[0]] if group[pair[0]] == group[pair[1]] else -1
+        xs, ys = lines.setdefault(common, ([], []))
         for child in pair:
             inner = lines.setdefault(group[child], ([], []))
             inner[0].extend((reaches[child], merged, None))
@@ -95,7 +95,7 @@ def tree_plot(tree: SimilarityTree, clusters: int) -> Figure:
         ys.extend((heights[pair[0]], heights[pair[1]], None))
         heights.append((heights[pair[0]] + heights[pair[1]]) / 2)
         reaches.append(merged)
-        group.append(own)
+        group.append(common)
     traces: list[dict[str, Any]] = [
         {
             "type": "scatter",
@@ -139,7 +139,7 @@ def tree_plot(tree: SimilarityTree, clusters: int) -> Figure:
 
 
 def _names(tasks: list[str], labels: Mapping[str, str]) -> dict[str, Any]:
-    """What marks an axis with tasks; by number, because two may share a title."""
+    """Ticks of a task axis; at indices, because two tasks may share a title."""
     return {
         "tickvals": list(range(len(tasks))),
         "ticktext": [plain(labels[task]) for task in tasks],
@@ -149,5 +149,5 @@ def _names(tasks: list[str], labels: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _with_gaps(values: Floats) -> list[list[float | None]]:
-    """As JSON, which knows no NaN."""
+    """Values with None for NaN, which JSON does not support."""
     return [[None if np.isnan(value) else value for value in line] for line in values.tolist()]

@@ -1,4 +1,4 @@
-"""The page put together, and the server that it runs in."""
+"""The assembled page, and its server."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +17,7 @@ from lightning_taskonomy.explorer.state import Explorer
 
 _PACKAGE = "lightning_taskonomy.explorer"
 _PATIENCE_S = 20
-"""Seconds that a connection may say nothing, before or within a request."""
+"""Seconds that a connection may be idle, before or within a request."""
 
 
 def build_app(
@@ -26,10 +26,10 @@ def build_app(
     """The page as a WSGI application; scripts and styles are served from the installed packages.
 
     Args:
-        explorer: tables, answers and a run.
-        host: the address it will be bound to.
-        prefix: the path under which a proxy shows it, with a slash at both ends.
-        allowed_hosts: names it answers to beside those of this machine.
+        explorer: Tables, answers and a run.
+        host: The address it will be bound to.
+        prefix: Path under which a proxy serves it, with a slash at both ends.
+        allowed_hosts: Host names to answer to besides those of this machine.
     """
     app = Dash(
         _PACKAGE,
@@ -64,17 +64,17 @@ def serve(
     """A server bound to a port and ready to `serve_forever`.
 
     Args:
-        explorer: tables, answers and a run.
-        host: the address to listen on.
-        port: 0 for any that is free.
-        prefix: the path under which a proxy shows the page, whether or not it takes it away before it asks.
-        allowed_hosts: names the page answers to beside those of this machine, such as that of a proxy.
+        explorer: Tables, answers and a run.
+        host: The address to listen on.
+        port: The port; 0 for any free one.
+        prefix: Path under which a proxy serves the page, whether or not the proxy strips it from requests.
+        allowed_hosts: Host names to answer to besides those of this machine, such as that of a proxy.
 
     Raises:
-        InputError: the address or port cannot be had, or the prefix is no path.
+        InputError: the address or port is not available, or the prefix is not a path.
     """
     prefix = read_prefix(prefix)
-    with listen(host, port) as listener:  # the server has a copy of its own
+    with listen(host, port) as listener:  # the server duplicates it
         address, port, *_ = listener.getsockname()
         app = build_app(explorer, host, prefix, allowed_hosts)
         return make_server(
@@ -88,12 +88,12 @@ def serve(
 
 
 class _Quiet(WSGIRequestHandler):
-    """Prints no requests, and drops who says nothing."""
+    """Logs no requests, and drops idle connections."""
 
     timeout = _PATIENCE_S
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def log_error(self, format: str, *args: object) -> None:
-        """Say nothing of those who left."""
+        """Log nothing, for example when a client disconnects."""

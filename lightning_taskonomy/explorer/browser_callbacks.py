@@ -1,4 +1,4 @@
-"""What the browser does without asking the server; the functions stand in `assets/explorer.js`."""
+"""Callbacks that run in the browser without the server; their functions are in `assets/explorer.js`."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ _POINTED = ("mouseoverNodeData", "mouseoverEdgeData", "tapNodeData", "tapEdgeDat
 
 
 def add_browser_callbacks(app: Dash) -> None:
-    """Pointing, the theme, the link, the tabs, the size of the graphs, and files that are too large."""
+    """Add hovering, the theme, the link, the tabs, the size of the graphs, and rejection of large files."""
     add: Callable[..., None] = app.clientside_callback
 
     def browser(name: str) -> ClientsideFunction:

@@ -17,12 +17,12 @@ _TITLES: dict[Measure, str] = {
     "quality": "Mean quality against budget",
 }
 _INSIDE = {"x": 1, "xanchor": "right", "y": 0.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"}
-"""Curves rise: there is room for a legend at the lower right."""
+"""Curves rise, so the lower right has room for a legend."""
 _BAND = "rgba(154,161,169,0.35)"
 
 
 def value_of(taxonomy: Taxonomy, measure: Measure) -> float | None:
-    """What a curve shows of a taxonomy."""
+    """The value of a measure for a taxonomy."""
     if measure == "objective":
         return taxonomy.objective
     return taxonomy.mean_gain if measure == "gain" else taxonomy.mean_quality
@@ -31,14 +31,14 @@ def value_of(taxonomy: Taxonomy, measure: Measure) -> float | None:
 def curve_plot(
     curves: Mapping[str, Mapping[float, Taxonomy]], measure: Measure, budgets: Mapping[str, float]
 ) -> Figure:
-    """A curve per table, and a dot where the sliders stand.
+    """A curve per table, and a line at each slider's budget.
 
     Args:
-        curves: taxonomies by budget, by name of the table.
-        measure: what is shown.
-        budgets: those looked at, by the words that name them.
+        curves: Taxonomies by budget, by table name.
+        measure: The measure to plot.
+        budgets: The selected budgets by their labels.
     """
-    if all(value_of(own, measure) is None for curve in curves.values() for own in curve.values()):
+    if all(value_of(taxonomy, measure) is None for curve in curves.values() for taxonomy in curve.values()):
         return message(f"This table holds no {measure}.")
     coloured = zip((COMPUTED, SECOND), curves.items(), strict=False)
     return {
@@ -95,10 +95,10 @@ def significance_plot(significance: Significance, measure: Measure) -> Figure:
     """The computed taxonomies over the band from the 5th to the 95th percentile of random ones (Fig. 11)."""
     low, middle, high = significance.percentiles(measure, (5, 50, 95)).tolist()
     budgets = list(significance.budgets)
-    own = significance.computed[measure]
+    values = significance.computed[measure]
     below = [
         f"{float((drawn < value).mean()):.1%} of {len(drawn):,} random ones are below"
-        for drawn, value in zip(significance.random[measure], own, strict=True)
+        for drawn, value in zip(significance.random[measure], values, strict=True)
     ]
     band = {
         "type": "scatter",
@@ -123,7 +123,7 @@ def significance_plot(significance: Significance, measure: Measure) -> Figure:
     computed = {
         "type": "scatter",
         "x": budgets,
-        "y": own.tolist(),
+        "y": values.tolist(),
         "mode": "lines+markers",
         "line": {"color": COMPUTED, "width": 2.2},
         "marker": {"size": 5, "color": COMPUTED},
@@ -143,5 +143,5 @@ def significance_plot(significance: Significance, measure: Measure) -> Figure:
 
 
 def has_measure(significance: Significance, measure: Measure) -> bool:
-    """Whether the table holds what the measure needs."""
+    """Whether the table contains the values that the measure needs."""
     return bool(np.isfinite(significance.computed[measure]).all())

@@ -1,4 +1,4 @@
-"""The controls beside the pictures, and reading a view back from them."""
+"""The controls beside the plots, and the view that they describe."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,16 +12,16 @@ from lightning_taskonomy.explorer.tables import Table
 from lightning_taskonomy.explorer.view import ALTERNATIVES, View
 
 _MOST_ORDERS = 5
-"""Orders that are offered one by one; above stands "any"."""
+"""Orders that are offered individually; for higher ones there is "any"."""
 
 
 def controls(view: View, table: Table, choice: Sequence[Table]) -> Component:
     """All controls of a table, set to a view.
 
     Args:
-        view: what they show.
-        table: the table of the view.
-        choice: the tables that this visitor can choose from.
+        view: The view.
+        table: The table of the view.
+        choice: The tables that this visitor can choose from.
     """
     span = slider_span(table.sources, Question.of(view, table).cost)
     others = [other for other in choice if other.key != table.key]
@@ -62,10 +62,10 @@ def budget_slider(
     """A slider that solves while it moves.
 
     Args:
-        name: its id.
-        value: where it stands.
-        span: least, largest and step.
-        label: for screen readers.
+        name: Its id.
+        value: Its value.
+        span: Minimum, maximum and step.
+        label: Label for screen readers.
     """
     least, most, step = span
     slider = dcc.Slider(
@@ -94,15 +94,15 @@ def pick_table(table: Table, choice: Sequence[Table]) -> Component:
 
 
 def view_of(values: Mapping[str, Any], tasks: Mapping[str, Mapping[str, Any]], table: Table) -> View:
-    """The view that controls show.
+    """The view that the controls describe.
 
     Args:
-        values: of the controls that there are once, by id.
-        tasks: of those that every task has, by task: `roles`, `importance` and `cost`.
-        table: whose controls they are.
+        values: Values of the page's single controls, by id.
+        tasks: Values of the controls of each task, by task: `roles`, `importance` and `cost`.
+        table: The table that the controls belong to.
     """
-    solved = {task for task, own in tasks.items() if "solve" in (own["roles"] or ())}
-    trained = {task for task, own in tasks.items() if "train" in (own["roles"] or ())}
+    solved = {task for task, controls in tasks.items() if "solve" in (controls["roles"] or ())}
+    trained = {task for task, controls in tasks.items() if "train" in (controls["roles"] or ())}
     return View(
         table=table.key,
         budget=_number(values["budget"], 0.0),
@@ -124,8 +124,8 @@ def view_of(values: Mapping[str, Any], tasks: Mapping[str, Mapping[str, Any]], t
 
 
 def _unusual(tasks: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, float]:
-    """What is not 1; an empty field is 1."""
-    numbers = {task: _number(own[name], 1.0) for task, own in tasks.items()}
+    """Values other than 1; an empty field means 1."""
+    numbers = {task: _number(controls[name], 1.0) for task, controls in tasks.items()}
     return {task: number for task, number in numbers.items() if number != 1.0}
 
 
@@ -149,12 +149,12 @@ def _radio(name: str, value: str | int, options: Mapping[Any, str]) -> Component
 def _orders(view: View, table: Table) -> Component:
     offered = range(1, min(table.highest_order, _MOST_ORDERS) + 1)
     orders: dict[Any, str] = {str(order): str(order) for order in offered}
-    given = "any" if view.max_order is None else str(view.max_order)
+    selected = "any" if view.max_order is None else str(view.max_order)
     if table.highest_order > _MOST_ORDERS or view.max_order is None:
         orders["any"] = "any"
-    if given not in orders:  # a limit above all orders is no limit
-        given = next(reversed(orders))
-    return _radio("max-order", given, orders)
+    if selected not in orders:  # a limit above all orders has no effect
+        selected = next(reversed(orders))
+    return _radio("max-order", selected, orders)
 
 
 def _second_table(view: View, others: Sequence[Table]) -> Component:

@@ -1,4 +1,4 @@
-"""Files of what a link shows: `taxonomy.json` and `.svg` as `taxonomy solve` writes them, and a CSV."""
+"""Downloads of a link's taxonomy: `taxonomy.json` and `.svg` as written by `taxonomy solve`, and a CSV."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ from lightning_taskonomy.taxonomy.evaluation import POLICY_COLUMNS
 
 _TYPES = {".json": "application/json", ".svg": "image/svg+xml", ".csv": "text/csv"}
 _DRAWING = threading.Lock()
-"""Matplotlib's settings belong to the process: one picture at a time."""
+"""Matplotlib's settings are global to the process, so only one figure is drawn at a time."""
 
 
 def add_exports(server: Flask, explorer: Explorer) -> None:

@@ -1,7 +1,7 @@
-"""The graph of a taxonomy as Cytoscape's elements: sources on the left, targets on the right.
+"""The graph of a taxonomy as Cytoscape elements: sources on the left, targets on the right.
 
-Every task keeps its row whatever is solved, so that a moving budget moves lines and never nodes. A transfer
-of higher order joins the lines of its sources in a small node that shows the order.
+Every task has a fixed row, so that a change of the budget moves edges but never nodes. In a transfer of
+higher order, the edges of its sources meet in a small node labelled with the order.
 """
 
 import math
@@ -25,9 +25,9 @@ class Drawing:
     """How a graph is drawn.
 
     Attributes:
-        measure: what its colours show.
-        alternatives: how many unused transfers of a target are drawn.
-        narrow: for a phone, or for two graphs side by side.
+        measure: The measure shown by colours.
+        alternatives: Number of unused transfers drawn per target.
+        narrow: Whether it is for a phone, or for two graphs side by side.
     """
 
     measure: Measure
@@ -36,12 +36,12 @@ class Drawing:
 
     @property
     def right(self) -> int:
-        """Where the targets stand; the sources stand at 0."""
+        """Horizontal position of the targets; the sources are at 0."""
         return 104 if self.narrow else 225
 
     @property
     def junction(self) -> int:
-        """Where the sources of a transfer meet."""
+        """Horizontal position where the sources of a transfer meet."""
         return self.right - (26 if self.narrow else 40)
 
 
@@ -53,15 +53,15 @@ def elements(
     max_order: int | None,
     differing: frozenset[str] = frozenset(),
 ) -> list[Element]:
-    """Nodes and edges; without a taxonomy all is dimmed.
+    """Nodes and edges; without a taxonomy everything is dimmed.
 
     Args:
-        table: gives the tasks and their order from top to bottom.
-        question: says who may be trained and who is solved.
-        taxonomy: the answer.
-        drawing: how it is drawn.
-        max_order: unused transfers of more sources are not shown.
-        differing: targets to mark because another taxonomy transfers them otherwise.
+        table: The table, with its tasks ordered from top to bottom.
+        question: Which tasks may be trained and which are solved.
+        taxonomy: The solution.
+        drawing: How it is drawn.
+        max_order: Unused transfers of higher order are not shown.
+        differing: Targets to mark because the other taxonomy uses different transfers for them.
     """
     heights = {task: row * ROW for row, task in enumerate(table.order)}
     chosen = {transfer.target: transfer for transfer in taxonomy.transfers} if taxonomy else {}
@@ -85,7 +85,7 @@ def elements(
 
 
 def about(transfer: Transfer, chosen: bool, titles: Mapping[str, str]) -> str:
-    """The numbers of a transfer, for whoever points at it."""
+    """The values of a transfer, shown when the pointer is over it."""
     numbers = [
         f"affinity {number_words(transfer.affinity, 4)}",
         f"gain {number_words(transfer.gain)}",
@@ -98,7 +98,7 @@ def about(transfer: Transfer, chosen: bool, titles: Mapping[str, str]) -> str:
 
 
 def sources_words(transfer: Transfer, titles: Mapping[str, str]) -> str:
-    """The sources of a transfer as a reader knows them."""
+    """The sources of a transfer, for readers."""
     if transfer.is_self:
         return "trained fully"
     return " + ".join(titles[source] for source in transfer.sources)
@@ -117,7 +117,7 @@ def _source(
     if task in trained:
         state = f"trained fully, serves {served} target{'s' if served != 1 else ''}"
     else:
-        state = "must not be trained" if task in question.target_only else "not trained"
+        state = "may not be trained" if task in question.target_only else "not trained"
     only = "" if task in table.transfers.targets else " source-only"
     return {
         "data": {
@@ -149,17 +149,17 @@ def _alternatives(
     table: Table, question: Question, chosen: dict[str, Transfer], count: int, max_order: int | None
 ) -> list[Transfer]:
     """The best transfers of each solved target that were not chosen."""
-    barred = set(question.target_only)
+    excluded = set(question.target_only)
     best: list[Transfer] = []
     for target, ranked in table.ranked.items() if count else ():
-        own = chosen.get(target)
+        used = chosen.get(target)
         usable = (
             transfer
             for transfer in ranked
-            if own is not None
-            and set(transfer.sources) != set(own.sources)
+            if used is not None
+            and set(transfer.sources) != set(used.sources)
             and (max_order is None or transfer.order <= max_order)
-            and barred.isdisjoint(transfer.trained_tasks)
+            and excluded.isdisjoint(transfer.trained_tasks)
         )
         best += [transfer for _, transfer in zip(range(count), usable, strict=False)]
     return best
@@ -168,9 +168,9 @@ def _alternatives(
 def _hyperedge(
     transfer: Transfer, heights: Mapping[str, float], table: Table, drawing: Drawing, used: bool
 ) -> list[Element]:
-    """A line from a single source; or lines to a junction with the order on it, and one on to the target."""
+    """An edge from a single source; or edges to a junction labelled with the order, and one to the target."""
     state = "used" if used else "unused"
-    # A plus is in no task's name, so that no two keys are alike.
+    # Task names contain no plus, so all keys are unique.
     key = f"{state}+{transfer.target}" if used else f"{state}+{transfer.target}+{transfer.label}"
     shared = {
         "target_task": transfer.target,
@@ -192,7 +192,7 @@ def _hyperedge(
             )
         ]
     junction = f"junction:{key}"
-    # Junctions of unused transfers stand beside that of the used one.
+    # Junctions of unused transfers are drawn beside that of the used one.
     place = drawing.junction - (0 if used else 14)
     lift = 0.0 if used else 6.0
     node = {
@@ -230,9 +230,9 @@ def _edge(
 
 
 def _bend(start: tuple[float, float], end: tuple[float, float]) -> tuple[list[float], list[float]] | None:
-    """Control points that let a line leave and arrive level, as Cytoscape wants them; None for a level one.
+    """Control points in Cytoscape's format, for an edge horizontal at both ends; None if it is horizontal.
 
-    Each is given by its distance from the straight line and by where along the line it stands, from 0 to 1.
+    Each is given by its distance from the straight line and its position along the line, from 0 to 1.
     """
     across, down = end[0] - start[0], end[1] - start[1]
     if down == 0:

@@ -1,4 +1,4 @@
-"""How Cytoscape draws the graph, in a light and a dark theme."""
+"""Cytoscape style sheets of the graph, for a light and a dark theme."""
 
 from typing import Any
 

@@ -37,10 +37,10 @@ INDEX = """<!DOCTYPE html>
 
 
 def frame(prefix: str = "/") -> Component:
-    """What stays whatever table is shown; the rest goes into `page`.
+    """The part of the page that does not depend on the table; the rest goes into `page`.
 
     Args:
-        prefix: the path before that of every file, with a slash at both ends.
+        prefix: Path prefix of every file, with a slash at both ends.
     """
     return html.Div(
         [
@@ -77,10 +77,10 @@ def pages(view: View, table: Table, choice: Sequence[Table], run_panel: Componen
     """Controls and panels for a table.
 
     Args:
-        view: what the controls are set to.
-        table: the table of the view.
-        choice: the tables that this visitor can choose from.
-        run_panel: what shows the transfers of a run, where one is given.
+        view: The view that the controls are set to.
+        table: The table of the view.
+        choice: The tables that this visitor can choose from.
+        run_panel: Panel with the transfers of a run, if there is one.
     """
     tabs = {**TABS, **(RUN_TAB if run_panel is not None else {})}
     page = view.page if view.page in tabs else "taxonomy"
@@ -119,7 +119,7 @@ def pages(view: View, table: Table, choice: Sequence[Table], run_panel: Componen
 
 
 def start_page(problem: str = "") -> list[Component]:
-    """What is shown while there is no table."""
+    """The content of the page while there is no table."""
     return [
         html.Section(
             [
@@ -201,7 +201,7 @@ def _graph_box(prefix: str, height: int) -> Component:
             html.Div(
                 graph,
                 role="img",
-                **dashed(aria_label="The taxonomy as a graph; the table holds the same numbers"),
+                **dashed(aria_label="The taxonomy as a graph; the table has the same values"),
             ),
             html.P(_HINT, id=f"{prefix}about", className="about", **dashed(aria_live="polite")),
             *(

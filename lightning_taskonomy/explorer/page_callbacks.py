@@ -1,4 +1,4 @@
-"""From the link to the page, from its controls to the view, and back into the link."""
+"""Callbacks between the link, the page, its controls and the view."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ _PER_TASK = ("roles", "importance", "cost")
 
 
 def add_page_callbacks(app: Dash, explorer: Explorer) -> None:
-    """Build the page, follow its controls, and take uploads."""
+    """Build the page, follow its controls, and accept uploads."""
     _build_pages(app, explorer)
     _follow_controls(app, explorer)
     _change_tables(app, explorer)
@@ -79,13 +79,13 @@ def _follow_controls(app: Dash, explorer: Explorer) -> None:
     ) -> tuple[str, bool, bool]:
         try:
             table = explorer.tables.find(key)
-        except InputError as error:  # it was pushed out by later uploads
+        except InputError as error:  # evicted by later uploads
             raise PreventUpdate from error
         tasks = {
             name["task"]: {kind: per_task[kind][place] for kind in _PER_TASK}
             for place, name in enumerate(ids)
         }
-        view = View.read(view_of(once, tasks, table).query())  # refuses what no control can say
+        view = View.read(view_of(once, tasks, table).query())  # rejects values that no control can have
         return view.query(), view.against != "budget", view.against != "table"
 
     @app.callback(
@@ -114,7 +114,7 @@ def _follow_controls(app: Dash, explorer: Explorer) -> None:
             for name, cost in zip(ids, costs, strict=True)
         )
         if not all(abs(cost) <= LARGEST for _, cost in pairs):
-            raise PreventUpdate  # the picture says what is wrong
+            raise PreventUpdate  # the graph's callback reports the error
         least, most, step = slider_span(table.sources, pairs)
         return (
             *(min(least, budget), max(most, budget), step),
@@ -166,12 +166,12 @@ def _link(view: View, table: Table) -> str:
 
 
 def _choice(explorer: Explorer, table: Table, uploaded: "list[str] | tuple[str, ...]") -> list[Table]:
-    """The tables a visitor can choose from: those given, their own, and the one shown."""
+    """The tables a visitor can choose from: those given at start, their uploads, and the shown one."""
     choice = {other.key: other for other in explorer.tables.given}
     for key in uploaded:
         try:
             choice[key] = explorer.tables.find(key)
         except InputError:
-            continue  # forgotten since
+            continue  # evicted since
     choice[table.key] = table
     return list(choice.values())

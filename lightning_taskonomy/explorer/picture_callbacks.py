@@ -1,4 +1,4 @@
-"""From the view to graphs, tables and plots."""
+"""Callbacks from the view to graphs, tables and plots."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def add_picture_callbacks(app: Dash, explorer: Explorer) -> None:
-    """Draw what the view says; only the tab in front is asked for."""
+    """Draw the view; only the active tab is updated."""
     _draw_taxonomy(app, explorer)
     _draw_budgets(app, explorer)
     _draw_affinities(app, explorer)
@@ -66,9 +66,9 @@ def _draw_budgets(app: Dash, explorer: Explorer) -> None:
     def draw_significance(query: str) -> Figure:
         try:
             view = _view(query)
-            own = explorer.looked(view)[0]
+            first = explorer.looked(view)[0]
             result = explorer.answers.significance(
-                own.table, own.question, explorer.budgets(own), view.max_order
+                first.table, first.question, explorer.budgets(first), view.max_order
             )
         except InputError as error:
             return message(str(error))
@@ -80,7 +80,7 @@ def _draw_budgets(app: Dash, explorer: Explorer) -> None:
         prevent_initial_call=True,
     )
     def jump(*_: object) -> object:
-        click = next((own["value"] for own in ctx.triggered), None)
+        click = next((trigger["value"] for trigger in ctx.triggered), None)
         return click["points"][0]["x"] if click else no_update
 
 
@@ -126,26 +126,26 @@ def _graphs(explorer: Explorer, query: str | None, narrow: bool) -> tuple[Any, .
         if view.against != "nothing":
             try:
                 looked = explorer.looked(view)
-            except InputError as error:  # nothing to compare with: the first is shown alone
+            except InputError as error:  # nothing to compare with: only the first is shown
                 problems.append(str(error))
-    except InputError as error:  # what was drawn before would be an answer to another question
+    except InputError as error:  # the previous drawing would answer another question
         return [], [], "", "", True, "single", {"headlines": [{}, {}], "table": None}, str(error)
     two = len(looked) > 1
     drawing = Drawing(view.measure, view.alternatives, narrow or two)
-    solved = [_solve(explorer, own, view, problems) for own in looked]
+    solved = [_solve(explorer, half, view, problems) for half in looked]
     known = [taxonomy for taxonomy in solved if taxonomy is not None]
     differing = differing_targets(*known) if len(known) == 2 else frozenset[str]()
     graphs: list[list[Element]] = [
-        elements(own.table, own.question, taxonomy, drawing, view.max_order, differing)
-        for own, taxonomy in zip(looked, solved, strict=True)
+        elements(half.table, half.question, taxonomy, drawing, view.max_order, differing)
+        for half, taxonomy in zip(looked, solved, strict=True)
     ]
-    names = [own.name for own in looked]
+    names = [half.name for half in looked]
     table: object = None
     if len(known) == 2:
-        tasks = {task for own in looked for task in own.table.transfers.tasks}
+        tasks = {task for half in looked for task in half.table.transfers.tasks}
         table = comparison_table(known[0], known[1], names, titles_of(tasks))
     elif known:
-        answered = next(own for own, answer in zip(looked, solved, strict=True) if answer is not None)
+        answered = next(half for half, answer in zip(looked, solved, strict=True) if answer is not None)
         table = result_table(known[0], answered.table.titles)
     return (
         graphs[0],
@@ -172,12 +172,12 @@ def _curves(explorer: Explorer, query: str | None) -> list[Figure]:
         view = _view(query)
         looked = explorer.looked(view)
         tables = looked if view.against == "table" else looked[:1]
-        curves = {own.table.name: explorer.curve(own, view.max_order) for own in tables}
+        curves = {half.table.name: explorer.curve(half, view.max_order) for half in tables}
     except InputError as error:
         return [message(str(error))] * len(MEASURES)
     budgets = {"": looked[0].budget}
     if view.against == "budget":
-        budgets = {f"budget {own.budget:g}": own.budget for own in looked}
+        budgets = {f"budget {half.budget:g}": half.budget for half in looked}
     return [curve_plot(curves, measure, budgets) for measure in MEASURES]
 
 

@@ -1,4 +1,4 @@
-"""What all plots share. Texts and grid lines take their colours from the page's theme, by its style sheet."""
+"""Common style of all plots. The page's style sheet sets the colours of text and grid lines by theme."""
 
 import textwrap
 from typing import Any
@@ -6,21 +6,21 @@ from typing import Any
 from lightning_taskonomy.taxonomy.figures.style import INK
 
 Figure = dict[str, Any]
-"""A plotly figure as JSON, which needs no import of plotly."""
+"""A plotly figure as JSON, which does not require importing plotly."""
 
 _LINE = 44
-"""Letters of a line in the place of a plot, which may be as narrow as a phone."""
+"""Characters per line of a message in place of a plot, which may be as narrow as a phone."""
 _CLEAR = "rgba(0,0,0,0)"
 PLOT_OPTIONS: Any = {"displaylogo": False, "displayModeBar": False, "responsive": True}
 
 
 def layout(title: str, subtitle: str = "", **more: object) -> dict[str, Any]:
-    """A layout without ground, frame or toolbar.
+    """A layout without background, frame or toolbar.
 
     Args:
-        title: stands above the plot, to the left.
-        subtitle: smaller, below it.
-        more: further keys of plotly's layout.
+        title: Title above the plot, to the left.
+        subtitle: Smaller text below the title.
+        more: Further keys of plotly's layout.
     """
     below = {"text": subtitle, "font": {"size": 11}}
     return {
@@ -46,16 +46,16 @@ def layout(title: str, subtitle: str = "", **more: object) -> dict[str, Any]:
 
 
 def plain(words: str) -> str:
-    """Words as they are, for plotly, which takes some for markup."""
+    """Text escaped for plotly, which interprets markup."""
     return words.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def axis(title: str = "", **more: object) -> dict[str, Any]:
-    """An axis with light grid lines, which cannot be dragged.
+    """An axis with light grid lines and a fixed range.
 
     Args:
-        title: what it measures.
-        more: further keys of plotly's axis.
+        title: Quantity on the axis.
+        more: Further keys of plotly's axis.
     """
     return {
         "title": {"text": title},
@@ -68,7 +68,7 @@ def axis(title: str = "", **more: object) -> dict[str, Any]:
 
 
 def message(words: str) -> Figure:
-    """An empty plot that says why."""
+    """An empty plot with a message."""
     return {
         "data": [],
         "layout": layout(

@@ -1,6 +1,6 @@
-"""Requests of the page's own scripts, looked at before they reach the callbacks.
+"""Validation of requests to the callbacks.
 
-The page never sends what is refused here: it is for whoever asks without it, and is told so with status 400.
+The page itself never sends an invalid request; other clients that do are answered with status 400.
 """
 
 import json
@@ -11,11 +11,11 @@ _Check = Callable[[object], bool]
 
 
 def problem_of(body: bytes, callbacks: Mapping[str, Any]) -> str:
-    """What is wrong with a request to the callbacks; empty if nothing is.
+    """Describe what is wrong with a request to the callbacks; empty if it is valid.
 
     Args:
-        body: of the request.
-        callbacks: Dash's, by output: `inputs` and `state`, each a list of ids and properties.
+        body: Body of the request.
+        callbacks: Dash's callbacks by output: `inputs` and `state`, each a list of ids and properties.
     """
     try:
         request = json.loads(body, parse_constant=_refuse)
@@ -40,8 +40,8 @@ def problem_of(body: bytes, callbacks: Mapping[str, Any]) -> str:
 def _problem_of_parts(part: str, given: object, wanted: Sequence[Mapping[str, str]]) -> str:
     if not isinstance(given, list) or len(given) != len(wanted):
         return f"{part}: expected {len(wanted)} of them"
-    for own, expected in zip(given, wanted, strict=True):
-        if not _fits(own, expected):
+    for received, expected in zip(given, wanted, strict=True):
+        if not _fits(received, expected):
             return f"{part}: expected {expected['id']}.{expected['property']}, as the page sends it"
     return ""
 
@@ -49,8 +49,8 @@ def _problem_of_parts(part: str, given: object, wanted: Sequence[Mapping[str, st
 def _problem_of_outputs(given: object, output: str) -> str:
     several = output.startswith("..")
     given = given if several else [given]
-    parts = [own for own in given if isinstance(own, dict)] if isinstance(given, list) else []
-    found = [f"{own.get('id')}.{own.get('property')}".partition("@")[0] for own in parts]
+    parts = [part for part in given if isinstance(part, dict)] if isinstance(given, list) else []
+    found = [f"{part.get('id')}.{part.get('property')}".partition("@")[0] for part in parts]
     wanted = [name.partition("@")[0] for name in output.strip(".").split("...")]
     return "" if found == wanted else "outputs: expected those of output"
 
@@ -59,25 +59,25 @@ def _refuse(constant: str) -> float:
     raise ValueError(constant)
 
 
-def _fits(own: object, expected: Mapping[str, str]) -> bool:
-    """Whether a part of a request is what a callback takes; several, for an id with a pattern."""
+def _fits(received: object, expected: Mapping[str, str]) -> bool:
+    """Whether a part of a request matches a callback's argument; a list of parts for a pattern id."""
     name, value = expected["id"], expected["property"]
     if name.startswith("{"):
         pattern = json.loads(name)
-        return isinstance(own, list) and all(_fits_one(part, pattern, value) for part in own)
-    return _fits_one(own, name, value)
+        return isinstance(received, list) and all(_fits_one(part, pattern, value) for part in received)
+    return _fits_one(received, name, value)
 
 
-def _fits_one(own: object, name: str | dict[str, Any], key: str) -> bool:
-    if not isinstance(own, dict) or own.get("property") != key:
+def _fits_one(received: object, name: str | dict[str, Any], key: str) -> bool:
+    if not isinstance(received, dict) or received.get("property") != key:
         return False
-    given = own.get("id")
+    given = received.get("id")
     if isinstance(name, str):
         kind, same = name, given == name
     else:
         kind = str(name["type"])
         same = isinstance(given, dict) and given.get("type") == kind and isinstance(given.get("task"), str)
-    value = own.get("value")
+    value = received.get("value")
     return same and (value is None or _KINDS.get(f"{kind}.{key}", _is_text)(value))
 
 
@@ -125,4 +125,4 @@ _KINDS: Mapping[str, _Check] = {
     "accepted.data": _is_file,
     "narrow.data": _is_flag,
 }
-"""What the properties hold that are not texts, by component, or its type, and property."""
+"""Checks of properties that are not strings, by component (or its type) and property."""

@@ -1,4 +1,4 @@
-"""What is asked of a table, but for the budget: all budgets of one question share a prepared problem."""
+"""A labelling problem without its budget: all budgets of a question share a prepared problem."""
 
 import math
 from collections.abc import Iterable
@@ -14,14 +14,14 @@ Pairs = tuple[tuple[str, float], ...]
 
 @dataclass(frozen=True)
 class Question:
-    """A labelling problem without its budget and order; equal questions have equal answers.
+    """A labelling problem without its budget and maximum order; equal questions have equal answers.
 
     Attributes:
-        table: the table's key.
-        source_only: tasks that need no solving, by name.
-        target_only: tasks that must not be trained fully, by name.
-        importance: weights of targets, by name.
-        cost: label costs, by name.
+        table: The table's key.
+        source_only: Tasks that need not be solved, by name.
+        target_only: Tasks that must not be trained fully, by name.
+        importance: Weights of targets, by name.
+        cost: Label costs, by name.
     """
 
     table: str
@@ -45,12 +45,12 @@ class Question:
         """The problem as the command line would state it.
 
         Args:
-            table: the table.
-            max_order: largest number of sources; None for any.
-            time_limit: seconds after which the best answer so far is given.
+            table: The table.
+            max_order: Maximum number of sources; None for any.
+            time_limit: Seconds after which the best solution so far is returned.
 
         Raises:
-            InputError: an unknown task or an impossible number.
+            InputError: a task is unknown or a number is out of range.
         """
         return TaxonomyProblem(
             table.transfers,
@@ -64,23 +64,23 @@ class Question:
 
 
 def slider_span(sources: Iterable[str], cost: Pairs) -> tuple[float, float, float]:
-    """Least and largest budget worth a slider, and its step.
+    """Minimum, maximum and step of the budget slider.
 
     Args:
-        sources: the tasks that may be trained.
-        cost: label costs where they are not 1.
+        sources: The tasks that may be trained.
+        cost: Label costs other than 1.
     """
     costs = dict(cost)
-    own = [costs.get(task, 1.0) for task in sources]
-    whole = all(float(number).is_integer() for number in own)
-    total = max(math.ceil(sum(own)), 1)
+    source_costs = [costs.get(task, 1.0) for task in sources]
+    whole = all(float(number).is_integer() for number in source_costs)
+    total = max(math.ceil(sum(source_costs)), 1)
     step = (1.0 if whole else 0.5) * max(1, math.ceil(total / 200))
-    least = 1.0 if whole and 0 not in own else 0.0
+    least = 1.0 if whole and 0 not in source_costs else 0.0
     return least, max(math.ceil(total / step) * step, least + step), step
 
 
 def curve_budgets(span: tuple[float, float, float]) -> tuple[float, ...]:
-    """The budgets of a curve over a slider's span: every step, or every few where there are many."""
+    """The budgets of a curve over a slider's range: every step, or fewer if there are many."""
     least, most, step = span
     steps = round((most - least) / step)
     stride = math.ceil((steps + 1) / _MOST_BUDGETS)

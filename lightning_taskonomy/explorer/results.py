@@ -1,7 +1,7 @@
-"""Tables of a taxonomy, and of two side by side, as data: the browser draws them.
+"""Tables of one taxonomy, or of two side by side, as data that the browser renders.
 
-As components of Dash every cell would have a part in every later change of the page, and a move of the slider
-would take twice as long.
+As Dash components, every cell would slow down every later update of the page, and a move of the slider would
+take twice as long.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ Table = dict[str, Any]
 
 
 def headline(taxonomy: Taxonomy) -> dict[str, str]:
-    """Objective, means and what is spent, by name."""
+    """Objective, means and spent budget, by name."""
     return {
         "objective": number_words(taxonomy.objective, 4),
         "mean gain": number_words(taxonomy.mean_gain),
@@ -31,11 +31,11 @@ def headline(taxonomy: Taxonomy) -> dict[str, str]:
 
 
 def result_table(taxonomy: Taxonomy, titles: Mapping[str, str]) -> Table:
-    """A row per target, which the keyboard reaches: its transfer is then marked in the graph.
+    """A row per target; focusing a row by keyboard highlights its transfer in the graph.
 
     Args:
-        taxonomy: the answer.
-        titles: of its tasks.
+        taxonomy: The solution.
+        titles: Titles of its tasks.
     """
     rows = [
         _row(
@@ -56,13 +56,13 @@ def result_table(taxonomy: Taxonomy, titles: Mapping[str, str]) -> Table:
 def comparison_table(
     first: Taxonomy, second: Taxonomy, names: Sequence[str], titles: Mapping[str, str]
 ) -> Table:
-    """What either transfers to each target; what differs comes first.
+    """The transfers of both taxonomies to each target; targets that differ come first.
 
     Args:
-        first: one taxonomy.
-        second: the other.
-        names: what to call them.
-        titles: of the tasks of both.
+        first: One taxonomy.
+        second: The other.
+        names: Their names.
+        titles: Titles of the tasks of both.
     """
     left = {transfer.target: transfer for transfer in first.transfers}
     right = {transfer.target: transfer for transfer in second.transfers}
@@ -72,7 +72,7 @@ def comparison_table(
         _row(
             left.get(target) or right[target],
             titles,
-            [cell for own in (left.get(target), right.get(target)) for cell in _half(own, titles)],
+            [cell for side in (left.get(target), right.get(target)) for cell in _half(side, titles)],
             "" if target in differing else "same",
         )
         for target in targets

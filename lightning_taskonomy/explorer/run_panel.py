@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 
 from lightning_taskonomy.taxonomy.figures.titles import title_of, titles_of
 
-if TYPE_CHECKING:  # only who asks for a run pays for the import
+if TYPE_CHECKING:  # imported only if a run is shown
     from lightning_taskonomy.report.transfer_pictures import Shown, TransferPictures
 
 _COLUMNS = "Columns: input, label, this transfer, from scratch, full supervision."
@@ -18,18 +18,18 @@ _PLACES = {"win": "furthest ahead of training from scratch", "loss": "furthest b
 
 
 def pictures_of(run: Path) -> "TransferPictures":
-    """The pictures in a run's folder."""
+    """The transfer images in a run's folder."""
     from lightning_taskonomy.report.transfer_pictures import TransferPictures
 
     return TransferPictures(run)
 
 
 def run_panel(run: "TransferPictures") -> Component:
-    """The choice of a target, and a place for its pictures; or what to do where there are none."""
+    """The choice of a target, and a place for its images; or a message if there are none."""
     verdict = _verdict(run.run)
     if not run.targets:
         return html.Div(
-            [*verdict, html.P("This run has drawn no pictures of its transfers.", className="about")]
+            [*verdict, html.P("This run has drawn no images of its transfers.", className="about")]
         )
     titles = titles_of(run.targets)
     choice = dcc.Dropdown(
@@ -49,7 +49,7 @@ def run_panel(run: "TransferPictures") -> Component:
 
 
 def _verdict(run: Path) -> list[Component]:
-    """What may be believed of the run's taxonomy."""
+    """How far the run's taxonomy can be trusted."""
     from lightning_taskonomy.report.findings import verdict_of
 
     lines = verdict_of(run)
@@ -59,7 +59,7 @@ def _verdict(run: Path) -> list[Component]:
 
 
 def strips(shown: "Sequence[Shown]") -> list[Component]:
-    """The strips of a target, by transfer."""
+    """The image strips of a target, grouped by transfer."""
     by_transfer: dict[str, list[Shown]] = {}
     for entry in shown:
         by_transfer.setdefault(entry.transfer, []).append(entry)

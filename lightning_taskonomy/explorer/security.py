@@ -1,8 +1,8 @@
-"""Who may ask the page for what.
+"""Access control of the page.
 
-The page runs on the visitor's own machine, where any web site they visit can send requests too. So only
-requests that name this machine are answered (a foreign name that resolves to it is not), scripts come from
-this page alone, and nothing is larger than an upload may be.
+The page runs on the visitor's own machine, where any visited web site can send requests to it. So only
+requests with a host name of this machine are answered (not those with a foreign name that resolves to it),
+scripts are allowed from this page only, and the size of requests is limited.
 """
 
 from collections.abc import Collection, Iterable
@@ -16,25 +16,25 @@ from lightning_taskonomy.explorer.posts import problem_of
 from lightning_taskonomy.explorer.tables import LARGEST_UPLOAD
 
 _CALLBACKS = "/_dash-update-component"
-_LARGEST_REQUEST = LARGEST_UPLOAD * 4 // 3 + 2**20  # base64, and what comes with it
+_LARGEST_REQUEST = LARGEST_UPLOAD * 4 // 3 + 2**20  # base64, and the rest of the request
 
 
 def protect(app: Dash, hosts: Collection[str] | None) -> None:
-    """Limit requests and add headers; call it once all callbacks are known.
+    """Limit requests and add headers; call it after all callbacks have been added.
 
     Args:
-        app: the page.
-        hosts: names under which the page may be asked for; None for any, where other machines are let in.
+        app: The page.
+        hosts: Host names to answer to; None for any, if other machines may connect.
     """
     app.server.config["MAX_CONTENT_LENGTH"] = _LARGEST_REQUEST
     policy = _content_policy(app.csp_hashes())
 
     def check() -> None:
         if hosts is not None and _name(request.host).lower() not in hosts:
-            abort(403, "this page answers only to names it knows (explore --allowed-hosts)")
+            abort(403, "this page answers only to allowed host names (explore --allowed-hosts)")
         foreign = request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
         if foreign and (request.method != "GET" or request.path.startswith("/export/")):
-            abort(403, "this page answers only to itself")
+            abort(403, "this page answers only its own requests")
         if request.path == _CALLBACKS and request.method == "POST":
             problem = problem_of(request.get_data(), app.callback_map)
             if problem:
@@ -54,7 +54,7 @@ def protect(app: Dash, hosts: Collection[str] | None) -> None:
         return f"error: {error}\n", 400
 
     app.server.register_error_handler(InputError, refuse)
-    for kind in (InvalidResourceError, DependencyException):  # Dash lets them through as errors of its own
+    for kind in (InvalidResourceError, DependencyException):  # otherwise Dash would report internal errors
         app.server.register_error_handler(kind, not_found)
     app.server.before_request(check)
     app.server.after_request(add_headers)
@@ -78,6 +78,6 @@ def _content_policy(script_hashes: Iterable[str]) -> str:
 
 
 def _name(host: str) -> str:
-    """The name of `name:port`, where a port need not be."""
+    """The name in `name:port`, where the port is optional."""
     name, colon, port = host.rpartition(":")
     return name if colon and port.isdecimal() else host

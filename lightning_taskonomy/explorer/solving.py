@@ -1,4 +1,4 @@
-"""Answers to questions, each worked out once and shared by all visitors."""
+"""Answers to questions, each computed once and shared by all visitors."""
 
 import importlib
 import threading
@@ -19,9 +19,9 @@ from lightning_taskonomy.taxonomy.program import RelatedPrograms
 from lightning_taskonomy.taxonomy.significance import MEASURES, Significance
 
 DRAWS = 1000
-"""Random taxonomies per budget, as `taxonomy significance` draws them."""
+"""Random taxonomies per budget, drawn as by `taxonomy significance`."""
 PATIENCE_S = 5.0
-"""Seconds for one program; a taxonomy that is not proven optimal by then says how far it may be."""
+"""Time limit of one program in seconds; a taxonomy not proven optimal by then reports its optimality gap."""
 _CURVE_PATIENCE_S = 1.0
 """The same for each point of a curve."""
 _SOLVING, _LEAST = 0.8, 0.2
@@ -30,13 +30,13 @@ _SOLVING, _LEAST = 0.8, 0.2
 The rest goes by between two of its looks at the clock, the more the busier the machine is."""
 _ANSWERS_KEPT, _PROBLEMS_KEPT = 5_000, 16
 _CHEAP_S = 0.25
-"""A question is solved ahead for all budgets as long as none of its programs takes longer than this."""
+"""A question is solved ahead for all budgets until one of its programs takes longer than this."""
 _QUESTIONS_AHEAD = 8
 Result = TypeVar("Result")
 
 
 class SharedAnswers:
-    """Solves in turns, remembers answers, and solves ahead what a slider will ask for next."""
+    """Solves one program at a time, caches answers, and solves ahead the next budgets of a slider."""
 
     def __init__(self) -> None:
         self._turns = Turns()
@@ -50,17 +50,17 @@ class SharedAnswers:
         """The best taxonomy, as `taxonomy solve` finds it.
 
         Raises:
-            InputError: what the command line would say.
+            InputError: as from the command line.
         """
         return self._solved(table, question, budget, max_order, Urgency.NOW).result()
 
     def curve(
         self, table: Table, question: Question, budgets: Sequence[float], max_order: int | None
     ) -> dict[float, Taxonomy]:
-        """The taxonomy of each budget that can serve every target.
+        """The taxonomy of each feasible budget.
 
         Raises:
-            InputError: none can, or a target has no candidate.
+            InputError: no budget is feasible, or a target has no candidate.
         """
         answers = {
             budget: self._solved(table, question, budget, max_order, Urgency.SOON, _CURVE_PATIENCE_S)
@@ -71,9 +71,9 @@ class SharedAnswers:
     def significance(
         self, table: Table, question: Question, budgets: Sequence[float], max_order: int | None
     ) -> Significance:
-        """Computed against random taxonomies, as `taxonomy significance` compares them.
+        """Compare computed with random taxonomies, like `taxonomy significance`.
 
-        Every budget is a job of its own, so that whoever moves a slider meanwhile waits for one at most.
+        Every budget is a separate job, so that a slider moved meanwhile waits for at most one.
 
         Raises:
             InputError: no budget has enough random taxonomies.
@@ -97,9 +97,9 @@ class SharedAnswers:
     def solve_ahead(
         self, table: Table, question: Question, budgets: Sequence[float], max_order: int | None
     ) -> None:
-        """Begin to solve all budgets that a slider may ask for, in their order, and return at once.
+        """Start solving all budgets of a slider, in the given order, and return immediately.
 
-        It ends early where a program takes long, or when others ask newer questions.
+        This stops early if a program takes long, or when newer questions are asked.
         """
         mark = (question, max_order)
         with self._lock:
@@ -114,7 +114,7 @@ class SharedAnswers:
             budget = next(left, None)
             with self._lock:
                 if time.perf_counter() - begun > _CHEAP_S or budget is None:
-                    return  # the mark stays, so that the same work is not begun again
+                    return  # the mark stays, so that the same work is not repeated
                 if mark not in self._ahead:
                     return
             self._turns.add(Future(), lambda: one(budget), Urgency.AHEAD)
@@ -150,7 +150,7 @@ class SharedAnswers:
         return self._once((question, budget, max_order, patience), job, urgency)
 
     def _once(self, key: Hashable, job: Callable[[], Result], urgency: Urgency) -> "Future[Result]":
-        """The answer of a key, asked for if it is not known or not known yet."""
+        """The answer for a key, which is queued if it is not known yet."""
         with self._lock:
             future = cast("Future[Result]", self._known.setdefault(key, Future()))
             self._known.move_to_end(key)
@@ -163,7 +163,7 @@ class SharedAnswers:
     def _problem(
         self, table: Table, question: Question, max_order: int | None, patience: float
     ) -> TaxonomyProblem:
-        """A problem with its candidates prepared; called by the solving thread alone."""
+        """A problem with its candidates prepared; called only by the solving thread."""
         key = (question, max_order, patience)
         if key not in self._problems:
             self._problems[key] = question.problem(table, max_order, patience)
@@ -179,7 +179,7 @@ def is_final(answer: "Future[Taxonomy]") -> bool:
 
 
 def _successes(answers: "dict[float, Future[Result]]") -> dict[float, Result]:
-    """The results by budget; where there are none, the error of the last budget is raised."""
+    """The results by budget; if there are none, raises the error of the last budget."""
     kept = {budget: answer.result() for budget, answer in answers.items() if answer.exception() is None}
     if not kept:
         list(answers.values())[-1].result()
@@ -187,6 +187,6 @@ def _successes(answers: "dict[float, Future[Result]]") -> dict[float, Result]:
 
 
 def _import_solvers() -> None:
-    """The solvers take a second to import: before somebody waits for them."""
+    """Import the solvers, which takes a second, before they are needed."""
     for module in ("statement", "search"):
         importlib.import_module(f"lightning_taskonomy.taxonomy.{module}")

@@ -1,4 +1,4 @@
-"""What the callbacks of one running page share."""
+"""The shared state of a running page's callbacks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Looked:
-    """A table, what is asked of it, and the budget: one half of a comparison, or all there is.
+    """A table, a question about it, and a budget: one half of a comparison, or shown alone.
 
     Attributes:
-        name: what to call it beside another.
-        table: the table.
-        question: what is asked of it.
-        budget: label units.
+        name: Its name in a comparison.
+        table: The table.
+        question: The question.
+        budget: Budget in label units.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Looked:
 
 @dataclass(frozen=True)
 class Explorer:
-    """Tables, answers and, where one is given, a run.
+    """Tables, answers and, optionally, a run.
 
     Attributes:
-        tables: those the page was started with and those uploaded.
-        run: pictures of a run's transfers.
-        answers: shared by all visitors.
+        tables: Tables that the page was started with, and uploaded ones.
+        run: Images of a run's transfers.
+        answers: Answers, shared by all visitors.
     """
 
     tables: Tables
@@ -47,10 +47,10 @@ class Explorer:
     answers: SharedAnswers = field(default_factory=SharedAnswers)
 
     def looked(self, view: View) -> list[Looked]:
-        """What a view shows: one, or two to compare.
+        """What a view shows: one taxonomy, or two to compare.
 
         Raises:
-            InputError: a table that is not here, or a name that several of its tasks could have.
+            InputError: a table does not exist, or a task name is ambiguous in it.
         """
         table = self.tables.find(view.table)
         view = view.with_names_of(table.transfers.tasks)
@@ -74,10 +74,10 @@ class Explorer:
         return [Looked(name, table, question, budget)]
 
     def solve(self, looked: Looked, max_order: int | None) -> Taxonomy:
-        """The taxonomy of what is looked at; the other budgets of its slider are solved ahead.
+        """The taxonomy to show; the other budgets of its slider are solved ahead.
 
         Raises:
-            InputError: as the command line says it.
+            InputError: as from the command line.
         """
         taxonomy = self.answers.taxonomy(looked.table, looked.question, looked.budget, max_order)
         nearest_first = sorted(self.budgets(looked), key=lambda other: abs(other - looked.budget))
@@ -88,7 +88,7 @@ class Explorer:
         """The taxonomies of all budgets of the slider.
 
         Raises:
-            InputError: as the command line says it.
+            InputError: as from the command line.
         """
         return self.answers.curve(looked.table, looked.question, self.budgets(looked), max_order)
 

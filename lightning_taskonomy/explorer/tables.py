@@ -1,4 +1,4 @@
-"""The tables of transfers that the page can show: those it was started with, and those uploaded to it."""
+"""The tables of transfers that the page can show: those given at start, and uploaded ones."""
 
 import base64
 import binascii
@@ -18,9 +18,9 @@ from lightning_taskonomy.taxonomy.figures.titles import titles_of
 from lightning_taskonomy.taxonomy.tree import VARIANTS, SimilarityTree, order_of_tasks
 
 LONGEST_LABEL = 24
-"""Letters of a task's name in graphs and plots; the tables beside them have it whole."""
+"""Maximum length of a task's name in graphs and plots; tables show it in full."""
 LARGEST_UPLOAD = 8 * 2**20
-"""Bytes of one uploaded table; some 100,000 transfers."""
+"""Maximum bytes of an uploaded table; some 100,000 transfers."""
 _UPLOADS_KEPT = 4 * LARGEST_UPLOAD
 _UPLOADED = "upload-"
 _LONGEST_NAME = 80
@@ -28,12 +28,12 @@ _LONGEST_NAME = 80
 
 @dataclass(frozen=True)
 class Table:
-    """A table and what is derived from it alone, once.
+    """A table, and cached values derived from it.
 
     Attributes:
-        key: what a link calls it.
-        name: what the page calls it.
-        transfers: its content.
+        key: Its name in links.
+        name: Its name on the page.
+        transfers: Its content.
     """
 
     key: str
@@ -41,10 +41,10 @@ class Table:
     transfers: Transfers
 
     def with_names_of(self, other: "Table") -> "Table":
-        """The same table with its tasks called as another table calls them, under a key of its own.
+        """The same table with the task names of another table, under a different key.
 
         Raises:
-            InputError: a name could be several tasks of the other table.
+            InputError: a name is ambiguous in the other table.
         """
         transfers = self.transfers.with_names_of(other.transfers.tasks)
         if transfers is self.transfers:
@@ -53,33 +53,33 @@ class Table:
 
     @cached_property
     def titles(self) -> dict[str, str]:
-        """What its tasks are called, no two alike."""
+        """Unique titles of its tasks."""
         return titles_of(self.transfers.tasks)
 
     @cached_property
     def labels(self) -> dict[str, str]:
-        """The same where there is little room."""
+        """Shortened titles for graphs and plots."""
         return titles_of(self.transfers.tasks, LONGEST_LABEL)
 
     @cached_property
     def order(self) -> tuple[str, ...]:
-        """All tasks, similar ones together."""
+        """All tasks, with similar ones adjacent."""
         return order_of_tasks(self.transfers)
 
     @cached_property
     def sources(self) -> frozenset[str]:
-        """The tasks that some transfer needs to be trained fully."""
+        """The tasks that must be trained fully for at least one transfer."""
         return frozenset(task for transfer in self.transfers.candidates() for task in transfer.trained_tasks)
 
     @cached_property
     def ranked(self) -> dict[str, tuple[Transfer, ...]]:
-        """The candidates of each target, the strongest first."""
-        own: dict[str, list[Transfer]] = {target: [] for target in self.transfers.targets}
+        """The candidates of each target, strongest first."""
+        by_target: dict[str, list[Transfer]] = {target: [] for target in self.transfers.targets}
         for transfer in self.transfers.candidates():
-            own[transfer.target].append(transfer)
+            by_target[transfer.target].append(transfer)
         return {
             target: tuple(sorted(rows, key=lambda row: (-(row.affinity or 0.0), row.label)))
-            for target, rows in own.items()
+            for target, rows in by_target.items()
         }
 
     @cached_property
@@ -89,7 +89,7 @@ class Table:
 
     @cached_property
     def matrix(self) -> AffinityMatrix:
-        """First-order transfers.
+        """The affinity matrix of first-order transfers.
 
         Raises:
             InputError: there are none.
@@ -107,13 +107,13 @@ class Table:
 
 
 class Tables:
-    """Tables by key; of uploaded ones, the latest are kept.
+    """Tables by key; only the latest uploads are kept.
 
     Args:
-        given: files that the page is started with.
+        given: Files that the page is started with.
 
     Raises:
-        InputError: a file is no table of transfers.
+        InputError: a file is not a table of transfers.
     """
 
     def __init__(self, given: Sequence[Path] = ()) -> None:
@@ -128,14 +128,14 @@ class Tables:
 
     @property
     def given(self) -> tuple[Table, ...]:
-        """Those that the page was started with."""
+        """The tables that the page was started with."""
         return tuple(self._given.values())
 
     def find(self, key: str) -> Table:
-        """The table of a key; the first one for an empty key.
+        """The table with this key; the first one for an empty key.
 
         Raises:
-            InputError: there is no such table, or no longer.
+            InputError: there is no such table, or it has been evicted.
         """
         if not key and self._given:
             return next(iter(self._given.values()))
@@ -146,18 +146,18 @@ class Tables:
                 self._uploaded.move_to_end(key)
                 return self._uploaded[key][0]
         if key.startswith(_UPLOADED):
-            raise InputError("link: the uploaded table it shows is no longer here; upload it once more")
+            raise InputError("link: its uploaded table is no longer available; upload it again")
         raise InputError(f"link: no table {key!r}; expected {' or '.join(self._given) or 'an uploaded one'}")
 
     def upload(self, name: str, content: bytes) -> Table:
         """Read an uploaded file and keep it; its key is a digest of the content, so that links stay valid.
 
         Args:
-            name: of the file, for messages.
-            content: at most `LARGEST_UPLOAD` bytes.
+            name: Name of the file, for messages.
+            content: At most `LARGEST_UPLOAD` bytes.
 
         Raises:
-            InputError: too large, or no table of transfers; what the command line says of such a file.
+            InputError: it is too large, or not a table of transfers; the messages are the command line's.
         """
         if len(content) > LARGEST_UPLOAD:
             raise InputError(f"{name}: expected at most {LARGEST_UPLOAD:,} bytes, found {len(content):,}")
@@ -172,7 +172,7 @@ class Tables:
 
 
 def _read(name: str, content: bytes) -> Transfers:
-    """Read by way of a file that is gone afterwards: one reader, and one wording, for files and uploads."""
+    """Read through a temporary file, so that files and uploads share one reader and its messages."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
         path.write_bytes(content)
@@ -183,15 +183,15 @@ def _read(name: str, content: bytes) -> Transfers:
 
 
 def upload(tables: Tables, name: str, content: str) -> Table:
-    """Take a file as a browser sends it.
+    """Add a file as sent by a browser.
 
     Args:
-        tables: keeps it.
-        name: of the file; only its last part counts, and only for messages.
-        content: a `data:` URL in base64.
+        tables: The tables to add it to.
+        name: Name of the file; only the last part of the path is used, for messages.
+        content: A base64 `data:` URL.
 
     Raises:
-        InputError: no such URL, too large, or no table of transfers.
+        InputError: it is not such a URL, too large, or not a table of transfers.
     """
     name = name.replace("\\", "/").rpartition("/")[2][-_LONGEST_NAME:] or "upload"
     head, comma, body = content.partition(",")
@@ -200,4 +200,4 @@ def upload(tables: Tables, name: str, content: str) -> Table:
     try:
         return tables.upload(name, base64.b64decode(body, validate=True))
     except binascii.Error as error:
-        raise InputError(f"{name}: damaged on its way here; upload it once more") from error
+        raise InputError(f"{name}: damaged in transmission; upload it again") from error

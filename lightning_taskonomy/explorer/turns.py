@@ -1,7 +1,7 @@
-"""One thread that does jobs one at a time, the urgent ones first.
+"""A single thread that runs jobs by priority.
 
-Solving takes the interpreter's lock most of the time, so that a second thread would gain little; in turns, a
-slider waits for one program at most, however many others are solved ahead.
+Solving holds the interpreter's lock most of the time, so a second thread would gain little. With one job at a
+time, a slider waits for at most one program, however many others are solved ahead.
 """
 
 import itertools
@@ -14,20 +14,20 @@ from typing import Any
 
 
 class Urgency(IntEnum):
-    """Who goes first."""
+    """Priority of a job."""
 
     NOW = 0
-    """Someone waits for one answer."""
+    """A visitor waits for a single answer."""
     SOON = 1
-    """Someone waits for a curve of many."""
+    """A visitor waits for a curve of many answers."""
     LATER = 2
-    """Someone waits for many that each take long."""
+    """A visitor waits for many slow answers."""
     AHEAD = 3
-    """Nobody waits yet."""
+    """No visitor waits yet."""
 
 
 class Turns:
-    """A queue of jobs and the thread that does them."""
+    """A queue of jobs and the thread that runs them."""
 
     def __init__(self) -> None:
         self._jobs: queue.PriorityQueue[tuple[int, int, Future[Any], Callable[[], Any]]] = (
@@ -37,12 +37,12 @@ class Turns:
         threading.Thread(target=self._work, name="solving", daemon=True).start()
 
     def add(self, future: "Future[Any]", job: Callable[[], Any], urgency: Urgency) -> None:
-        """Have `job` done and its result, or what it raises, put into `future`.
+        """Queue `job`; its result, or the exception it raises, goes into `future`.
 
-        The same future may be added once more, to become more urgent: it is done once.
+        The same future may be added again with a higher priority; its job runs only once.
         """
         number = next(self._number)
-        # Those who wait are served in the order they came; of what is done ahead the latest matters most.
+        # Waiting visitors are served in order of arrival; otherwise the latest job matters most.
         place = number if urgency == Urgency.NOW else -number
         self._jobs.put((urgency, place, future, job))
 

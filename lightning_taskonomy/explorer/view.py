@@ -1,4 +1,4 @@
-"""What a visitor looks at, as one value: it is the question solved and the query of the page's link."""
+"""A view of the page as one value, which determines the question to solve and the query of the link."""
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -16,32 +16,32 @@ Arrangement = Literal["tree", "name"]
 Page = Literal["taxonomy", "budgets", "affinities", "run"]
 
 LARGEST = 1e12
-"""Of a number: larger ones are a slip, and their sums would overflow."""
+"""Largest number accepted: larger ones are mistakes, and their sums would overflow."""
 ALTERNATIVES = (0, 1, 3)
-"""How many unused transfers of a target may be shown."""
+"""Choices for the number of unused transfers shown per target."""
 
 
 @dataclass(frozen=True)
 class View:
-    """Everything that the controls of the page say.
+    """The state of all controls of the page.
 
     Attributes:
-        table: key of the table of transfers; empty for the first one.
-        budget: largest total label cost; None for a third of the table's sources, as of a run.
-        max_order: largest number of sources of a transfer; None for any.
-        source_only: tasks that need no solving.
-        target_only: tasks that must not be trained fully.
-        importance: weight of a target where it is not 1.
-        cost: label cost of a task where it is not 1.
-        measure: what colours the graph.
-        alternatives: how many unused transfers of each target are drawn, dimmed.
-        against: what is shown beside it.
-        second_budget: the other budget.
-        second_table: key of the other table.
-        stage: the matrix before or after AHP.
-        arrangement: its rows and columns by the tree or by name.
-        clusters: how many groups the tree is cut into.
-        page: the tab in front.
+        table: Key of the table of transfers; empty for the first one.
+        budget: Maximum total label cost; None for a third of the table's sources, as in a run.
+        max_order: Maximum number of sources of a transfer; None for any.
+        source_only: Tasks that need not be solved.
+        target_only: Tasks that must not be trained fully.
+        importance: Weights of targets other than 1.
+        cost: Label costs of tasks other than 1.
+        measure: Measure shown by the graph's colours.
+        alternatives: Number of unused transfers drawn per target, dimmed.
+        against: What to compare with.
+        second_budget: The other budget.
+        second_table: Key of the other table.
+        stage: Matrix before or after AHP.
+        arrangement: Order of its rows and columns, by the tree or by name.
+        clusters: Number of clusters of the tree.
+        page: The active tab.
     """
 
     table: str = ""
@@ -63,10 +63,10 @@ class View:
 
     @classmethod
     def read(cls, query: str) -> "View":
-        """The view of a link's query; what is not given is its default, unknown keys are let be.
+        """The view of a link's query; missing keys have defaults, unknown keys are ignored.
 
         Raises:
-            InputError: a value that is none; the line names its key.
+            InputError: a value is invalid; the message names its key.
         """
         given: dict[str, list[str]] = {}
         for key, value in parse_qsl(query.removeprefix("?"), keep_blank_values=True):
@@ -75,7 +75,7 @@ class View:
         return cls(**{key: _READERS[key](key, values) for key, values in given.items() if key in known})  # type: ignore[arg-type]
 
     def query(self) -> str:
-        """The query of a link to this view: what differs from the defaults, in the order of the fields."""
+        """The query of a link to this view: values other than the defaults, in the order of the fields."""
         pairs: list[tuple[str, str]] = []
         for entry in fields(self):
             value = getattr(self, entry.name)
@@ -88,17 +88,17 @@ class View:
         return urlencode(pairs)
 
     def budget_of(self, sources: Collection[str]) -> float:
-        """The budget for a table of these sources."""
+        """The budget for a table with these sources."""
         return float(-(-len(sources) // 3)) if self.budget is None else self.budget
 
     def on(self, table: str, tasks: Iterable[str]) -> "View":
-        """The same view of another table, without the tasks that it does not have."""
+        """The same view of another table, without tasks that the table lacks."""
         there = tuple(tasks)
 
         def named(name: str) -> str | None:
             try:
                 return name_among(name, there, "link")
-            except InputError:  # several could be meant
+            except InputError:  # ambiguous
                 return None
 
         def numbers(given: Mapping[str, float]) -> dict[str, float]:
@@ -114,10 +114,10 @@ class View:
         )
 
     def with_names_of(self, tasks: Iterable[str]) -> "View":
-        """The same view with the tasks called as a table calls them; unknown ones stay.
+        """The same view with a table's names for the tasks; unknown names are kept.
 
         Raises:
-            InputError: a name could be several tasks of the table.
+            InputError: a name is ambiguous in the table.
         """
         there = tuple(tasks)
         return replace(
@@ -140,7 +140,7 @@ def _number(key: str, values: list[str]) -> float:
         number = float(values[-1])
     except ValueError:
         number = math.nan
-    if not math.isfinite(number):  # what a number may be, the problem says
+    if not math.isfinite(number):  # its range is checked by the problem
         raise InputError(f"link: {key}: expected a finite number, found {values[-1]!r}")
     if abs(number) > LARGEST:
         raise InputError(f"{key}: expected a number of at most {LARGEST:g}, found {number:g}")

@@ -87,7 +87,7 @@ def self_supervised_probe(
             worker_init_fn=leave_signals_to_parent,
         )
         trainer.fit(module, loader)
-    about = f"{name}, width {width}, trained on rotations of {sum(map(len, sets))} images, {steps} steps"
+    about = f"{name}, width {width}, trained on rotations of {sum(map(len, sets))} pictures, {steps} steps"
     return Probe(network.cpu().eval(), about=about)
 
 

@@ -52,7 +52,7 @@ def test_the_exported_csv_is_that_of_evaluate(page: str, own: Path, tmp_path: Pa
         ("target_only=nobody", "target-only: unknown task 'nobody'"),
         ("budget=many", "link: budget: expected a finite number"),
         ("table=../../etc/passwd", "link: no table '../../etc/passwd'"),
-        ("table=upload-00", "link: the uploaded table it shows is no longer here"),
+        ("table=upload-00", "link: its uploaded table is no longer available"),
     ],
 )
 def test_a_bad_link_gives_one_line(page: str, query: str, message: str) -> None:

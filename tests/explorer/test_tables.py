@@ -84,7 +84,7 @@ def test_the_oldest_uploads_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
     tables.find(keys[0])  # looked at, hence the latest
     tables.upload("mine.csv", contents[2])
     tables.find(keys[0])
-    with pytest.raises(InputError, match="no longer here; upload it once more"):
+    with pytest.raises(InputError, match="no longer available; upload it again"):
         tables.find(keys[1])
 
 

@@ -138,7 +138,7 @@ def test_two_folders_with_a_module_of_one_name_are_no_mixture() -> None:
             )
     assert task_named("one/task.py:TASK").name == "one"
     with pytest.raises(
-        InputError, match=r"imports shared_by_two, and .*one/shared_by_two\.py is already imported"
+        InputError, match=r"imports shared_by_two, but .*one/shared_by_two\.py is already imported"
     ) as error:
         task_named("two/task.py:TASK")
     assert "\n" not in str(error.value)

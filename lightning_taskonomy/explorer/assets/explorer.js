@@ -1,4 +1,4 @@
-// What must not wait for the server: pointing, the theme, the link, and refusing files that are too large.
+// What must not wait for the server: hovering, the theme, the link, and rejecting files that are too large.
 (function () {
   "use strict";
   const HINT = "Point at a line or a task for its numbers.";
@@ -12,8 +12,8 @@
       .map((element) => element._cyreg.cy);
   }
 
-  // A graph that was hidden, or had another width, does not know its place. As large as the width allows,
-  // up to this, and as high as it needs to be.
+  // A graph that was hidden or had another width must be fitted again: as large as the width allows, up to this
+  // zoom, and as high as needed.
   const LARGEST = 1.0;
   function fit() {
     graphs().forEach((graph) => {
@@ -30,7 +30,7 @@
     });
   }
 
-  // Everything that leads to a target stands out; null for none.
+  // Highlight everything that leads to a target; null for none.
   function point(target) {
     graphs().forEach((graph) => {
       graph.batch(() => {
@@ -67,7 +67,7 @@
 
   window.addEventListener("resize", () => window.requestAnimationFrame(fit));
 
-  // Whoever leaves a graph in a hurry leaves no trace in Cytoscape's own events.
+  // When the pointer leaves a graph quickly, Cytoscape fires no event.
   document.addEventListener("mouseout", (event) => {
     const graph = event.target.closest?.("#graph, #second-graph");
     if (!graph || graph.contains(event.relatedTarget)) return;
@@ -75,8 +75,8 @@
     window.dash_clientside.set_props(graph.id.replace("graph", "about"), { children: HINT });
   });
 
-  // Cytoscape would keep a finger on a graph from scrolling the page. Without its touches it gets the mouse
-  // events that browsers make of a tap, and a tap shows what pointing shows.
+  // Cytoscape would prevent scrolling the page with a finger on a graph. Without touch events it receives the
+  // mouse events that browsers derive from a tap, so a tap shows the same as hovering.
   ["touchstart", "touchmove", "touchend", "touchcancel"].forEach((kind) =>
     window.addEventListener(
       kind,
@@ -87,7 +87,7 @@
     )
   );
 
-  function made(tag, text, kind) {
+  function elementOf(tag, text, kind) {
     const element = document.createElement(tag);
     element.textContent = text ?? "";
     if (kind) element.className = kind;
@@ -95,7 +95,7 @@
   }
 
   function cellOf(tag, cell) {
-    const element = made(tag, cell.text, cell.kind);
+    const element = elementOf(tag, cell.text, cell.kind);
     if (cell.meaning) element.title = cell.meaning;
     if (cell.columns) element.colSpan = cell.columns;
     if (cell.rows) element.rowSpan = cell.rows;
@@ -104,10 +104,10 @@
   }
 
   function rowOfTable(row) {
-    const element = made("tr", "", row.kind);
+    const element = elementOf("tr", "", row.kind);
     element.tabIndex = 0;
     element.dataset.target = row.target;
-    const name = made("th", row.title);
+    const name = elementOf("th", row.title);
     name.scope = "row";
     name.title = row.target;
     element.setAttribute("aria-label", [row.title, ...row.cells.map((cell) => cell.text)].join(", "));
@@ -116,15 +116,15 @@
   }
 
   function drawTable(table) {
-    const element = made("table", "", "results");
-    if (table.caption) element.append(made("caption", table.caption));
-    const head = made("thead");
+    const element = elementOf("table", "", "results");
+    if (table.caption) element.append(elementOf("caption", table.caption));
+    const head = elementOf("thead");
     table.head.forEach((cells) => {
-      const row = made("tr");
+      const row = elementOf("tr");
       row.append(...cells.map((cell) => cellOf("th", cell)));
       head.append(row);
     });
-    const body = made("tbody");
+    const body = elementOf("tbody");
     body.append(...table.rows.map(rowOfTable));
     element.append(head, body);
     return element;
@@ -132,13 +132,13 @@
 
   function drawHeadline(figures) {
     return Object.entries(figures ?? {}).map(([name, words]) => {
-      const pair = made("div");
-      pair.append(made("dt", name), made("dd", words));
+      const pair = elementOf("div");
+      pair.append(elementOf("dt", name), elementOf("dd", words));
       return pair;
     });
   }
 
-  // Dash gives sliders and menus no names of their own: theirs are those of what stands around them.
+  // Dash gives sliders and menus no accessible names; they get those of their containers.
   function nameControls() {
     document.querySelectorAll("[role=group][aria-label]").forEach((group) => {
       const words = group.getAttribute("aria-label");
@@ -165,7 +165,7 @@
     return theme === "light" || theme === "dark" ? theme : dark.matches ? "dark" : "light";
   }
 
-  // A preference kept from last time is there before anything is drawn.
+  // Apply a stored preference before anything is drawn.
   try {
     const kept = JSON.parse(window.localStorage.getItem("theme"));
     document.documentElement.dataset.theme = shownTheme(kept);
@@ -194,7 +194,7 @@
         return [{ name: name, content: contents, at: Date.now() }, ""];
       },
 
-      // The address bar and the exports follow the view; only the tab in front is told to draw it.
+      // The address bar and the exports follow the view; only the active tab is redrawn.
       link(query, prefix) {
         if (query === undefined || query === null) return Array(6).fill(unchanged());
         const tail = query ? "?" + query : "";
@@ -247,7 +247,7 @@
         return ["taxonomy", "budgets", "affinities", "run"].map((name) => name !== page);
       },
 
-      // The component takes its new elements in its own time: look once they are there.
+      // The component adds its new elements asynchronously: fit after that.
       placed() {
         window.setTimeout(fit, 0);
       },
@@ -259,7 +259,7 @@
         return phone.matches;
       },
 
-      // On a phone the picture comes before the long list of tasks.
+      // On a phone the graph comes before the long list of tasks.
       fold(table) {
         return table !== undefined && !phone.matches;
       },
