@@ -25,7 +25,7 @@ def test_best_transfer_is_recommended_with_its_gain() -> None:
     assert recommendation.alike == ()
     assert recommendation.sentence(800).startswith(
         "For my_task with 800 images start from reshading + depth; expect to beat scratch on "
-        f"{100 * recommendation.expected:.0f} % of images ({100 * low:.0f} to {100 * high:.0f} %, 2,000 images"
+        f"{100 * recommendation.expected:.0f} % of images ({100 * low:.0f} to {100 * high:.0f} %, 2,000 "
     )
 
 
