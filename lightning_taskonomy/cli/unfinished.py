@@ -186,6 +186,6 @@ def stop(preempted: Preempted) -> NoReturn:
     """Say where a run stopped, have it requeued unless a person stopped it, and exit with the status 75."""
     if _rank() == 0:
         by_hand = preempted.number == signal.SIGINT
-        next_step = "start the same command again to go on" if by_hand else requeue()
+        next_step = "run the same command again to resume" if by_hand else requeue()
         print(f"{preempted}; {next_step}", file=sys.stderr, flush=True)
     raise SystemExit(STOPPED)

@@ -1,6 +1,6 @@
 """The adversarial half of a task's loss: a discriminator that tells outputs from labels, given the input.
 
-Conditional, as in pix2pix; it joins after the network has learned from the plain loss alone for a while.
+It is conditional, as in pix2pix, and joins after the network has trained on the plain loss alone for a while.
 """
 
 import torch
@@ -10,11 +10,11 @@ from torch.nn import functional
 from lightning_taskonomy.nn import Discriminator
 
 REAL_LABEL = 0.9
-"""What the discriminator should say of true labels: not 1, so that it stays unsure."""
+"""The discriminator's target for true labels: below 1 as one-sided label smoothing."""
 SHARPNESS = 2.606
-"""What the logits of colours are multiplied by before their mean: nearer to the likeliest colour."""
+"""Factor on the colour logits before their mean is taken; it draws the mean to the likeliest colour."""
 _NOISE_DECAY = 0.2 / 1000
-"""Per step, of the noise on labels and outputs: it falls as 1/(1 + 0.2 · step/1000)."""
+"""Decay per step of the noise on labels and outputs, which falls as 1/(1 + 0.2 · step/1000)."""
 
 
 class AdversarialTerm(nn.Module):
@@ -23,13 +23,13 @@ class AdversarialTerm(nn.Module):
     Args:
         condition_channels: of the input.
         picture_channels: of outputs and targets.
-        norm_share: share of the plain loss in what the network minimises.
-        shares: whether outputs are logits and targets shares of classes, as for colorization.
+        norm_share: weight of the plain loss in the network's total loss, from 0 to 1.
+        shares: whether outputs are logits and targets class probabilities, as for colorization.
         width: channels of the discriminator's first layer.
-        instance_noise: standard deviation, at the first step, of the noise that hides from the discriminator
-            how labels and outputs differ in the last digits.
-        palette: what the classes look like, (classes, channels): of shares the discriminator judges the mean
-            colours, at the size of the input; by default the shares themselves.
+        instance_noise: standard deviation, at the first step, of the noise that hides tiny numerical
+            differences between labels and outputs from the discriminator.
+        palette: colour of each class, (classes, channels). The discriminator then judges the mean colour of
+            the class probabilities, at the size of the input; by default it judges the probabilities.
     """
 
     palette: Tensor | None
@@ -52,16 +52,16 @@ class AdversarialTerm(nn.Module):
         self._deviation, self._seed = 0.0, 0
 
     def set_noise(self, step: int, seed: int) -> None:
-        """What the noise is until this is called again; without a call there is none.
+        """Set the noise until the next call; before the first call there is none.
 
         Args:
-            step: how many the network has learned from.
+            step: training steps so far.
             seed: of the noise, which is the same for both losses.
         """
         self._deviation, self._seed = self.instance_noise / (1 + _NOISE_DECAY * step), seed
 
     def network_loss(self, condition: Tensor, output: Tensor, norm_loss: Tensor) -> Tensor:
-        """What the task's network minimises: its plain loss, and being taken for true.
+        """The network's loss: its plain loss, and the term for fooling the discriminator.
 
         Args:
             condition: the input, (B, C, H, W).
@@ -73,7 +73,7 @@ class AdversarialTerm(nn.Module):
         return self.norm_share * norm_loss + (1 - self.norm_share) * fooled
 
     def discriminator_loss(self, condition: Tensor, output: Tensor, target: Tensor) -> Tensor:
-        """What the discriminator minimises: labels are true to 0.9, outputs false."""
+        """The discriminator's loss: its target is 0.9 for labels and 0 for outputs."""
         real = self._judged(condition, self._coloured(target.to(output.dtype)), 1)
         fake = self._judged(condition, self._picture(output.detach()), 0)
         return 0.5 * (

@@ -1,4 +1,4 @@
-"""What every trainer of this project is made of beside its options: callbacks, curves and plugins."""
+"""What every trainer has besides its options: callbacks, curves and plugins."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,15 +29,15 @@ def assembled(
     """The trainer's `callbacks` and `plugins`.
 
     Args:
-        run: that is trained or judged.
+        run: that is trained or evaluated.
         callbacks: of the command and of the module.
-        kept: checkpoints that are kept beside the one to go on from.
-        saved: whether there are checkpoints at all.
-        own: callbacks that the user names; one of the same kind as one of ours replaces it.
-        plugins: that the user names.
+        kept: checkpoints that are kept besides the one to resume from.
+        saved: whether checkpoints are written at all.
+        own: the user's callbacks; each replaces one of ours of the same type.
+        plugins: the user's.
     """
     saving: list[Callback] = []
-    if saved:  # the one to go on from after the others, whose state at the end of an epoch it then holds
+    if saved:  # the one to resume from comes last, so that at the end of an epoch it holds the others' state
         saving += (KeptCheckpoint(run, name) for name in kept)
         saving.append(RunningCheckpoint(run.checkpoints, run.checkpoint_seconds, run.fingerprint))
     named = {type(callback) for callback in own}
@@ -51,17 +51,17 @@ def curves(run: Run, first_step: int, version: str = "") -> TensorBoardLogger:
     """The logger of a run: TensorBoard's files in its folder.
 
     Args:
-        run: that is trained or judged.
-        first_step: curves go on here; what was drawn later, by a run that was stopped, is hidden.
-        version: folder below the run's for what begins at step 0 again, as testing does, and would hide the
-            curves of training.
+        run: that is trained or evaluated.
+        first_step: the curves resume here; later points of an interrupted run are hidden.
+        version: subfolder for what starts at step 0 again, such as testing, which would otherwise hide the
+            training curves.
     """
     purged = None if version else first_step
     return TensorBoardLogger(run.folder, name="", version=version, default_hp_metric=False, purge_step=purged)
 
 
 def image_callbacks(run: Run) -> list[Callback]:
-    """What writes the results of a network that is judged image by image."""
+    """The callbacks that write the results of a network that is evaluated image by image."""
     return [
         WriteLossTable(str(run.losses), run.contender),
         LogPictures(),

@@ -1,8 +1,8 @@
-"""Best constant outputs that can be computed: means, medians, class shares, geometric medians.
+"""Best constant outputs in closed form: means, medians, class frequencies, geometric medians.
 
-The loss of an image is a mean over its counted pixels, and contenders are judged by the mean over images. A
-pixel of an image of which few pixels count therefore weighs more than one of an image that counts as a whole:
-means, medians and shares are weighted so. Positions that never count take the value of the whole image.
+The loss of an image is a mean over its valid pixels, and contenders are compared by the mean over images. So
+a pixel weighs more in an image with few valid pixels, and means, medians and frequencies are weighted
+accordingly. Positions that are never valid take the value over all positions.
 """
 
 import math
@@ -14,24 +14,24 @@ from torch import Tensor
 from lightning_taskonomy.tasks.losses import CrossEntropy, SoftCrossEntropy, counted
 
 _AT_ONCE = 2**22
-"""Numbers sorted at a time."""
+"""Values sorted at a time."""
 
 
 class Ranks(Protocol):
-    """What the processes of a run tell one another; all of them ask in the same order."""
+    """Communication between the processes of a run; all must make the same calls in the same order."""
 
     def total(self, values: Tensor) -> Tensor:
         """The sum over ranks of values of one shape."""
 
     def joined(self, rows: Tensor) -> Tensor:
-        """The rows of all ranks one after another; each rank may have another number of them."""
+        """The rows of all ranks, concatenated; their number may differ between ranks."""
 
 
 class Fit(Protocol):
-    """Gathers targets and makes the best constant of them."""
+    """Accumulates targets and computes the best constant for them."""
 
     def add(self, target: Tensor, mask: Tensor | None) -> None:
-        """Take in the targets of a batch and which of their pixels count."""
+        """Add the targets of a batch, with the mask of their valid pixels."""
 
     def best(self, ranks: Ranks) -> Tensor:
         """The best constant for the targets of all ranks, in the shape of an output without its batch."""
@@ -51,7 +51,7 @@ class MeanFit:
         self._weights = torch.zeros(positions, dtype=torch.float64)
 
     def add(self, target: Tensor, mask: Tensor | None) -> None:
-        """Take in (B, C, H, W) or (B, n)."""
+        """Add targets (B, C, H, W) or (B, n)."""
         weights = _pixel_weights(target[:, 0], mask)
         values = torch.where(weights.unsqueeze(1) > 0, _flat(target).float(), 0.0)
         self._sums += torch.einsum("bcp,bp->cp", values, weights).double().cpu()
@@ -66,7 +66,7 @@ class MeanFit:
 
 
 class MedianFit:
-    """The median at each position and channel, for `l1`, from all targets: pictures in half precision.
+    """The median at each position and channel, for `l1`, from all targets; images in half precision.
 
     Args:
         shape: of an output.
@@ -78,14 +78,14 @@ class MedianFit:
         self._weights: list[Tensor] = []
 
     def add(self, target: Tensor, mask: Tensor | None) -> None:
-        """Take in (B, C, H, W) or (B, n)."""
+        """Add targets (B, C, H, W) or (B, n)."""
         weights = _pixel_weights(target[:, 0], mask)
         rows = torch.where(weights.unsqueeze(1) > 0, _flat(target).float(), torch.nan).flatten(1)
         self._rows.append(kept(rows, halved=target.ndim > 2))
         self._weights.append(weights.amax(dim=1).cpu())
 
     def best(self, ranks: Ranks) -> Tensor:
-        """The medians; where nothing counts, those of the other positions' medians."""
+        """The medians; where no target is valid, the median of the other positions' medians."""
         weights = ranks.joined(torch.cat(self._weights) if self._weights else torch.zeros(0))
         if len(weights) == 0:
             return torch.zeros(self.shape)
@@ -94,9 +94,9 @@ class MedianFit:
         parts = []
         for start in range(0, numbers, step):
             stop = min(start + step, numbers)
-            own = [rows[:, start:stop].float() for rows in self._rows]
+            columns = [rows[:, start:stop].float() for rows in self._rows]
             parts.append(
-                weighted_median(ranks.joined(torch.cat([torch.zeros(0, stop - start), *own])), weights)
+                weighted_median(ranks.joined(torch.cat([torch.zeros(0, stop - start), *columns])), weights)
             )
         medians = torch.cat(parts).reshape(self.shape[0], -1)
         anywhere = medians.nanmedian(dim=1, keepdim=True).values.nan_to_num(0.0)
@@ -107,28 +107,28 @@ def weighted_median(values: Tensor, weights: Tensor) -> Tensor:
     """The lower median of each column.
 
     Args:
-        values: (n, m); nan does not count.
+        values: (n, m); NaN is ignored.
         weights: of each row, (n,).
 
     Returns:
-        (m,); nan where nothing counts.
+        (m,); NaN for a column without values.
     """
     ordered, order = values.T.contiguous().sort(dim=1)  # nan last
     reached = torch.where(ordered.isnan(), 0.0, weights.double()[order]).cumsum(dim=1)
-    # Sums of many weights are off by rounding; no weight is as small as that.
+    # The tolerance covers rounding in long sums; no weight is as small.
     half = reached[:, -1:] * (0.5 - 1e-12)
     place = (reached >= half).to(torch.uint8).argmax(dim=1, keepdim=True)
     return ordered.gather(1, place).squeeze(1)
 
 
 class SharesFit:
-    """The logarithm of the class shares at each position, for `CrossEntropy` and `SoftCrossEntropy`.
+    """Logarithms of the class frequencies at each position, for `CrossEntropy` and `SoftCrossEntropy`.
 
-    One more image is taken in whose shares are those of all images and positions: a class that happens not to
-    occur at a position is improbable there, not impossible.
+    One more image is added whose frequencies are those over all images and positions: a class that happens
+    not to occur at a position is improbable there, not impossible.
 
     Args:
-        loss: its weights say what a pixel weighs.
+        loss: its class weights apply to the pixels.
         shape: of an output.
     """
 
@@ -137,7 +137,7 @@ class SharesFit:
         self._sums = torch.zeros(shape[0], math.prod(shape[1:]), dtype=torch.float64)
 
     def add(self, target: Tensor, mask: Tensor | None) -> None:
-        """Take in class numbers, (B, H, W) or (B,); or shares, (B, K, H, W) or (B, K)."""
+        """Add class indices, (B, H, W) or (B,), or class probabilities, (B, K, H, W) or (B, K)."""
         sums = self._of_classes if isinstance(self.loss, CrossEntropy) else self._of_shares
         self._sums += sums(target, mask).double().cpu()
 
@@ -157,7 +157,7 @@ class SharesFit:
         return torch.einsum("bkp,bp->kp", shares, weights)
 
     def best(self, ranks: Ranks) -> Tensor:
-        """Logits of which the softmax are the shares."""
+        """Logits whose softmax gives the frequencies."""
         sums = ranks.total(self._sums)
         anywhere = sums.sum(dim=1, keepdim=True) / sums.sum().clamp(min=1e-12) + 1e-7
         shares = sums + anywhere / sums.shape[1]
@@ -165,10 +165,10 @@ class SharesFit:
 
 
 class GeometricMedianFit:
-    """The point of least total distance to the targets of each pose, for `PoseNorm`.
+    """The geometric median of each pose's targets, for `PoseNorm`.
 
     Args:
-        poses: how many, six numbers each.
+        poses: number of poses, six values each.
     """
 
     def __init__(self, poses: int) -> None:
@@ -176,11 +176,11 @@ class GeometricMedianFit:
         self._rows: list[Tensor] = []
 
     def add(self, target: Tensor, mask: Tensor | None) -> None:
-        """Take in (B, 6·poses)."""
+        """Add targets (B, 6·poses)."""
         self._rows.append(target.float().cpu())
 
     def best(self, ranks: Ranks) -> Tensor:
-        """The medians one after another, (6·poses,)."""
+        """The medians, concatenated, (6·poses,)."""
         rows = ranks.joined(torch.cat([torch.zeros(0, 6 * self.poses), *self._rows]))
         return torch.cat(
             [geometric_median(rows[:, first : first + 6]) for first in range(0, rows.shape[1], 6)]
@@ -190,8 +190,8 @@ class GeometricMedianFit:
 def geometric_median(points: Tensor, steps: int = 1000) -> Tensor:
     """The point of least total distance to points, (n, d) to (d,), by Weiszfeld's iteration.
 
-    It may be one of the points, and stay on or leave one, as Vardi and Zhang, The multivariate L1-median
-    and associated data depth, have it.
+    Iterates that coincide with one of the points are handled as in Vardi and Zhang, The multivariate
+    L1-median and associated data depth.
     """
     points = points.double()
     if len(points) == 0:
@@ -214,7 +214,7 @@ def geometric_median(points: Tensor, steps: int = 1000) -> Tensor:
 
 
 def kept(values: Tensor, halved: bool) -> Tensor:
-    """On the CPU: whole numbers as they are, others in half precision if that is wanted and can hold them."""
+    """On the CPU: integers as int32, floats in half precision if `halved` and if none overflows."""
     if not values.is_floating_point():
         return values.to(torch.int32).cpu()
     half = values.half()
@@ -227,7 +227,7 @@ def _flat(target: Tensor) -> Tensor:
 
 
 def _pixel_weights(like: Tensor, mask: Tensor | None) -> Tensor:
-    """What each pixel weighs: 1 shared out among the counted pixels of an image, (B, positions)."""
+    """The weight of each pixel, (B, positions): 1 divided equally among an image's valid pixels."""
     counts = torch.ones_like(like, dtype=torch.bool) if mask is None else counted(mask, like)
     weights = counts.reshape(len(like), -1).float()
     return weights / weights.sum(dim=1, keepdim=True).clamp(min=1)

@@ -1,4 +1,4 @@
-"""The contender that does not look: the constant output that is best for the task's loss (paper, Table 1)."""
+"""The blind contender: the constant output that is best for the task's loss (paper, Table 1)."""
 
 from typing import Any
 
@@ -33,15 +33,16 @@ from lightning_taskonomy.training.task_module import TaskModule
 class ConstantGuess(TaskModule):
     """Gives the same output for every image: the one of least loss on training images.
 
-    Per position and channel, that is the median for `l1`, the mean for `L2`, the logarithm of class shares
-    for cross-entropies; for poses the geometric median; for embeddings the places of pixels, scaled; for any
-    other loss what Adam finds. It takes one epoch of training without gradients, `trainer.max_epochs` 1. The
-    guess is made before validation, or at the epoch's end, and is the same on all ranks.
+    Per position and channel, that is the median for `l1`, the mean for `L2` and the logarithm of the class
+    frequencies for cross-entropies; for poses the geometric median; for embeddings the scaled pixel
+    coordinates; for any other loss what Adam finds. It takes one epoch of training without gradients,
+    `trainer.max_epochs` 1. The guess is computed before validation, or at the epoch's end, and is the same on
+    all ranks.
 
     Args:
-        task: name in the dictionary; or `FILE.py:NAME`, a task of one's own.
-        size: pixels per side of pictures.
-        images: how many training images at most; no further ones are read.
+        task: name in the dictionary; or `FILE.py:NAME`, a custom task.
+        size: pixels per side of images.
+        images: largest number of training images; no further ones are read.
 
     Raises:
         InputError: no such task, or fewer than one image.
@@ -63,14 +64,14 @@ class ConstantGuess(TaskModule):
         self._stale = False
 
     def run_callbacks(self, run: Run) -> list[Callback]:
-        """Those of a network that is judged image by image."""
+        """Those of a network that is evaluated image by image."""
         return image_callbacks(run)
 
     def setup(self, stage: str) -> None:
-        """Take over what the data set says, and see that no more is read than needed.
+        """Take over the data set's task, and limit the batches to the images that are needed.
 
         Raises:
-            InputError: more than one epoch is asked for.
+            InputError: `trainer.max_epochs` is not 1.
         """
         super().setup(stage)
         if stage != "fit":
@@ -89,17 +90,17 @@ class ConstantGuess(TaskModule):
             trainer.limit_train_batches = min(limit, enough) if isinstance(limit, int) else enough
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """None: nothing is minimised step by step."""
+        """No optimizers: nothing is minimised step by step."""
         return []
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """The guess, as often as there are pictures, (B, C, H, W) or (B, n)."""
+        """The guess, repeated for each image, (B, C, H, W) or (B, n)."""
         return self.guess.detach().expand(len(pictures), *self.guess.shape)
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> None:
-        """Take in the targets of a batch."""
+        """Add the targets of a batch."""
         assert self._fit is not None
-        # Without a step, checkpoints would not be written.
+        # Without a step, Lightning would not write checkpoints.
         progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
         progress.increment_ready()
         progress.increment_completed()
@@ -114,30 +115,30 @@ class ConstantGuess(TaskModule):
         self._stale = True
 
     def on_validation_start(self) -> None:
-        """Make the guess of what has been taken in, so that it is judged and not what was there before."""
+        """Compute the guess from the targets so far, so that validation evaluates it, not an older one."""
         self._make_guess()
 
     def on_train_epoch_end(self) -> None:
-        """Make the guess and forget the targets."""
+        """Compute the guess and free the targets."""
         self._make_guess()
         self._fit = None
 
     @property
     def _share(self) -> int:
-        """How many images this rank takes in."""
+        """The number of images that this rank uses."""
         return max(self.images // self.trainer.world_size, 1)
 
     def _make_guess(self) -> None:
         if self._fit is None or not self._stale:
             return
-        # Validation begins in a mode in which nothing can be differentiated, as the search by Adam must.
+        # Validation runs in inference mode, where the search by Adam could not compute gradients.
         with torch.inference_mode(False), torch.no_grad():
             self.guess.copy_(self._fit.best(_RanksOf(self.trainer)))
         self._stale = False
 
 
 def _fit_for(loss: PerImageLoss, shape: tuple[int, ...], device: torch.device) -> Fit:
-    """The way to the best constant; the device is for those that are searched for."""
+    """The fit for a loss; only numerical searches use the device."""
     if loss is l1:
         return MedianFit(shape)
     if isinstance(loss, L2) and loss.robust_beyond is None:
@@ -155,7 +156,7 @@ class _RanksOf:
     """The ranks of a trainer.
 
     Args:
-        trainer: in the middle of a run.
+        trainer: of the current run.
     """
 
     def __init__(self, trainer: pytorch_lightning.Trainer) -> None:
@@ -171,7 +172,7 @@ class _RanksOf:
         return summed.to(values.device)
 
     def joined(self, rows: Tensor) -> Tensor:
-        """The rows of all ranks one after another; each rank may have another number of them."""
+        """The rows of all ranks, concatenated; their number may differ between ranks."""
         if self.world == 1:
             return rows
         counts = torch.zeros(self.world)
@@ -180,4 +181,4 @@ class _RanksOf:
         padded = rows.new_zeros(max(lengths), *rows.shape[1:])
         padded[: len(rows)] = rows
         gathered = self.strategy.all_gather(padded.to(self.strategy.root_device)).to(rows.device)
-        return torch.cat([own[:length] for own, length in zip(gathered, lengths, strict=True)])
+        return torch.cat([part[:length] for part, length in zip(gathered, lengths, strict=True)])

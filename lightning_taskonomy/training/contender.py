@@ -1,4 +1,4 @@
-"""What a run must know of the module that it trains, before the module is made and afterwards."""
+"""What a run needs to know about the module that it trains, before and after the module is built."""
 
 import inspect
 from collections.abc import Mapping
@@ -12,20 +12,20 @@ from pytorch_lightning import Callback
 from lightning_taskonomy.tasks.own import CheckpointsImportNothing
 
 Kept = Literal["best", "last"]
-"""The checkpoint of least validation loss, or that of the last epoch."""
+"""Which checkpoint: the one of least validation loss, or that of the last epoch."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training run: where it writes, and what tells it from others.
+    """One training run: where it writes, and what identifies it.
 
     Attributes:
         folder: of its checkpoints, curves and predictions.
         losses: folder of the loss tables.
         contender: the network's name in loss tables.
         fingerprint: of everything that the result depends on.
-        seed: of what the steps draw.
-        checkpoint_seconds: between two checkpoints in the middle of training.
+        seed: of the random draws in training steps.
+        checkpoint_seconds: between two checkpoints during training.
     """
 
     folder: Path
@@ -44,8 +44,8 @@ class Run:
 class Contender(CheckpointsImportNothing, pytorch_lightning.LightningModule):
     """A module that declares how it is trained: folder, name, callbacks and the checkpoint that is kept.
 
-    Class methods are given the arguments that the module will be made with, so that a command can name files
-    before it builds a network.
+    Class methods take the arguments for building the module, so that a command can name files before it
+    builds a network.
 
     Attributes:
         kept: the checkpoint that is evaluated.
@@ -57,17 +57,17 @@ class Contender(CheckpointsImportNothing, pytorch_lightning.LightningModule):
 
     @classmethod
     def folder_name(cls, arguments: Mapping[str, Any]) -> str:
-        """Name of the folder for all contenders of this kind: the task's name, by default."""
+        """Name of the folder for all contenders of this kind: usually the task's name."""
         raise NotImplementedError
 
     @classmethod
     def contender_name(cls, arguments: Mapping[str, Any]) -> str:
-        """What the trained network is called, unless the user names it."""
+        """Name of the trained network, unless the user names it."""
         return "self"
 
     @classmethod
     def leaves_weights_out(cls, arguments: Mapping[str, Any]) -> bool:
-        """Whether some training steps use only some of the weights, which distributed training must know."""
+        """Whether some training steps leave weights unused, which distributed training must be told."""
         return False
 
     @classmethod
@@ -76,7 +76,7 @@ class Contender(CheckpointsImportNothing, pytorch_lightning.LightningModule):
         return False
 
     def description(self) -> dict[str, Any]:
-        """What must be equal for a checkpoint to fit, as plain values."""
+        """The values that must match those of a checkpoint, in plain types."""
         raise NotImplementedError
 
     def run_callbacks(self, run: Run) -> list[Callback]:
@@ -84,11 +84,11 @@ class Contender(CheckpointsImportNothing, pytorch_lightning.LightningModule):
         return []
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the arguments as plain values, which `load_from_checkpoint` reads without running any code."""
+        """Save the arguments in plain types, which `load_from_checkpoint` reads without running any code."""
         arguments = checkpoint.get(self.CHECKPOINT_HYPER_PARAMS_KEY, {})
-        known = inspect.signature(type(self)).parameters
+        parameters = inspect.signature(type(self)).parameters
         checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = {
-            name: _plain(value) for name, value in arguments.items() if name in known
+            name: _plain(value) for name, value in arguments.items() if name in parameters
         }
 
 
@@ -96,7 +96,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - an argument of any type
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
+        return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value

@@ -1,4 +1,4 @@
-"""The decoder that a task's output needs, of representations or of what a readout makes of them."""
+"""The decoder for a task's output, on top of representations or of a readout of them."""
 
 from torch import nn
 
@@ -20,14 +20,14 @@ def decoder_of(
     """A decoder with fresh weights.
 
     Args:
-        task: whose outputs it makes.
-        channels: of what is read of each picture.
-        side: of that, in pixels.
-        pictures: how many there are, concatenated on channels.
+        task: whose outputs it predicts.
+        channels: of each image's features.
+        side: of the features, in pixels.
+        pictures: number of images whose features are concatenated along channels.
         pixel_width: channels of a pixel decoder's first layer.
         hidden: width of a vector decoder's layers; None for the task's own.
-        extra_layers: how often the inner layers stand there beyond once: −1, 0 or 1.
-        width_factor: what both widths are multiplied by.
+        extra_layers: additional repetitions of the inner layers, 0 or 1; −1 removes those of pixel decoders.
+        width_factor: scales both widths.
     """
     output = task.output
     inputs = channels * pictures

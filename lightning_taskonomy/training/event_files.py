@@ -7,14 +7,14 @@ _PREFIX = "events.out.tfevents."
 
 
 def put_in_order(folder: Path) -> None:
-    """Have what is logged from now on read after what was logged before.
+    """Make TensorBoard read new event files after the existing ones.
 
     TensorBoard reads the files of a folder in the order of their names, which begin with the time. A run that
-    goes on where the clock is behind would write a file that is read before those that it continues: its
-    curves would be drawn twice. Then the files that are there get earlier times in their names.
+    resumes on a machine whose clock is behind would write a file that is read before those that it continues,
+    and its curves would be drawn twice. In that case the existing files get earlier times in their names.
 
     Args:
-        folder: of the files; nothing writes to them any more.
+        folder: of the files; nothing may be writing to them.
     """
     names = sorted(path.name for path in folder.glob(f"{_PREFIX}*"))
     now = int(time.time())

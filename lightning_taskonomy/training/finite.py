@@ -1,4 +1,4 @@
-"""Stops a run whose loss is no number any more, and says at which batch that began."""
+"""Stops a run whose loss became NaN or infinite, and names the first such batch."""
 
 import math
 from collections import deque
@@ -13,7 +13,7 @@ from lightning_taskonomy.core.errors import InputError
 
 
 class _Judged(NamedTuple):
-    """A loss on its way from the device, and what to say of it."""
+    """A loss being copied from the device, and the batch that it belongs to."""
 
     loss: Tensor
     arrived: torch.cuda.Event | None
@@ -23,9 +23,9 @@ class _Judged(NamedTuple):
 class StopOnNan(Callback):
     """Stops training at a loss that is NaN or infinite, naming the batch.
 
-    A step's loss is looked at when the next step starts. On a GPU it may still be under way then: it is not
-    waited for, but looked at as soon as it has arrived, at the latest before validation, before a checkpoint
-    is made or when the epoch ends. So no checkpoint is made from such a loss on.
+    A step's loss is checked when the next step starts. On a GPU its copy may still be pending then: it is not
+    waited for, but checked once it has arrived, at the latest before validation, before a checkpoint is saved
+    or when the epoch ends. So no checkpoint is saved after such a loss.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class StopOnNan(Callback):
         batch: dict[str, Any],
         batch_idx: int,
     ) -> None:
-        """Have the loss brought over."""
+        """Start copying the loss from the device."""
         loss = _loss(outputs, pl_module)
         if loss is not None:
             self._under_way.append(_Judged(*_sent(loss), _where(trainer, pl_module, batch, batch_idx)))
@@ -51,21 +51,21 @@ class StopOnNan(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: dict[str, Any], batch_idx: int
     ) -> None:
-        """Look at the losses that have arrived."""
+        """Check the losses that have arrived."""
         self._judge(wait=False)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at all that are under way."""
+        """Wait for pending losses and check them."""
         self._judge(wait=True)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at all that are under way."""
+        """Wait for pending losses and check them."""
         self._judge(wait=True)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Look at all that are under way."""
+        """Wait for pending losses and check them."""
         self._judge(wait=True)
 
     def _judge(self, wait: bool) -> None:
@@ -77,13 +77,13 @@ class StopOnNan(Callback):
                 arrived.synchronize()
             self._under_way.popleft()
             if not math.isfinite(float(loss)):
-                # Later ones are no news, and whoever saves what is left after this error may.
+                # Later losses add nothing, and saving after this error must not fail again.
                 self._under_way.clear()
                 raise InputError(f"{where}: expected a finite training loss, found {float(loss):g}")
 
 
 def _loss(outputs: object, module: LightningModule) -> Tensor | None:
-    """Of the step that has just been made, wherever it is."""
+    """The loss of the step just made, from its outputs or from the module."""
     loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
     if not isinstance(loss, Tensor):
         loss = getattr(module, "last_loss", None)
@@ -91,10 +91,10 @@ def _loss(outputs: object, module: LightningModule) -> Tensor | None:
 
 
 def _sent(loss: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
-    """A loss on its way to where it can be looked at, and what tells that it has arrived."""
+    """The loss, being copied to the CPU, and the event that marks its arrival; None without a GPU."""
     if loss.device.type != "cuda":
         return loss.clone(), None
-    # Only memory that stays in place can be written to without waiting.
+    # Asynchronous copies need pinned memory.
     received = torch.empty((), dtype=loss.dtype, pin_memory=True)
     received.copy_(loss, non_blocking=True)
     arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]

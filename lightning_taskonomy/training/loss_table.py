@@ -1,4 +1,4 @@
-"""A callback that writes down the test loss of every image: what the tournament reads."""
+"""A callback that writes the test loss of every image, for the tournament."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -21,18 +21,18 @@ from lightning_taskonomy.training.task_module import TaskModule
 class WriteLossTable(Callback):
     """Writes the loss of every image of `test` as a contender's column of `<folder>/<task>.parquet`.
 
-    Readouts that are judged together have a column each, of their own name; one that has diverged has none.
-    The table is made, or the column is added to the one there, by image; a column of the same name is
-    replaced. Rows are sorted by image. The file is written whole or not at all, by the first rank. Two runs
-    that end at the same moment must not write the same table: the column of one would be lost.
+    Readouts that are evaluated together have one column each, under their own names; a diverged one has none.
+    The column is joined by image to an existing table, or starts a new one; a column of the same name is
+    replaced. Rows are sorted by image. The first rank writes the file, whole or not at all. Two runs that end
+    at the same moment must not write the same table: the column of one would be lost.
 
     Args:
-        folder: of the loss tables, one per task; every rank must see it.
+        folder: of the loss tables, one per task; every rank must have access to it.
         contender: name of the column, like the `sources` of a transfers table: `self`, `random`, `average`,
             or tasks joined by +.
 
     Raises:
-        InputError: the name cannot be a column's.
+        InputError: the name is reserved or empty.
     """
 
     def __init__(self, folder: str, contender: str = "self") -> None:
@@ -47,10 +47,10 @@ class WriteLossTable(Callback):
     def setup(
         self, trainer: pytorch_lightning.Trainer, pl_module: pytorch_lightning.LightningModule, stage: str
     ) -> None:
-        """Find out before long work begins whether the table can be written.
+        """Check before long work begins that the table can be written.
 
         Raises:
-            InputError: the folder cannot be written to, or what is there is not a loss table.
+            InputError: the folder cannot be written to, or the existing file is not a loss table.
         """
         if stage == "test" and trainer.is_global_zero:
             path = make_folder(self.folder) / f"{_task(pl_module)}.parquet"
@@ -74,7 +74,7 @@ class WriteLossTable(Callback):
     ) -> None:
         """Collect keys and losses of a batch."""
         self._keys.extend(outputs["key"])
-        # Left where they are: fetching them would make a GPU wait at every batch.
+        # They stay on the device: fetching them would stall a GPU at every batch.
         self._losses.append(losses_of(outputs))
 
     def on_test_epoch_end(
@@ -83,7 +83,8 @@ class WriteLossTable(Callback):
         """Write the table.
 
         Raises:
-            InputError: an image occurs twice; the table there has other images; or it cannot be written.
+            InputError: an image occurs twice, the existing table has other images, or the file cannot be
+                written.
         """
         target = _task(pl_module)
         contenders = self._contenders(pl_module)
@@ -95,18 +96,20 @@ class WriteLossTable(Callback):
         trainer.strategy.barrier("loss table: parts")
         error: InputError | None = None
         if trainer.is_global_zero:
-            # The other ranks wait: they are told first, and only then is the error raised.
+            # The other ranks wait: they learn of the failure before the error is raised.
             try:
                 self._join(own, trainer.world_size, pl_module)
-            except InputError as found:
-                error = found
+            except InputError as failure:
+                error = failure
         failed = trainer.strategy.reduce(
             torch.tensor(float(error is not None), device=trainer.strategy.root_device), reduce_op="sum"
         )
         if error is not None:
             raise error
         if float(failed):
-            raise InputError(f"{self.folder / target}.parquet: not written; the first rank says why")
+            raise InputError(
+                f"{self.folder / target}.parquet: not written; the first rank reports the reason"
+            )
 
     def _contenders(self, module: pytorch_lightning.LightningModule) -> list[str]:
         if not isinstance(module, TaskModule) or not module.contenders:
@@ -114,7 +117,7 @@ class WriteLossTable(Callback):
         return [name for name in module.contenders if name not in module.diverged]
 
     def _part(self, target: str, rank: int) -> Path:
-        # Not named like a table, so that no reader of the folder takes it for one.
+        # Not named like a table, so that readers of the folder ignore it.
         return self.folder / f".{target}-{quote(self.contender, safe='+')}-{rank}.part"
 
     def _of_all_ranks(self, own: LossTable, world_size: int) -> tuple[list[str], dict[str, Floats]]:
@@ -142,48 +145,48 @@ class WriteLossTable(Callback):
             diverged = set(module.contenders) - set(columns)
         groups: Sequence[str] | None = None
         if path.exists():
-            there = LossTable.read_parquet(path)
-            columns = _joined(there, images, columns, diverged)
-            groups = _sorted_groups(there) if there.grouped else None
+            existing = LossTable.read_parquet(path)
+            columns = _joined(existing, images, columns, diverged)
+            groups = _sorted_groups(existing) if existing.grouped else None
         losses = np.column_stack([np.empty((len(images), 0)), *columns.values()])
         table = LossTable.from_arrays(own.target, images, list(columns), losses, groups)
         table.write_parquet(self.folder, table.grouped)
 
 
 def _sorted_columns(tables: Sequence[LossTable]) -> tuple[list[str], dict[str, Floats]]:
-    """The images of some tables of the same contenders in order, and each contender's losses for them."""
+    """The sorted images of tables of the same contenders, and each contender's losses for them."""
     wholes = [table.whole() for table in tables]
     images = [image for keys, _ in wholes for image in keys]
     order = sorted(range(len(images)), key=images.__getitem__)
-    losses = np.concatenate([own for _, own in wholes])[order]
+    losses = np.concatenate([rows for _, rows in wholes])[order]
     return [images[place] for place in order], dict(zip(tables[0].contenders, losses.T, strict=True))
 
 
 def _sorted_groups(table: LossTable) -> list[str]:
-    """Groups by the order of the images."""
+    """The groups in the order of the sorted images."""
     groups = [group for block in table.groups() for group in block]
     return [group for _, group in sorted(zip(table.whole()[0], groups, strict=True))]
 
 
 def _joined(
-    there: LossTable, images: list[str], own: Mapping[str, Floats], diverged: Collection[str]
+    existing: LossTable, images: list[str], new: Mapping[str, Floats], diverged: Collection[str]
 ) -> dict[str, Floats]:
-    """The columns there with the contenders' own, each at its own place if it has one, else at the end.
+    """The existing columns, with the new ones replacing those of the same name or appended.
 
-    A column that one of them has from an earlier run goes where it has diverged in this one.
+    A contender that diverged in this run loses its column of an earlier run.
     """
-    before, columns = _sorted_columns([there])
-    if before != images:
-        missing, new = Counter(before), Counter(images)
+    existing_images, columns = _sorted_columns([existing])
+    if existing_images != images:
+        known, given = Counter(existing_images), Counter(images)
         raise InputError(
-            f"{there.origin}: expected the same images for every contender, found "
-            f"{(new - missing).total()} not in the table and {(missing - new).total()} only there"
+            f"{existing.origin}: expected the same images for every contender, found "
+            f"{(given - known).total()} not in the table and {(known - given).total()} only there"
         )
-    return {name: losses for name, losses in columns.items() if name not in diverged} | dict(own)
+    return {name: losses for name, losses in columns.items() if name not in diverged} | dict(new)
 
 
 def losses_of(outputs: Mapping[str, Any]) -> torch.Tensor:
-    """Losses of each image and contender, (B, contenders), of what evaluating a batch has given.
+    """The losses of each image and contender, (B, contenders), from the outputs for a batch.
 
     Args:
         outputs: `Evaluated`, or `EvaluatedTogether`.

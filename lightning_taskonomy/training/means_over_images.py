@@ -1,4 +1,4 @@
-"""Means over all images of all ranks, however unevenly the ranks share them."""
+"""Means over all images of all ranks, however unevenly the images are distributed."""
 
 import torch
 from pytorch_lightning.strategies import Strategy
@@ -6,13 +6,13 @@ from torch import Tensor
 
 
 class MeansOverImages:
-    """Adds up losses batch by batch, and divides once, when an epoch has ended.
+    """Adds up losses batch by batch, and divides once at the end of an epoch.
 
-    A mean of the ranks' own means would count the images of a rank that has few of them for more; Lightning's
-    own counts are averaged over the ranks as whole numbers.
+    A mean of the ranks' means would give more weight to the images of a rank that has few of them, and
+    Lightning averages its counts over the ranks as integers.
 
     Args:
-        columns: how many means: one, or that of each contender.
+        columns: number of means: one, or one per contender.
     """
 
     def __init__(self, columns: int = 1) -> None:
@@ -26,13 +26,13 @@ class MeansOverImages:
             losses: of its images, (B,) or (B, columns).
         """
         rows = losses.detach().reshape(len(losses), self._columns)
-        exact = rows if rows.device.type == "mps" else rows.double()  # which it does not have
-        # Left where it is: fetching it would make a GPU wait at every batch. The last entry counts.
+        exact = rows if rows.device.type == "mps" else rows.double()  # MPS has no double precision
+        # It stays on the device: fetching it would stall a GPU at every batch. The last entry is the count.
         sums = torch.cat([exact, exact.new_ones(len(exact), 1)], dim=1).sum(dim=0)
         self._sums = sums if self._sums is None else self._sums + sums
 
     def of_all_ranks(self, strategy: Strategy) -> list[float] | None:
-        """The means, equal on all ranks; None where there was no image at all. All ranks have to ask."""
+        """The means, equal on all ranks; None where there was no image at all. All ranks must call it."""
         sums = self._sums
         if sums is None:  # a rank without images
             device = strategy.root_device

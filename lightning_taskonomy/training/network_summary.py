@@ -1,4 +1,4 @@
-"""A summary of the network before training: its parts and how many parameters they have."""
+"""A summary of the network before training: its parts and their parameter counts."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from pytorch_lightning.utilities.model_summary.model_summary import get_human_re
 
 
 class NetworkSummary(ModelSummary):
-    """Prints the parameter count of each part, and of all; in plain lines, which log files can hold.
+    """Prints the parameter count of each part and the total, in plain lines for log files.
 
-    Lightning's own table also counts operations, of which it knows none before the first step.
+    Lightning's own table also lists FLOPs, which are unknown before the first step.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Pictures of what the network sees, should say and says, in TensorBoard while it learns."""
+"""Images of inputs, targets and predictions in TensorBoard during training."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,13 +18,13 @@ from lightning_taskonomy.training.task_module import TaskModule
 class LogPictures(Callback):
     """Draws the first images of a batch, a row each, in titled columns: input, target, prediction.
 
-    They appear in TensorBoard as `train/pictures`, every so many batches, and as `val/pictures`, of the first
-    batch of every validation. Only the first rank draws. Without TensorBoard nothing is done. Training goes
-    on as if nothing had been drawn.
+    They appear in TensorBoard as `train/pictures`, every `every_n_steps` batches, and as `val/pictures`, for
+    the first batch of every validation. Only the first rank draws; without TensorBoard nothing is drawn.
+    Drawing does not affect training.
 
     Args:
         every_n_steps: training batches from one drawing to the next.
-        images: how many are drawn.
+        images: number of images drawn.
 
     Raises:
         InputError: a number below 1.
@@ -44,7 +44,7 @@ class LogPictures(Callback):
         batch: dict[str, Any],
         batch_idx: int,
     ) -> None:
-        """Run the network once more, as in evaluation, and draw what it says."""
+        """Run the network once more in evaluation mode, and draw its predictions."""
         batches = trainer.fit_loop.epoch_loop.total_batch_idx + 1
         if batches % self.every_n_steps or not _writers(trainer):
             return
@@ -63,7 +63,7 @@ class LogPictures(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Draw what has been put out for the first batch."""
+        """Draw the outputs for the first batch."""
         if batch_idx == dataloader_idx == 0 and isinstance(outputs, Mapping) and _writers(trainer):
             assert isinstance(pl_module, TaskModule)
             self._log(trainer, pl_module, batch, outputs["output"], "val/pictures")
@@ -83,14 +83,14 @@ class LogPictures(Callback):
                 ]
             )
         sheet = contact_sheet(rows, titles=("Input", "Target", "Prediction"))
-        # Where the trainer puts numbers logged now: it counts batches, whatever the number of optimizers.
+        # The step at which the trainer logs: it counts batches, whatever the number of optimizers.
         step = trainer.fit_loop.epoch_loop._batches_that_stepped
         for writer in _writers(trainer):
             writer.experiment.add_image(tag, sheet, step, dataformats="HWC")
 
 
 def _writers(trainer: Trainer) -> list[TensorBoardLogger]:
-    """The loggers that take pictures; none on other ranks."""
+    """The loggers that accept images; none on other ranks."""
     if not trainer.is_global_zero:
         return []
     return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
@@ -98,7 +98,7 @@ def _writers(trainer: Trainer) -> list[TensorBoardLogger]:
 
 @contextmanager
 def _as_in_evaluation(module: LightningModule) -> Iterator[None]:
-    """Evaluation mode without gradients; afterwards every part's mode and the random state are as before."""
+    """Evaluation mode without gradients; restores every submodule's mode and the random state afterwards."""
     modes = [(part, part.training) for part in module.modules()]
     devices = [module.device] if module.device.type == "cuda" else []
     module.eval()

@@ -1,4 +1,4 @@
-"""Progress for log files: a plain line now and then, where there is no terminal to draw bars on."""
+"""Progress for log files: plain lines instead of a terminal's progress bar."""
 
 import math
 import sys
@@ -12,7 +12,7 @@ _LOSS = "train/loss"
 
 
 class PrintProgress(TimedCallback):
-    """Prints where training is, its loss and its speed; silent on a terminal, where there are bars.
+    """Prints the epoch, batch, loss and speed of training; silent on a terminal, which has a progress bar.
 
     Args:
         every_n_steps: training batches from one line to the next.
@@ -29,7 +29,7 @@ class PrintProgress(TimedCallback):
         batch: dict[str, Any],
         batch_idx: int,
     ) -> None:
-        """Print a line where one is due; the first rank alone does."""
+        """Print a line if one is due, on the first rank only."""
         if not trainer.is_global_zero or sys.stdout.isatty():
             return
         ends, rate = self.timed(trainer, pl_module, len(batch["key"]))
@@ -44,5 +44,5 @@ class PrintProgress(TimedCallback):
             line += f", loss {float(loss):.4g}"
         if rate is not None:
             line += f", {rate:.3g} images/s" if rate < 100 else f", {rate:.0f} images/s"
-        # A log file is read while the run goes on.
+        # Log files are read during the run.
         print(line, flush=True)

@@ -1,4 +1,4 @@
-"""Predictions in files: a picture of every output, and the numbers where they are few."""
+"""Predictions in files: an image of every output, and the values where the output is a vector."""
 
 import json
 import math
@@ -23,15 +23,14 @@ _SHEET_ROWS, _SHEET_PIXELS = 6, 192
 class WritePredictions(Callback):
     """In `predict`, writes the drawn output of each image, and a sheet of the first ones.
 
-    A picture is called `<folder>/<building>/point_<P>_view_<V>_<task>.png`; the sheet, `<folder>/sheet.png`,
-    has a row for each image: input, target, prediction.
-    Where the output is a vector, a `.json` beside it has its numbers: those of the network, brought back to
-    radians and metres where the task standardises its vectors; null for what is not finite. Every rank writes
-    its own images, each file whole or not at all. The trainer keeps no outputs in memory meanwhile, and so
-    returns none.
+    An image is written to `<folder>/<building>/point_<P>_view_<V>_<task>.png`; the sheet,
+    `<folder>/sheet.png`, has a row for each image: input, target, prediction.
+    Where the output is a vector, a `.json` beside it has its values, converted back to radians and metres
+    where the task standardises its vectors; null stands for a value that is not finite. Every rank writes its
+    own images, each file whole or not at all. The trainer keeps no outputs in memory, and so returns none.
 
     Args:
-        folder: where to; made if need be.
+        folder: for the files; created if need be.
     """
 
     def __init__(self, folder: str) -> None:
@@ -39,14 +38,14 @@ class WritePredictions(Callback):
         self._rows: list[list[Drawing]] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Make the folder before long work begins.
+        """Create the folder before long work begins.
 
         Raises:
-            InputError: it cannot be made or written to.
+            InputError: it cannot be created or written to.
         """
         if stage == "predict":
             make_folder(self.folder)
-            # Pictures of embeddings alone would fill any memory.
+            # Kept in memory, embeddings of many images would exhaust it.
             trainer.predict_loop.return_predictions = False
 
     def on_predict_batch_end(
@@ -61,7 +60,7 @@ class WritePredictions(Callback):
         """Write the files of a batch.
 
         Raises:
-            InputError: a key that is not `<building>/point_<P>_view_<V>`, or a file that cannot be written.
+            InputError: a key is not `<building>/point_<P>_view_<V>`, or a file cannot be written.
         """
         assert isinstance(pl_module, TaskModule)
         parts = pl_module.parts(batch)
@@ -113,5 +112,5 @@ def _in_units(task: Task, output: Tensor) -> list[float]:
 
 
 def _rounded(number: float) -> float | None:
-    """To the digits that single precision holds; JSON has no word for what is not finite."""
+    """Rounded to single precision; None if not finite, for which JSON has no number."""
     return float(f"{number:.7g}") if math.isfinite(number) else None

@@ -1,4 +1,4 @@
-"""Under SLURM: a job that has been told to stop is put back into the queue, once it has saved its state."""
+"""Requeueing under SLURM: a job stopped by a signal returns to the queue once its state is saved."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def environment() -> list[ClusterEnvironment]:
 
 
 def slurm_job(variables: Mapping[str, str] = os.environ) -> str | None:
-    """How SLURM calls the job that this process belongs to: `17`, or `17_3` in an array; None elsewhere."""
+    """SLURM's id of this process's job: `17`, or `17_3` in an array; None outside SLURM."""
     array = variables.get("SLURM_ARRAY_JOB_ID")
     if array is not None:
         return f"{array}_{variables['SLURM_ARRAY_TASK_ID']}"
@@ -32,14 +32,14 @@ def slurm_job(variables: Mapping[str, str] = os.environ) -> str | None:
 
 @dataclass(frozen=True)
 class Finished:
-    """That training has ended, left beside its checkpoints for the case that SLURM starts the job once more.
+    """A note beside the checkpoints that training has ended, in case SLURM starts the job again.
 
-    A rank, a node or the controller may be lost between the end of training and that of the job: the job is
-    requeued, and has nothing left to do. Elsewhere nothing is started but by people, who mean it.
+    If a rank, a node or the controller fails between the end of training and that of the job, the job is
+    requeued with nothing left to do. Outside SLURM, runs are only started by people, on purpose.
 
     Attributes:
-        job: as SLURM calls it.
-        run: what tells the fit from others.
+        job: SLURM's id.
+        run: what identifies the fit.
     """
 
     job: str
@@ -47,19 +47,19 @@ class Finished:
 
     @classmethod
     def note(cls, folder: Path, run: str) -> None:
-        """Leave the note, under SLURM."""
+        """Write the note, under SLURM."""
         job = slurm_job()
         if job is not None:
             write_text(folder / _FINISHED, json.dumps(asdict(cls(job, run))) + "\n")
 
     @classmethod
     def forget(cls, folder: Path) -> None:
-        """Remove the note: training begins."""
+        """Remove the note when training begins."""
         (folder / _FINISHED).unlink(missing_ok=True)
 
     @classmethod
     def before_requeue(cls, folder: Path, run: str) -> bool:
-        """Whether this very job has been requeued after it had finished a fit."""
+        """Whether this very job was requeued after it had finished the fit."""
         job = slurm_job()
         if job is None or not _restarts():
             return False
@@ -70,28 +70,28 @@ class Finished:
 
 
 def requeue() -> str:
-    """Have SLURM start this process's job again; to be called by the first rank.
+    """Requeue this process's SLURM job; to be called by the first rank.
 
-    A job that someone has cancelled stays cancelled, and one that is requeued already is left alone.
+    A cancelled job stays cancelled, and a job that is already requeued is left alone.
 
     Returns:
-        What happened and what there is to do, in a line.
+        What happened and what the user must do, in a line.
     """
     job = slurm_job()
     if job is None:
-        return "start the same command again to go on"
+        return "run the same command again to resume"
     if shutil.which("scontrol") is None:
-        return f"job {job} was not requeued, there is no scontrol here: submit it again to go on"
+        return f"job {job} was not requeued, there is no scontrol here: submit it again to resume"
     shown = asked("scontrol", "show", "job", job).stdout
     if _is_requeued(shown):
         return f"job {job} is in the queue again"
     if "JobState=COMPLETING Reason=None" in shown:
-        return f"job {job} was cancelled: submit it again to go on"
+        return f"job {job} was cancelled: submit it again to resume"
     answer = asked("scontrol", "requeue", job)
-    # A controller may have done what it had no time to say.
+    # The controller may have requeued the job although its answer was lost.
     if answer.returncode and not _is_requeued(asked("scontrol", "show", "job", job).stdout):
         reason = " ".join((answer.stderr or answer.stdout).split())
-        return f"job {job} was not requeued ({reason}): submit it again to go on"
+        return f"job {job} was not requeued ({reason}): submit it again to resume"
     return f"job {job} is in the queue again"
 
 
@@ -101,5 +101,5 @@ def _is_requeued(shown: str) -> bool:
 
 
 def _restarts() -> int:
-    """How often SLURM has started this process's job again."""
+    """How often SLURM has restarted this process's job."""
     return int(os.environ.get("SLURM_RESTART_COUNT", "0"))

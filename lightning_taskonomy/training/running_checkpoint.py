@@ -1,8 +1,7 @@
-"""A callback by which a fit can be stopped at any moment and goes on from there when it is started again.
+"""A callback that lets a fit be stopped at any moment and resumed from there.
 
-Schedulers announce the end of a job by a signal. The handler notes it and nothing else: whatever a handler
-saves may be interrupted half-way or meet a step that is half done. The checkpoint is written when the batch
-has ended, by all ranks at the same one.
+Schedulers announce the end of a job by a signal. The handler only records it: saving inside a handler could
+be interrupted, or capture a half-finished step. All ranks write the checkpoint after the same batch.
 """
 
 import math
@@ -24,44 +23,44 @@ from lightning_taskonomy.training.whole_checkpoints import first_whole
 
 NAME, BEFORE = "running.ckpt", "running-before.ckpt"
 _AGREED_EVERY = 8
-"""Batches between two agreements of several ranks: each is an exchange that a GPU waits for."""
+"""Batches between two synchronisations of the ranks; each stalls the GPU."""
 
 
 class RunningCheckpoint(Checkpoint):
-    """Saves where a fit is, every so often and when it is told to stop; keeps the checkpoint before, too.
+    """Saves the state of a fit at intervals and at a signal to stop; keeps the previous checkpoint, too.
 
-    Both are removed when training ends, so that one that is there means a run to go on with.
+    Both are removed when training ends, so an existing one means a run that can be resumed.
 
     Args:
         folder: of the checkpoints.
         seconds: from one to the next.
-        run: what tells this run from others, such as a fingerprint of its configuration.
+        run: what identifies this run, such as a fingerprint of its configuration.
     """
 
     def __init__(self, folder: str | Path, seconds: float, run: str) -> None:
         self.folder, self.seconds, self.run = Path(folder), seconds, run
-        self._asked: int | None = None
+        self._signal: int | None = None
         self._preempted: Preempted | None = None
-        self._found: dict[int, Any] = {}
+        self._handlers_before: dict[int, Any] = {}
         self._next_step = 0
 
     @property
     def path(self) -> Path:
-        """Of the newest checkpoint."""
+        """Path of the newest checkpoint."""
         return self.folder / NAME
 
     def state_dict(self) -> dict[str, Any]:
-        """Which run it belongs to, and the step at which its curves go on."""
+        """The run it belongs to, and the step at which its curves resume."""
         return {"run": self.run, "next_step": self._next_step}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen to signals from now on, in the place of Lightning's handlers, which save while they run."""
-        self._asked = self._preempted = None
+        """Install handlers for signals, instead of Lightning's, which save inside the handler."""
+        self._signal = self._preempted = None
         self._last = time.monotonic()
         if trainer.is_global_zero:
             Finished.forget(self.folder)
         if threading.current_thread() is threading.main_thread():
-            self._found = {number: signal.signal(number, self._note) for number in SIGNALS}
+            self._handlers_before = {number: signal.signal(number, self._note) for number in SIGNALS}
 
     def on_train_batch_end(
         self,
@@ -71,7 +70,7 @@ class RunningCheckpoint(Checkpoint):
         batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
-        """Save if it is time to, unless a validation follows, which a resumed run would leave out."""
+        """Save if due, unless validation follows, which a resumed run would skip."""
         loop = trainer.fit_loop.epoch_loop
         interval = trainer.val_check_batch or math.inf
         validates = trainer.enable_validation and (batch_idx + 1) % interval == 0
@@ -82,7 +81,7 @@ class RunningCheckpoint(Checkpoint):
             self._save_if_due(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save if it is time to."""
+        """Save if due."""
         self._next_step = trainer.fit_loop.epoch_loop._batches_that_stepped
         self._save_if_due(trainer)
 
@@ -93,11 +92,11 @@ class RunningCheckpoint(Checkpoint):
         batch: Any,  # noqa: ANN401 - Lightning's signature
         batch_idx: int,
     ) -> None:
-        """Leave, if the batch before was the last one: by now its losses have been logged, too."""
+        """Stop if the previous batch was the last one: by now its losses have been logged, too."""
         self._leave()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """There is nothing to go on with any more."""
+        """Restore the signal handlers, note that training has ended, and remove the checkpoints."""
         self._stop_listening()
         trainer.strategy.barrier()
         if trainer.is_global_zero:
@@ -106,7 +105,7 @@ class RunningCheckpoint(Checkpoint):
                 (self.folder / name).unlink(missing_ok=True)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Leave signals to those who had them."""
+        """Restore the previous signal handlers."""
         self._stop_listening()
 
     def _leave(self) -> None:
@@ -114,26 +113,26 @@ class RunningCheckpoint(Checkpoint):
             raise self._preempted
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if number == self._asked == signal.SIGINT:  # Ctrl-C once more: somebody will not wait for the batch
-            raise Preempted(number, "what was saved before is kept")
-        self._asked = number
+        if number == self._signal == signal.SIGINT:  # Ctrl-C again: the user does not want to wait
+            raise Preempted(number, "the last saved checkpoint is kept")
+        self._signal = number
 
     def _stop_listening(self) -> None:
-        for number, handler in self._found.items():
+        for number, handler in self._handlers_before.items():
             signal.signal(number, handler)
-        self._found = {}
+        self._handlers_before = {}
 
     def _save_if_due(self, trainer: Trainer) -> None:
-        due = self._asked is not None
+        due = self._signal is not None
         if trainer.is_global_zero:
             due |= time.monotonic() - self._last >= self.seconds
         if self._preempted is not None or not trainer.strategy.reduce_boolean_decision(due, all=False):
             return
-        # A checkpoint of one that gathers as it goes would not hold what it has gathered: it starts again.
+        # A module that accumulates targets does not save them in checkpoints: it has to start again.
         if getattr(trainer.lightning_module, "resumable", True):
             self._save(trainer)
-        if trainer.strategy.reduce_boolean_decision(self._asked is not None, all=False):
-            number = self._asked or signal.SIGUSR1  # it may have reached another rank only
+        if trainer.strategy.reduce_boolean_decision(self._signal is not None, all=False):
+            number = self._signal or signal.SIGUSR1  # it may have reached another rank only
             batches = trainer.fit_loop.epoch_loop.total_batch_idx + 1
             self._preempted = Preempted(number, f"saved after {batches} batches: {self.path}")
 
@@ -149,12 +148,12 @@ class RunningCheckpoint(Checkpoint):
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A fit that can go on.
+    """A fit that can be resumed.
 
     Attributes:
         path: of its checkpoint.
-        next_step: the step at which its curves go on.
-        run: which run it belongs to.
+        next_step: the step at which its curves resume.
+        run: the run it belongs to.
     """
 
     path: Path
@@ -163,21 +162,21 @@ class Unfinished:
 
     @classmethod
     def in_folder(cls, folder: Path) -> "Unfinished | None":
-        """What a fit that was stopped, or killed, has left; None where there is nothing.
+        """The checkpoint that a stopped or killed fit has left; None where there is none.
 
-        A damaged checkpoint is named, and the one before it is taken.
+        Where the newest is damaged, a warning names it and the previous one is used.
 
         Raises:
-            InputError: checkpoints are there, and all of them are damaged.
+            InputError: all checkpoints are damaged, or one is not of a running fit.
         """
         paths = [folder / name for name in (NAME, BEFORE)]
-        there = [path for path in paths if path.exists()]
-        found = first_whole(there)
-        if found is None:
-            if there:
-                raise InputError(f"{there[-1]}: damaged checkpoint; remove it to start again")
+        existing = [path for path in paths if path.exists()]
+        newest = first_whole(existing)
+        if newest is None:
+            if existing:
+                raise InputError(f"{existing[-1]}: damaged checkpoint; remove it to start again")
             return None
-        path, state = found
+        path, state = newest
         key = RunningCheckpoint.__qualname__
         about = state.get("callbacks", {}).get(key)
         if about is None:

@@ -1,4 +1,4 @@
-"""Best constant outputs that are searched for: for embeddings, and for losses of which nothing is known."""
+"""Best constant outputs found by numerical search: for embeddings, and for arbitrary losses."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,18 +11,18 @@ from lightning_taskonomy.training.best_constants import MeanFit, Ranks, kept
 
 _IMAGES_AT_ONCE = 32
 _TOLERANCE = 0.02
-"""Of the searched exponent of 2: scales within 1.4 %."""
+"""Of the exponent of 2 that is searched for: scales within 1.4 %."""
 
 
 class Kept:
-    """Targets and masks that are gone through again and again."""
+    """Targets and masks, kept for repeated passes."""
 
     def __init__(self) -> None:
         self._targets: list[Tensor] = []
         self._masks: list[Tensor | None] = []
 
     def add(self, target: Tensor, mask: Tensor | None) -> None:
-        """Take in a batch of any shape."""
+        """Add a batch of any shape."""
         for start in range(0, len(target), _IMAGES_AT_ONCE):
             chosen = slice(start, start + _IMAGES_AT_ONCE)
             self._targets.append(kept(target[chosen], halved=target.ndim > 2))
@@ -32,19 +32,19 @@ class Kept:
         return len(self._targets)
 
     def batch(self, number: int, device: torch.device) -> tuple[Tensor, Tensor | None]:
-        """Targets and their mask on a device."""
+        """The targets and mask of one stored batch, on a device."""
         target, mask = self._targets[number].to(device), self._masks[number]
         return target.float() if target.is_floating_point() else target, None if mask is None else mask.to(
             device
         )
 
     def batches(self, device: torch.device) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """All of them in turn."""
+        """All stored batches in turn."""
         return (self.batch(number, device) for number in range(len(self)))
 
 
 class PlacesFit(Kept):
-    """Embeddings s·(x, y, 0, …) for `PixelPairs`, with s of least loss: near pixels belong together.
+    """Embeddings s·(x, y, 0, …) for `PixelPairs` with the s of least loss: nearby pixels belong together.
 
     Args:
         loss: with fixed pixels.
@@ -64,13 +64,13 @@ class PlacesFit(Kept):
         places = torch.stack([x, y])[: self.shape[0]].to(self.device)
 
         def mean_loss(octave: float) -> float:
-            found = torch.zeros(2, dtype=torch.float64)
+            sums = torch.zeros(2, dtype=torch.float64)
             for target, mask in self.batches(self.device):
-                # The channels that are 0 make no distance.
+                # Channels that are 0 do not change distances, and are left out.
                 output = (places * 2**octave).expand(len(target), *places.shape)
                 losses = self.loss(output, target, mask)
-                found += torch.tensor([float(losses.double().sum()), float(len(losses))])
-            total, images = ranks.total(found)
+                sums += torch.tensor([float(losses.double().sum()), float(len(losses))])
+            total, images = ranks.total(sums)
             return float(total / images.clamp(min=1))
 
         embeddings = torch.zeros(self.shape)
@@ -79,23 +79,23 @@ class PlacesFit(Kept):
 
 
 def _lowest(function: Callable[[float], float], first: int, last: int) -> float:
-    """Where a function is lowest: the best of whole numbers, then Brent's method around it."""
+    """The minimiser of a function: the best integer, refined by Brent's method."""
     values = {number: function(number) for number in range(first, last + 1)}
     best = min(values, key=lambda number: values[number])
-    found = minimize_scalar(
+    refined = minimize_scalar(
         function, bounds=(best - 1, best + 1), method="bounded", options={"xatol": _TOLERANCE}
     )
-    return float(found.x) if found.fun < values[best] else float(best)
+    return float(refined.x) if refined.fun < values[best] else float(best)
 
 
 class DescentFit(Kept):
-    """A parameter of the output's shape, fitted by Adam: for losses of which nothing else is known.
+    """A parameter of the output's shape, fitted by Adam, for any differentiable loss.
 
     Args:
-        loss: may be any that has a gradient.
+        loss: any that is differentiable.
         shape: of an output.
         device: for the descent.
-        steps: of Adam, a batch of kept targets each, the same number on every rank.
+        steps: of Adam, each on one batch of kept targets; the same number on every rank.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class DescentFit(Kept):
         """The fitted parameter."""
         guess = torch.nn.Parameter(self._mean(ranks).to(self.device))
         adam = torch.optim.Adam([guess], lr=0.1)
-        falling = torch.optim.lr_scheduler.CosineAnnealingLR(adam, self.steps)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, self.steps)
         for step in range(self.steps):
             gradient = torch.zeros_like(guess)
             if len(self):
@@ -120,11 +120,11 @@ class DescentFit(Kept):
                 (gradient,) = torch.autograd.grad(loss, [guess])
             guess.grad = ranks.total(gradient).to(self.device)
             adam.step()
-            falling.step()
+            schedule.step()
         return guess.detach().cpu()
 
     def _mean(self, ranks: Ranks) -> Tensor:
-        """Where to begin: the mean if targets look like outputs, else 0."""
+        """The starting point: the mean if targets have the outputs' shape and are floats, else 0."""
         mean = MeanFit(self.shape)
         for target, mask in self.batches(torch.device("cpu")):
             if target.is_floating_point() and target.shape[1:] == self.shape:

@@ -1,4 +1,4 @@
-"""A callback by which a resumed run draws what an uninterrupted one would have drawn."""
+"""A callback that gives a resumed run the same random draws as an uninterrupted one."""
 
 from typing import Any
 
@@ -8,15 +8,15 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 
 def seed_of(*numbers: int) -> int:
-    """A seed that depends on all of some numbers."""
+    """A seed derived from several numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 class SeedSteps(Callback):
-    """Seeds torch at every training batch by its place in the run.
+    """Seeds torch at every training batch by its index in the run.
 
-    What dropout or a loss draws then depends on neither the batches before nor on validation, so that no
-    state of the generators has to be kept in checkpoints.
+    The random draws of dropout or a loss then depend neither on earlier batches nor on validation, so
+    checkpoints need not hold the state of the generators.
 
     Args:
         seed: of the run.

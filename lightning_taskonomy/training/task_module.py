@@ -1,4 +1,4 @@
-"""What every contender for a task shares: how it is evaluated, image by image, and what a checkpoint says."""
+"""What all contenders for a task share: evaluation image by image, and the metadata of checkpoints."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ _PIXELS_SEED = 0
 
 
 class Evaluated(TypedDict):
-    """What evaluating a batch gives callbacks.
+    """The results for a batch, as callbacks receive them.
 
     Attributes:
         key: of each image.
@@ -36,16 +36,16 @@ class Evaluated(TypedDict):
 
 
 class TaskModule(Contender):
-    """A contender for one task: it gives an output for each image, and is judged by the task's loss.
+    """A contender for one task: it predicts an output for each image, and is evaluated by the task's loss.
 
     Args:
-        task: name in the dictionary; or `FILE.py:NAME`, a task of one's own.
-        size: pixels per side of pictures.
+        task: name in the dictionary; or `FILE.py:NAME`, a custom task.
+        size: pixels per side of images.
 
     Attributes:
-        resumable: whether a checkpoint in the middle of training holds all that is needed to go on.
-        contenders: names of several contenders that are trained and judged together, where it holds several.
-        diverged: those of them that are judged no more.
+        resumable: whether a checkpoint during training holds everything needed to resume.
+        contenders: names of the contenders that are trained and evaluated together, where there are several.
+        diverged: those of them that are no longer evaluated.
     """
 
     resumable = True
@@ -66,17 +66,17 @@ class TaskModule(Contender):
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """Of one example: (C, H, W) or (n,)."""
+        """Shape of one output: (C, H, W) or (n,)."""
         return self.task.output.shape(self.size)
 
     @property
     def evaluation_loss(self) -> PerImageLoss:
-        """The task's loss, by the same pixels of an image for every contender."""
+        """The task's loss, at the same pixels of an image for every contender."""
         loss = self.task.loss
         return loss.pixels_at(_PIXELS_SEED) if isinstance(loss, PixelPairs) else loss
 
     def setup(self, stage: str) -> None:
-        """Take over what the data set says of the task, such as the means and deviations of its vectors."""
+        """Take over the data set's version of the task, such as the means and deviations of its vectors."""
         for task in getattr(getattr(self.trainer, "datamodule", None), "tasks", ()):
             if task.name == self.task.name:
                 self.task = task
@@ -85,44 +85,44 @@ class TaskModule(Contender):
                 self._metrics[name] = self.task.metric(self.task).to(self.device)
 
     def parts(self, batch: dict[str, Any]) -> Parts:
-        """What of a batch belongs to the task: `input`, `target` and perhaps `mask`."""
+        """The task's part of a batch: `input`, `target` and perhaps `mask`."""
         parts: Parts = batch[self.task.name]
         return parts
 
     def network_input(self, batch: dict[str, Any]) -> Tensor:
-        """What of a batch the network is given."""
+        """The network's input from a batch."""
         return self.parts(batch)["input"]
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> Evaluated:
-        """Judge a batch."""
+        """Evaluate a batch."""
         return self._evaluated(batch, "val")
 
     def test_step(self, batch: dict[str, Any], batch_idx: int) -> Evaluated:
-        """Judge a batch."""
+        """Evaluate a batch."""
         return self._evaluated(batch, "test")
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> Evaluated:
-        """The outputs of a batch, judged."""
+        """The outputs for a batch, with their losses."""
         return self._judged(batch)
 
     def on_validation_epoch_start(self) -> None:
-        """Begin anew."""
+        """Reset the mean loss."""
         self._mean_losses = MeansOverImages()
 
     def on_test_epoch_start(self) -> None:
-        """Begin anew."""
+        """Reset the mean loss."""
         self._mean_losses = MeansOverImages()
 
     def on_validation_epoch_end(self) -> None:
-        """Log the mean loss over the whole split, and what the metric says of it."""
+        """Log the mean loss and the metric over the whole split."""
         self._log_whole_split("val")
 
     def on_test_epoch_end(self) -> None:
-        """Log the mean loss over the whole split, and what the metric says of it."""
+        """Log the mean loss and the metric over the whole split."""
         self._log_whole_split("test")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Note what the weights are for."""
+        """Save the description, the label conventions and the means and deviations."""
         super().on_save_checkpoint(checkpoint)
         standard = self.task.standard
         checkpoint["contender"] = {
@@ -132,10 +132,10 @@ class TaskModule(Contender):
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of another task or network, or of labels of other conventions.
+        """Refuse a checkpoint of another task or network, or with other label conventions.
 
         Raises:
-            InputError: names what differs.
+            InputError: the checkpoint does not fit; the message names what differs.
         """
         found = dict(checkpoint.get("contender") or {})
         require_conventions(found.pop("conventions", None), "checkpoint", "train again")
@@ -149,7 +149,7 @@ class TaskModule(Contender):
             self.task = _with_standard(self.task, standard)
 
     def description(self) -> dict[str, Any]:
-        """What must be equal for a checkpoint to fit, as plain values."""
+        """The values that must match those of a checkpoint, in plain types."""
         return {"kind": type(self).__name__, "task": self.task.name, "size": self.size}
 
     def _judged(self, batch: dict[str, Any]) -> Evaluated:
@@ -178,7 +178,7 @@ class TaskModule(Contender):
         if stage in self._metrics:
             metric = self._metric(stage)
             numbers = {f"{stage}/{name}": value for name, value in metric.compute().items()}
-            self.log_dict(numbers, sync_dist=True)  # equal on all ranks already; Lightning cannot know
+            self.log_dict(numbers, sync_dist=True)  # already equal on all ranks, which Lightning cannot know
             metric.reset()
 
 

@@ -30,37 +30,36 @@ from lightning_taskonomy.training.task_module import TaskModule
 
 DISCRIMINATOR_RATE = 1e-5
 DISCRIMINATOR_DECAY = 10
-"""How many times the network's weight decay that of its discriminator is."""
+"""The discriminator's weight decay as a multiple of the network's."""
 
 
 class TaskNetwork(TaskModule):
-    """The network of any task of the dictionary, or of one's own.
+    """The network for any task of the dictionary, or for a custom task.
 
-    With its defaults it is the published one; smaller widths and sizes train in minutes without a GPU.
+    Its defaults give the published network; smaller widths and sizes train in minutes without a GPU.
 
     Args:
-        task: name in the dictionary; or `FILE.py:NAME`, a task of one's own.
-        size: pixels per side of pictures, a multiple of 16.
+        task: name in the dictionary; or `FILE.py:NAME`, a custom task.
+        size: pixels per side of images, a multiple of 16.
         width: channels of the encoder's first layer; the others are multiples.
         blocks: of the encoder's four stages.
         decoder_width: channels of the pixel decoder's first layer.
         hidden: width of the vector decoder's layers; by default the task's own.
-        encoder_trained: false keeps the encoder's weights as they begin: random ones are the baseline of
-            Table 1. Only the statistics of its normalisation settle.
+        encoder_trained: false freezes the encoder's initial weights: random ones are the baseline of Table 1.
+            Only the running statistics of its batch normalisation are updated.
         learning_rate: of Adam.
-        drop_after: steps after which the learning rate is a tenth; by default the task's own, which for
+        drop_after: steps after which the learning rate drops to a tenth; by default the task's own, which for
             curvature is never.
-        weight_decay: of Adam, for the weights of layers, not for biases and normalisations; by default the
-            task's own.
-        instance_noise: standard deviation of the noise on what the discriminator judges, at the first step;
-            by default the task's own.
+        weight_decay: of Adam, for layer weights, not biases and normalisations; by default the task's own.
+        instance_noise: standard deviation, at the first step, of the noise on the discriminator's inputs; by
+            default the task's own.
         adversarial_after: steps after which a discriminator joins, for the tasks that have one; none
-            leaves it out.
+            disables it.
         discriminator_width: channels of its first layer.
-        channels_last: order of the convolutions' memory that most devices like better.
+        channels_last: memory format of the convolutions, faster on most devices.
         compiled: whether to compile the network; takes minutes at the start.
-        start_from: file of a trained network, of this task or another one, whose weights to begin with where
-            their shapes fit: a checkpoint, safetensors of a bank, or a published encoder.
+        start_from: file of a trained network, of this task or another one, to initialise the weights from
+            where their shapes fit: a checkpoint, safetensors of a bank, or a published encoder.
     """
 
     def __init__(
@@ -111,16 +110,16 @@ class TaskNetwork(TaskModule):
 
     @classmethod
     def leaves_weights_out(cls, arguments: Mapping[str, Any]) -> bool:
-        """Whether there is a discriminator, which does not learn in every step."""
+        """Whether there is a discriminator, which is not trained in every step."""
         has_discriminator = task_named(arguments["task"]).norm_share is not None
         return has_discriminator and arguments.get("adversarial_after") is not None
 
     def run_callbacks(self, run: Run) -> list[Callback]:
-        """Those of a network that is judged image by image."""
+        """Those of a network that is evaluated image by image."""
         return image_callbacks(run)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Outputs, (B, …), of pictures (B, views, C, H, W)."""
+        """Outputs, (B, …), for images (B, views, C, H, W)."""
         output: Tensor = self.network(pictures if self.channels_last else pictures.contiguous())
         return output
 
@@ -138,7 +137,7 @@ class TaskNetwork(TaskModule):
         return loss
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - one of the many forms that Lightning takes
-        """Adam with the rate dropped once; plain gradient descent for the discriminator."""
+        """Adam whose learning rate drops once; plain SGD for the discriminator."""
         trained = [weight for weight in self.network.parameters() if weight.requires_grad]
         optimizer = Adam(decayed_groups(trained, self.weight_decay), self.learning_rate)
         schedule = MultiStepLR(optimizer, [] if self.drop_after is None else [self.drop_after], 0.1)
@@ -152,12 +151,12 @@ class TaskNetwork(TaskModule):
         return [optimizer, judge], [{"scheduler": schedule, "name": "learning_rate"}]
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Bound the gradients, for the tasks whose constants say so."""
+        """Clip the gradients, for the tasks that specify a norm."""
         if self.task.training.gradient_norm is not None:
             clip_each(self.network.parameters(), self.task.training.gradient_norm)
 
     def description(self) -> dict[str, Any]:
-        """What must be equal for a checkpoint to fit."""
+        """The values that must match those of a checkpoint."""
         return {
             **super().description(),
             "width": self.width,
@@ -167,17 +166,20 @@ class TaskNetwork(TaskModule):
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Note how many batches have been learned from: the trainer counts steps of both optimizers."""
+        """Save the number of batches trained on: the trainer counts the steps of both optimizers."""
         super().on_save_checkpoint(checkpoint)
         checkpoint["steps"] = self.steps
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of another network; go on counting batches."""
+        """Refuse a checkpoint of another network; restore the batch count."""
         super().on_load_checkpoint(checkpoint)
         self.steps = int(checkpoint["steps"])
 
     def _loss_is_wanted(self, batch_idx: int) -> bool:
-        """Whether a logger takes it, or an epoch begins or ends: noting each costs small networks 3 %."""
+        """Whether to log the loss: at the logging interval and at either end of an epoch.
+
+        Logging every step would slow small networks by 3 %.
+        """
         every = max(1, self.trainer.log_every_n_steps)  # type: ignore[attr-defined]
         return (self.steps + 1) % every == 0 or batch_idx == 0 or self.trainer.is_last_batch
 
@@ -187,11 +189,11 @@ class TaskNetwork(TaskModule):
         network_optimizer, judge_optimizer = self._both_optimizers()
         joined = self.adversarial_after is not None and self.steps >= self.adversarial_after
         if joined:
-            # The noise follows from the step, so that a resumed run draws what an unbroken one does.
+            # Seeded by the step, so that a resumed run draws the same noise as an uninterrupted one.
             adversarial.set_noise(self.steps, seed_of(self.steps, self.global_rank))
         with network_optimizer.toggle_model():
-            whole = adversarial.network_loss(condition, output, loss) if joined else loss
-            self._step(network_optimizer, whole)
+            total = adversarial.network_loss(condition, output, loss) if joined else loss
+            self._step(network_optimizer, total)
         if joined:
             with judge_optimizer.toggle_model():
                 judged = adversarial.discriminator_loss(condition, output, target)

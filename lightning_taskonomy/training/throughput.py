@@ -1,4 +1,4 @@
-"""How fast images are learned from, and how many have been."""
+"""Training speed in images per second, and the number of images seen."""
 
 import time
 from typing import Any
@@ -12,11 +12,11 @@ from lightning_taskonomy.core.errors import InputError
 class ImageClock:
     """Images per second of training on one rank, in windows.
 
-    The device is waited for only where a window starts, ends or is interrupted, so that otherwise steps are
-    handed to it ahead of time as ever.
+    It synchronises with the device only where a window starts, ends or is interrupted, so that otherwise
+    steps are still queued asynchronously.
 
     Args:
-        device: that learns.
+        device: that trains.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -24,23 +24,23 @@ class ImageClock:
         self._begin_window()
 
     def count(self, images: int) -> None:
-        """Take note of a batch whose steps have been handed to the device."""
+        """Count a batch whose steps have been queued on the device."""
         self._images += images
         self._last = time.perf_counter()
 
     def pause(self) -> None:
-        """Stop the clock where the last batch ended: what has happened since, validation begins with."""
+        """Stop the clock at the end of the last batch: the time since then belongs to validation."""
         now = time.perf_counter()
         self._wait()
         self._seconds += max(self._last - self._since, 0.0) + time.perf_counter() - now
 
     def go_on(self) -> None:
-        """Let the clock run again."""
+        """Resume the clock."""
         self._wait()
         self._since = self._last = time.perf_counter()
 
     def images_per_second(self) -> float:
-        """Of the window that ends here; the next one begins."""
+        """The rate of the current window, which ends here; the next one begins."""
         self._wait()
         rate = self._images / (self._seconds + time.perf_counter() - self._since)
         self._begin_window()
@@ -56,9 +56,9 @@ class ImageClock:
 
 
 class TimedCallback(Callback):
-    """Runs a clock while there is training, and lets it stand still during validation.
+    """Runs a clock during training and pauses it during validation.
 
-    It starts after the first batch, in which workers start and kernels are chosen.
+    It starts after the first batch, in which workers start and kernels are selected.
 
     Args:
         every_n_steps: training batches per window.
@@ -83,7 +83,7 @@ class TimedCallback(Callback):
             self._clock.pause()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Let it run again."""
+        """Resume the clock."""
         if self._clock is not None:
             self._clock.go_on()
 
@@ -91,8 +91,8 @@ class TimedCallback(Callback):
         """Count a training batch.
 
         Returns:
-            Whether a window ends with it; and if so, images per second of all ranks together, or None where
-            the clock has only just started.
+            Whether a window ends with it; and if so, images per second over all ranks, or None where the
+            clock has only just started.
         """
         ends = (trainer.fit_loop.epoch_loop.total_batch_idx + 1) % self.every_n_steps == 0
         if self._clock is None:
@@ -103,10 +103,10 @@ class TimedCallback(Callback):
 
 
 class LogThroughput(TimedCallback):
-    """Logs `images_per_second`, of all ranks together, and `samples_seen`, also before a resumption.
+    """Logs `images_per_second`, over all ranks, and `samples_seen`, including those before resuming.
 
-    Not Lightning's `ThroughputMonitor`, which waits for a GPU at every batch, so that steps are no longer
-    handed to it ahead of time, and which counts samples from 0 again after a resumption.
+    Lightning's `ThroughputMonitor` would synchronise with the GPU at every batch, so that steps are no longer
+    queued asynchronously, and would count samples from 0 again after resuming.
 
     Args:
         every_n_steps: training batches from one measurement to the next.
@@ -126,7 +126,7 @@ class LogThroughput(TimedCallback):
     ) -> None:
         """Count; at the end of a window, measure and log."""
         images = len(batch["key"])
-        # Training batches are of one size on all ranks.
+        # Training batches have the same size on all ranks.
         self.samples_seen += images * trainer.world_size
         ends, rate = self.timed(trainer, pl_module, images)
         if not ends or not trainer.is_global_zero:
@@ -134,15 +134,15 @@ class LogThroughput(TimedCallback):
         metrics: dict[str, float] = {"samples_seen": self.samples_seen}
         if rate is not None:
             metrics["images_per_second"] = rate
-        # Where the trainer puts numbers logged now: it counts batches, whatever the number of optimizers.
+        # The step at which the trainer logs: it counts batches, whatever the number of optimizers.
         step = trainer.fit_loop.epoch_loop._batches_that_stepped
         for logger in trainer.loggers:
             logger.log_metrics(metrics, step)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run goes on from."""
+        """The count to resume from."""
         return {"samples_seen": self.samples_seen}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore the count."""
         self.samples_seen = int(state_dict["samples_seen"])

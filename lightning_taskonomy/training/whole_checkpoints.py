@@ -1,4 +1,4 @@
-"""Checkpoints that are on the disk whole or not at all, and finding the one to go on from."""
+"""Checkpoints that are written whole or not at all, and finding the one to resume from."""
 
 import io
 import logging
@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 
 
 class WholeCheckpoints(TorchCheckpointIO):
-    """Writes a checkpoint under a temporary name beside its own, and renames it once it is on the disk.
+    """Writes a checkpoint under a temporary name in the same folder, and renames it once it is on disk.
 
-    Lightning's own writing copies from another file system, so that a full disk leaves half a checkpoint in
-    the place of the one before.
+    Lightning instead copies it from another file system, so that a full disk leaves half a checkpoint in the
+    place of the previous one.
     """
 
     def save_checkpoint(
@@ -33,7 +33,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         """Write a checkpoint.
 
         Raises:
-            InputError: it cannot be written; what was there before still is.
+            InputError: it cannot be written; the previous file is kept.
         """
         content = io.BytesIO()
         torch.save(checkpoint, content)
@@ -44,16 +44,16 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint whose every byte is as it was written; its tensors stay on the disk.
+    """Read a checkpoint after verifying its checksums; its tensors stay on disk.
 
     Raises:
-        InputError: it is damaged or cut short.
+        InputError: it is damaged or truncated.
     """
     try:
-        with zipfile.ZipFile(path) as archive:  # torch does not compare the check sums that it writes
+        with zipfile.ZipFile(path) as archive:  # torch does not verify the checksums that it writes
             damaged = archive.testzip()
         if damaged is not None:
-            raise InputError(f"{path}: damaged checkpoint (the check sum of {damaged} is wrong)")
+            raise InputError(f"{path}: damaged checkpoint (wrong checksum of {damaged})")
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (OSError, RuntimeError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
         raise InputError(f"{path}: damaged checkpoint ({str(error).splitlines()[0]})") from error
@@ -61,12 +61,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def first_whole(paths: list[Path]) -> tuple[Path, dict[str, Any]] | None:
-    """The first of some checkpoints that is there and whole, with its content; a damaged one is named."""
+    """The first checkpoint that exists and is undamaged, with its content; warnings name damaged ones."""
     for path in paths:
         if not path.exists():
             continue
         try:
             return path, read_checkpoint(path)
         except InputError as error:
-            log.warning("%s; looking for the one before it", error)
+            log.warning("%s; looking for the previous one", error)
     return None

@@ -83,7 +83,7 @@ def test_a_second_run_is_refused_and_the_first_can_be_stopped(
         os.kill(process.pid, signal.SIGTERM)
         process.join(60)
         assert process.exitcode == STOPPED
-        assert "start the same command again to go on" in (tmp_path / "log").read_text()
+        assert "run the same command again to resume" in (tmp_path / "log").read_text()
         assert running.exists()
     finally:
         kill_group(process)

@@ -59,7 +59,7 @@ def test_a_cancelled_job_stays_cancelled(cluster: Cluster, few: Path, tmp_path: 
     cluster.wait_for(cluster.is_idle)
     assert cluster.state(job) == "CANCELLED"
     assert cluster.about(job, "Restarts") == "0"
-    assert f"job {job} was cancelled: submit it again to go on" in log_of(tmp_path)
+    assert f"job {job} was cancelled: submit it again to resume" in log_of(tmp_path)
     assert (tmp_path / FOLDER / "checkpoints" / "running.ckpt").exists()
 
 
