@@ -50,7 +50,7 @@ TOKENS = (
     b"99999999999999999999",
     b"\xff\xfe", b"\xef\xbb\xbf", "é".encode(), b"+", b"self", b"random", b"../../x", b"/", b"{", b"}",
     b"[", b"]", b"null", b"true", b"\x00\x00\x00\x00", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff",
-    b"!!python/name:os.system", b"&a [*a]",
+    b"!!python/name:os.system", b"&a [*a]", b"PK\x03\x04",
 )  # fmt: skip
 Edit = tuple[float, float, bytes]
 EDITS = st.lists(

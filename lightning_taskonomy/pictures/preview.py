@@ -11,9 +11,10 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.npy import read_npy
 from lightning_taskonomy.core.pictures import open_picture
 from lightning_taskonomy.data.domains import DEPTH_INVALID, DEPTH_UNITS_PER_METRE, DOMAINS
-from lightning_taskonomy.data.folder.label_check import MOST_PIXELS, NPY_ERRORS, wrong_mode, wrong_vector
+from lightning_taskonomy.data.folder.label_check import MOST_PIXELS, wrong_mode, wrong_vector
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.pictures.drawing import Drawing
@@ -151,7 +152,7 @@ _ID_COLOURS = _id_colours()
 def _words(path: Path, domain: str) -> Sequence[str]:
     try:
         return _WORDS[domain](path)
-    except (OSError, AttributeError, *NPY_ERRORS) as error:
+    except (OSError, AttributeError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise InputError(f"{path}: not a {domain} label ({error})") from error
 
 
@@ -170,7 +171,7 @@ def _scene_words(path: Path) -> list[str]:
 
 
 def _vector(path: Path, domain: str) -> npt.NDArray[np.floating[Any]]:
-    values = np.load(path, allow_pickle=False)
+    values = read_npy(path)
     wrong = wrong_vector(values, DOMAINS[domain])
     if wrong is not None:
         raise ValueError(wrong)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import UnidentifiedImageError
 
+from lightning_taskonomy.core.npy import read_npy
 from lightning_taskonomy.core.pictures import PictureError, open_picture
 from lightning_taskonomy.data.domains import DOMAINS, Domain
 from lightning_taskonomy.data.folder.conventions import normals_are_inverted
@@ -21,9 +21,6 @@ Finding = tuple[str, str]
 
 Values = npt.NDArray[Any]
 """What a picture holds, (H, W) or (H, W, C)."""
-
-NPY_ERRORS = (ValueError, EOFError, SyntaxError, TokenError, TypeError, KeyError, OverflowError)
-"""All that numpy raises when it reads a damaged header as the Python literal that it is."""
 
 MOST_PIXELS = 64_000_000
 """A label beyond this is a mistake or an attack: several workers that read it would need gigabytes."""
@@ -97,9 +94,8 @@ def _check_values(values: Values, domain: Domain) -> Iterator[Finding]:
 
 def _check_vector(path: Path, domain: Domain) -> Iterator[Finding]:
     try:
-        # Mapped: a damaged header may ask for more memory than there is.
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except NPY_ERRORS as error:
+        values = read_npy(path, mapped=True)
+    except ValueError as error:
         yield "unreadable array", str(error)
         return
     wrong = wrong_vector(values, domain)

@@ -11,9 +11,10 @@ import numpy as np
 
 from lightning_taskonomy.core.digest import sha256_of
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.npy import read_npy
 from lightning_taskonomy.core.output import whole_file, write_text
 from lightning_taskonomy.data.domains import DOMAINS
-from lightning_taskonomy.data.folder.label_check import NPY_ERRORS, wrong_vector
+from lightning_taskonomy.data.folder.label_check import wrong_vector
 from lightning_taskonomy.data.folder.names import ViewName
 from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.data.shards.encode import Encoding
@@ -191,8 +192,8 @@ def _text(path: Path) -> str:
 
 def _vector(path: Path, domain: str) -> Any:  # noqa: ANN401 - an array of 32-bit floating-point numbers
     try:
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, *NPY_ERRORS) as error:
+        values = read_npy(path, mapped=True)
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot read this label ({error})") from error
     wrong = wrong_vector(values, DOMAINS[domain])
     if wrong is not None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lightning_taskonomy.core.errors import InputError
-from lightning_taskonomy.data.folder.label_check import NPY_ERRORS
+from lightning_taskonomy.core.npy import read_npy
 from lightning_taskonomy.data.stream.examples import Examples
 from lightning_taskonomy.data.stream.reading import BrokenSampleError
 from lightning_taskonomy.tasks.colours import BINS, rarity_weights
@@ -63,9 +63,9 @@ def with_colour_weights(task: Task, path: Path) -> Task:
     if task.name != COLORIZATION:
         return task
     try:
-        given = np.load(path, allow_pickle=False) if path.suffix == ".npy" else np.loadtxt(path)
+        given = read_npy(path) if path.suffix == ".npy" else np.loadtxt(path)
         weights = np.asarray(given, np.float64).ravel()
-    except (OSError, TypeError, *NPY_ERRORS) as error:
+    except (OSError, TypeError, ValueError) as error:
         raise InputError(f"{path}: cannot read these weights of colours ({error})") from error
     if len(weights) != len(BINS) or not (np.isfinite(weights).all() and weights.min() >= 0 < weights.max()):
         raise InputError(

@@ -12,6 +12,7 @@ from scipy import io, ndimage
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.names import leads_out
+from lightning_taskonomy.core.npy import read_npy
 from lightning_taskonomy.core.pictures import open_picture, read_picture
 
 Array = npt.NDArray[Any]
@@ -244,7 +245,7 @@ def _values(path: Path, name: str) -> Array:
     if path.suffix == ".mat":
         return _matrix(path, name)
     if path.suffix == ".npy":
-        return _guarded(path, lambda: np.load(path, allow_pickle=False))
+        return _guarded(path, lambda: read_npy(path))
     return _label(path)
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lightning_taskonomy.core.digest import sha256_of
 from lightning_taskonomy.core.errors import InputError
+from lightning_taskonomy.core.npy import read_npy
 from lightning_taskonomy.synthetic.render.mesh_reading import GLTF_SUFFIXES, Part, files_of, read_parts
 from lightning_taskonomy.synthetic.render.mesh_shape import shape_of_mesh
 from lightning_taskonomy.synthetic.render.scene import Colour, Material, Room, Scene, Triangles
@@ -117,7 +118,7 @@ class MeshFile:
     def _semantic_ids(self, parts: list[Part], faces: int) -> npt.NDArray[np.uint8]:
         if self.semantic is not None:
             try:
-                ids = np.load(self.semantic, allow_pickle=False)
+                ids = read_npy(self.semantic)
             except (OSError, ValueError) as error:
                 raise InputError(
                     f"{self.semantic}: expected a .npy file of one semantic id per face ({error})"
