@@ -1,8 +1,8 @@
-"""Losses per image: what networks learn from, and what contenders are compared by.
+"""Losses per image, for training networks and for comparing contenders.
 
-Every loss takes `(output, target, mask=None)` and gives one number per image, (B,), in single precision
-whatever precision the output has. The mask says which pixels count, (B, H, W), true or non-zero; None counts
-all of them. An image without any counted pixel has the loss 0 and no gradient.
+Every loss takes `(output, target, mask=None)` and returns one value per image, (B,), in single precision
+whatever the precision of the output. The mask (B, H, W) is true or non-zero at valid pixels; None means all
+are valid. An image without valid pixels has loss 0 and no gradient.
 """
 
 from collections.abc import Callable
@@ -21,22 +21,22 @@ PerImageLoss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 
 def l1(output: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Mean absolute error over channels and counted pixels; (B, C, H, W) or (B, n) to (B,).
+    """Mean absolute error over channels and valid pixels; (B, C, H, W) or (B, n) to (B,).
 
     Raises:
-        ValueError: output and target differ in shape, or the mask does not fit them.
+        ValueError: output and target differ in shape, or the mask does not match them.
     """
     return _mean(_difference(output, target, mask).abs(), mask)
 
 
 @dataclass(frozen=True)
 class L2:
-    """Mean squared error over channels and counted pixels; (B, C, H, W) or (B, n) to (B,).
+    """Mean squared error over channels and valid pixels; (B, C, H, W) or (B, n) to (B,).
 
     Attributes:
-        robust_beyond: a threshold t; an image whose mean squared error s is larger has the loss
-            t·(1 + log(s / t)), which goes on with the same value and slope. With t = 1 this is the 1 + log(s)
-            that the configs of the published pose and layout networks name and leave switched off.
+        robust_beyond: Threshold t; an image whose mean squared error s exceeds it has the loss
+            t·(1 + log(s / t)), with the same value and slope at t. With t = 1 this is the 1 + log(s) that the
+            configs of the published pose and layout networks contain but do not enable.
     """
 
     robust_beyond: float | None = None
@@ -45,13 +45,13 @@ class L2:
         """The loss of each image.
 
         Raises:
-            ValueError: output and target differ in shape, or the mask does not fit them.
+            ValueError: output and target differ in shape, or the mask does not match them.
         """
         squared = _mean(_difference(output, target, mask).square(), mask)
         if self.robust_beyond is None:
             return squared
         threshold = self.robust_beyond
-        # Clamped, since the logarithm's gradient at 0 would be infinite even where it is not taken.
+        # Clamped, since the logarithm's gradient at 0 would be infinite even where it is not selected.
         beyond = threshold * (1 + (squared.clamp(min=threshold) / threshold).log())
         return torch.where(squared > threshold, beyond, squared)
 
@@ -61,13 +61,13 @@ l2 = L2()
 
 @dataclass(frozen=True)
 class SoftCrossEntropy:
-    """Cross-entropy to class shares; (B, K) or (B, K, H, W) to (B,).
+    """Cross-entropy with class probabilities; (B, K) or (B, K, H, W) to (B,).
 
     Attributes:
-        weights: per class, K of them, or None for 1. Where they are given, a pixel (or a vector) weighs as
-            much as its most probable class, and the mean is over the number of counted pixels: images with
-            rare colours weigh more than others, as in Zhang et al., Colorful Image Colorization, section 2.2.
-            The weights should be 1 on average over the data.
+        weights: K class weights, or None for 1. A pixel (or a vector) has the weight of its most probable
+            class, and the mean is over the number of valid pixels: images with rare colours weigh more than
+            others, as in Zhang et al., Colorful Image Colorization, section 2.2. The weights should be 1 on
+            average over the data.
     """
 
     weights: tuple[float, ...] | None = None
@@ -76,12 +76,12 @@ class SoftCrossEntropy:
         """The loss of each image.
 
         Args:
-            output: logits.
-            target: shares along dimension 1, of the same shape.
-            mask: which pixels count.
+            output: Logits.
+            target: Probabilities along dimension 1, of the same shape.
+            mask: Valid pixels.
 
         Raises:
-            ValueError: output and target differ in shape, or the mask does not fit them.
+            ValueError: output and target differ in shape, or the mask does not match them.
         """
         require_same_shape(output, target)
         shares = target.float()
@@ -95,11 +95,11 @@ class SoftCrossEntropy:
 
 @dataclass(frozen=True)
 class CrossEntropy:
-    """Cross-entropy to class numbers; logits (B, K, H, W) or (B, K) to (B,).
+    """Cross-entropy with class indices; logits (B, K, H, W) or (B, K) to (B,).
 
     Attributes:
-        weights: per class, K of them, or None for 1. They normalise, as in `torch.nn.CrossEntropyLoss`: the
-            sum of weight times loss over an image's counted pixels is divided by the sum of weights.
+        weights: K class weights, or None for 1. They normalise as in `torch.nn.CrossEntropyLoss`: the sum of
+            weight times loss over an image's valid pixels is divided by the sum of weights.
     """
 
     weights: tuple[float, ...] | None = None
@@ -108,12 +108,12 @@ class CrossEntropy:
         """The loss of each image.
 
         Args:
-            output: logits.
-            target: class numbers, (B, H, W) or (B,), of any integer type; any number where the mask is 0.
-            mask: which pixels count.
+            output: Logits.
+            target: Class indices, (B, H, W) or (B,), of any integer type; arbitrary where the mask is 0.
+            mask: Valid pixels.
 
         Raises:
-            ValueError: the shapes do not fit.
+            ValueError: the shapes do not match.
         """
         require_same_shape(_without_channels(output), target)
         classes = target.long()
@@ -130,12 +130,12 @@ class CrossEntropy:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of some pixels of each image.
+    """All pairs of a sample of pixels of each image.
 
     Attributes:
-        squared_distance: between their embeddings, (B, n, n), single precision.
-        same: whether they belong to one segment, (B, n, n).
-        counted: true once for each pair, where i < j and both pixels exist, (B, n, n).
+        squared_distance: Squared distance of their embeddings, (B, n, n), single precision.
+        same: Whether they belong to the same segment, (B, n, n).
+        counted: True once for each pair, where i < j and both pixels are valid, (B, n, n).
     """
 
     squared_distance: Tensor
@@ -145,17 +145,17 @@ class Pairs:
 
 @dataclass(frozen=True)
 class PixelPairs:
-    """Mean cross-entropy over pairs of pixels: are they of the same segment?
+    """Mean cross-entropy over pairs of pixels: do they belong to the same segment?
 
-    The embeddings e of two pixels say so with p = 2 / (1 + exp(‖e_i − e_j‖²)), as in Fathi et al.,
-    Semantic Instance Segmentation via Deep Metric Learning. Squared distances under 1e-6 count as
-    1e-6 where the segments differ: the loss of such a pair is at most 14.6, not infinite.
+    The probability from the embeddings e of two pixels is p = 2 / (1 + exp(‖e_i − e_j‖²)), as in Fathi et
+    al., Semantic Instance Segmentation via Deep Metric Learning. Where segments differ, squared distances are
+    at least 1e-6, which limits the loss of a pair to 14.6.
 
     Attributes:
-        pixels: drawn per image without replacement; all counted ones where there are fewer.
-        seed: None draws them anew with torch's generator at each call, for training. A number gives images of
-            one size the same order of candidates, of which the first counted ones are taken: every contender
-            is then judged by the same pixels, on every machine.
+        pixels: Pixels drawn per image without replacement; all valid ones if there are fewer.
+        seed: None draws new pixels with torch's generator at each call, for training. A number fixes the
+            order of candidates for images of one size, of which the first valid ones are taken, so that all
+            contenders are evaluated on the same pixels, on every machine.
     """
 
     pixels: int = 300
@@ -169,12 +169,12 @@ class PixelPairs:
         """The loss of each image.
 
         Args:
-            output: embeddings, (B, D, H, W).
-            target: segment ids, (B, H, W).
-            mask: which pixels count.
+            output: Embeddings, (B, D, H, W).
+            target: Segment ids, (B, H, W).
+            mask: Valid pixels.
 
         Raises:
-            ValueError: the shapes do not fit.
+            ValueError: the shapes do not match.
         """
         pairs = self.pairs(output, target, mask)
         squared = pairs.squared_distance
@@ -186,7 +186,7 @@ class PixelPairs:
         return _sum(torch.where(pairs.counted, loss, 0.0)) / _sum(pairs.counted.float()).clamp(min=1)
 
     def pairs(self, output: Tensor, target: Tensor, mask: Tensor | None = None) -> Pairs:
-        """The pairs that the loss is a mean of; arguments as of the loss."""
+        """The pairs over which the loss is averaged; arguments as in the loss."""
         require_same_shape(_without_channels(output), target)
         places, exist = self.places(target, mask)
         drawn = output.flatten(2).gather(2, places.unsqueeze(1).expand(-1, output.shape[1], -1))
@@ -197,11 +197,11 @@ class PixelPairs:
         return Pairs(squared, ids.unsqueeze(2) == ids.unsqueeze(1), both.triu(diagonal=1))
 
     def places(self, target: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The pixels that are compared: places in the flattened image and whether they count, both (B, n).
+        """The compared pixels: indices in the flattened image and whether they are valid, both (B, n).
 
         Args:
-            target: ids, (B, H, W).
-            mask: true where they count, (B, H, W).
+            target: Segment ids, (B, H, W).
+            mask: Valid pixels, (B, H, W).
         """
         images, size = target.shape[0], target[0].numel()
         if self.seed is None:
@@ -220,9 +220,9 @@ _LEAST_SQUARED_DISTANCE = 1e-6
 class _SquaredDistances(torch.autograd.Function):
     """Squared Euclidean distances among vectors, (B, n, D) to (B, n, n).
 
-    The distances are sums of squared differences: by scalar products, those of near-equal embeddings would be
-    rounding errors. The gradient is scalar products, since torch's own for the differences takes D times the
-    memory of the distances on a GPU.
+    The distances are sums of squared differences, since scalar products would leave only rounding errors for
+    near-equal embeddings. The gradient uses scalar products, since torch's own gradient of the differences
+    takes D times the memory of the distances on a GPU.
     """
 
     generate_vmap_rule = True
@@ -240,7 +240,7 @@ class _SquaredDistances(torch.autograd.Function):
         vectors: Tensor = ctx.saved_tensors[0]
         both = gradient + gradient.transpose(1, 2)
         with torch.autocast(vectors.device.type, enabled=False):
-            # Differences are all that matters: about their mean the scalar products lose the fewest digits.
+            # Only differences matter: centring minimises the loss of precision in scalar products.
             centred = vectors - vectors.mean(dim=1, keepdim=True)
             moved: Tensor = both.sum(dim=2, keepdim=True) * centred - both @ centred
             return 2 * moved
@@ -248,7 +248,7 @@ class _SquaredDistances(torch.autograd.Function):
 
 @lru_cache(maxsize=16)
 def _fixed_order(seed: int, size: int) -> Tensor:
-    """A random permutation of 0 to size − 1; from raw bits, which no new version of NumPy changes."""
+    """A random permutation of 0 to size − 1, from raw bits, which are stable across NumPy versions."""
     bits = np.random.PCG64(seed).random_raw(size)
     return torch.from_numpy(np.argsort(np.argsort(bits, kind="stable")).astype(np.float32))
 
@@ -259,7 +259,7 @@ class PoseNorm:
 
     Attributes:
         poses: 1 for a pair of views, 3 for a triplet; each is three angles and a translation, standardised.
-        weights: of each pose's norm, as many; None for 1.
+        weights: Weight of each pose's norm; None for 1.
     """
 
     poses: int = 1
@@ -269,7 +269,7 @@ class PoseNorm:
         """The loss of each example.
 
         Raises:
-            ValueError: not (B, 6·poses), or a mask, which vectors do not have.
+            ValueError: the shape is not (B, 6·poses), or there is a mask, which vectors do not have.
         """
         difference = _difference(output, target, mask)
         if mask is not None or difference.ndim != 2 or difference.shape[1] != 6 * self.poses:
@@ -285,7 +285,7 @@ def counted(mask: Tensor, like: Tensor) -> Tensor:
 
     Args:
         mask: (B, H, W), booleans or numbers.
-        like: a tensor of the shape it must have.
+        like: A tensor of the expected shape.
 
     Raises:
         ValueError: it has another shape.
@@ -295,7 +295,7 @@ def counted(mask: Tensor, like: Tensor) -> Tensor:
 
 
 def _difference(output: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
-    """Output minus target in single precision, 0 where the mask is, whatever the target holds there."""
+    """Output minus target in single precision, and 0 where the mask is 0, whatever the target there."""
     require_same_shape(output, target)
     difference = output.float() - target.float()
     if mask is None:
@@ -304,7 +304,7 @@ def _difference(output: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _mean(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Means over channels and counted pixels of values (B, C, …) that are 0 elsewhere, (B,)."""
+    """Means over channels and valid pixels of values (B, C, …) that are 0 elsewhere, (B,)."""
     if mask is None:
         return values.flatten(1).mean(dim=1)
     pixels = _sum(mask.bool().float())
@@ -325,7 +325,7 @@ def _table(weights: tuple[float, ...], like: Tensor) -> Tensor:
 
 
 def require_same_shape(given: Tensor, expected: Tensor) -> None:
-    """Refuse what broadcasting would take: (B, H, W) against (B, 1, H, W) mixes images up without a word.
+    """Reject shapes that would broadcast: (B, H, W) against (B, 1, H, W) would silently mix up images.
 
     Raises:
         ValueError: the shapes differ.

@@ -33,4 +33,4 @@ def test_what_may_be_believed_stands_first(run: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_without_pictures_says_so(tmp_path: Path) -> None:
-    assert "no pictures" in str(run_panel(pictures_of(tmp_path)))
+    assert "no images" in str(run_panel(pictures_of(tmp_path)))

@@ -1,1 +1,1 @@
-"""From a scene of triangles to pictures and labels in Taskonomy's folder layout, by casting rays."""
+"""Renders triangle scenes by ray casting, to images and labels in Taskonomy's folder layout."""

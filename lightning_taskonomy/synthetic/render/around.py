@@ -1,4 +1,4 @@
-"""Where pictures of an object are taken: from cameras on a sphere around it, each turned to a point on it."""
+"""Viewpoints around an object: cameras on a sphere around it, each looking at a point on its surface."""
 
 from collections.abc import Iterator
 
@@ -27,13 +27,13 @@ Floats = npt.NDArray[np.float64]
 
 _STANDS = 60
 _NEAREST, _FURTHEST = 2.0, 3.5
-"""Distances of cameras from its middle, in radii of the sphere about it."""
+"""Distances of cameras from its centre, in radii of its bounding sphere."""
 _LOWEST_RADS, _HIGHEST_RADS = float(np.radians(-20)), float(np.radians(65))
 _SMALLEST_M, _LARGEST_M = 0.2, 30.0
-"""Longest side: depths are stored in 1/512 m and up to 128 m."""
+"""Allowed range of the longest side: depths are stored in 1/512 m and up to 128 m."""
 _TRIES = 200
 _LEAST_SHARE = 0.05
-"""Of a picture, that the object fills at least."""
+"""Minimum fraction of an image that the object fills."""
 
 
 def plan_views_around(
@@ -42,14 +42,14 @@ def plan_views_around(
     """Choose cameras around an object and points on it; the arguments are those of `plan_views`.
 
     Raises:
-        InputError: it is too small or too large for depths in metres, or not enough points are seen.
+        InputError: it is too small or too large for depths in metres, or too few points are visible.
     """
     corners = prepared.scene.triangles.corners.reshape(-1, 3).astype(np.float64)
     low, high = corners.min(0), corners.max(0)
     if not _SMALLEST_M <= (high - low).max() <= _LARGEST_M:
         raise InputError(
             f"{name}: it is {extent_in_words(prepared)} large; expected {_SMALLEST_M:g} to {_LARGEST_M:g} m "
-            "to look at it from outside: say with --metres how many metres a unit of the file is"
+            "to look at it from outside: set --metres to the length of a unit of the file in metres"
         )
     middle, radius = (low + high) / 2, float(np.linalg.norm(high - low)) / 2
     stands = [Stand(number, middle + radius * way, 0) for number, way in enumerate(_ways(random))]
@@ -65,8 +65,8 @@ def plan_views_around(
             continue
         cameras = _cameras(prepared, target, spread_out(stand, seeing, random), radius, resolution, random)
         taken = [
-            View(target, place, own, camera, 0.0)
-            for place, (own, camera) in zip(range(views), cameras, strict=False)
+            View(target, place, camera_stand, camera, 0.0)
+            for place, (camera_stand, camera) in zip(range(views), cameras, strict=False)
         ]
         chosen += taken if len(taken) == views else []
     if len(chosen) < points * views:
@@ -78,7 +78,7 @@ def plan_views_around(
 
 
 def _ways(random: np.random.Generator) -> Iterator[Floats]:
-    """From the middle to the cameras, in radii."""
+    """Vectors from the centre to the cameras, in radii."""
     for number in range(_STANDS):
         heading = np.pi * (1 + 5**0.5) * number
         height = np.arcsin(random.uniform(np.sin(_LOWEST_RADS), np.sin(_HIGHEST_RADS)))
@@ -88,7 +88,7 @@ def _ways(random: np.random.Generator) -> Iterator[Floats]:
 
 
 def _candidate(prepared: PreparedScene, number: int, stand: Stand, aim: Floats) -> Target | None:
-    """The point that a camera sees when it looks somewhere into the object's box."""
+    """The surface point that a camera sees in the direction of a point in the object's bounding box."""
     way = (aim - stand.location) / np.linalg.norm(aim - stand.location)
     met = surfaces_along(prepared, stand.location.astype(np.float32), way[None].astype(np.float32))
     if not met.seen[0]:

@@ -1,12 +1,12 @@
-"""The one camera convention of the package, and the way from `point_info` to K, R and t.
+"""The package's camera convention, and the conversion from `point_info` to K, R and t.
 
-World: right-handed, metres, z up. Camera (as in Blender): it looks along its own -z, +x is right and +y is
-up; `camera_rotation_final` holds Euler angles in radians about the fixed axes x, then y, then z ("XYZ"),
-which turn camera directions into world directions; `camera_location` is the optical centre.
+World: right-handed, metres, z up. Camera (as in Blender): it looks along its own -z, with +x to the right and
++y up; `camera_rotation_final` holds Euler angles in radians about the fixed axes x, then y, then z ("XYZ"),
+which map camera directions to world directions; `camera_location` is the optical centre.
 
-Picture: square, pixel (row 0, column 0) is the top left one and its centre lies at (0.5, 0.5);
-`field_of_view_rads` is the full angle across the picture, the same in both directions. Computer vision's
-camera axes (x right, y down, z forward) are Blender's with y and z turned; `Camera.pose` and
+Image: square; pixel (row 0, column 0) is the top left one, with its centre at (0.5, 0.5);
+`field_of_view_rads` is the full angle across the image, the same in both directions. The camera axes of
+computer vision (x right, y down, z forward) are Blender's with y and z negated; `Camera.pose` and
 `Camera.intrinsics` use those.
 """
 
@@ -25,12 +25,12 @@ _TO_VISION_AXES = np.diag([1.0, -1.0, -1.0])
 
 
 def looking_at(location: npt.ArrayLike, target: npt.ArrayLike, roll_rads: float = 0.0) -> Floats:
-    """The rotation (3x3, camera to world) of a camera that has `target` in the centre of its picture.
+    """The rotation (3x3, camera to world) of a camera with `target` in the centre of its image.
 
     Args:
-        location: optical centre (3), metres.
-        target: what it looks at (3), metres; not straight above or below.
-        roll_rads: turn about the viewing axis.
+        location: Optical centre (3), metres.
+        target: The point that it looks at (3), metres; not directly above or below.
+        roll_rads: Rotation about the viewing axis.
     """
     backward = np.asarray(location, dtype=np.float64) - np.asarray(target, dtype=np.float64)
     backward /= np.linalg.norm(backward)
@@ -42,13 +42,13 @@ def looking_at(location: npt.ArrayLike, target: npt.ArrayLike, roll_rads: float 
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera with a square picture.
+    """A pinhole camera with a square image.
 
     Attributes:
-        location: optical centre (3), metres, world axes.
-        rotation: 3x3, camera directions (x right, y up, looking along -z) to world directions.
-        field_of_view_rads: full angle across the picture.
-        resolution: pixels per side.
+        location: Optical centre (3), metres, world axes.
+        rotation: 3x3, from camera directions (x right, y up, looking along -z) to world directions.
+        field_of_view_rads: Full angle across the image.
+        resolution: Pixels per side.
     """
 
     location: Floats
@@ -58,7 +58,7 @@ class Camera:
 
     @classmethod
     def from_point_info(cls, info: Mapping[str, Any]) -> "Camera":
-        """The camera that a `point_info` record describes."""
+        """The camera described by a `point_info` record."""
         return cls(
             np.asarray(info["camera_location"], dtype=np.float64),
             rotation_from_euler(info["camera_rotation_final"]),
@@ -72,12 +72,12 @@ class Camera:
         return float(0.5 * self.resolution / np.tan(0.5 * self.field_of_view_rads))
 
     def intrinsics(self) -> Floats:
-        """K (3x3): points in vision axes (x right, y down, z forward) to homogeneous pixels."""
+        """K (3x3), from points in vision axes (x right, y down, z forward) to homogeneous pixels."""
         centre = 0.5 * self.resolution
         return np.array([[self.focal_pixels, 0, centre], [0, self.focal_pixels, centre], [0, 0, 1.0]])
 
     def pose(self) -> tuple[Floats, Floats]:
-        """R (3x3) and t (3): a world point X lies at R X + t in vision axes."""
+        """R (3x3) and t (3): a world point X is R X + t in vision axes."""
         rotation = _TO_VISION_AXES @ self.rotation.T
         return rotation, -rotation @ self.location
 
@@ -90,7 +90,7 @@ class Camera:
         return seen[:, :2] / away[:, None] * self.focal_pixels + 0.5 * self.resolution, depth
 
     def directions(self, pixels: npt.ArrayLike) -> Floats:
-        """World directions (n, 3) through pixels (n, 2: column, row); one unit of each is 1 m of z-depth."""
+        """World directions (n, 3) through pixels (n, 2: column, row), scaled to 1 m of z-depth."""
         flat = (
             np.asarray(pixels, dtype=np.float64).reshape(-1, 2) - 0.5 * self.resolution
         ) / self.focal_pixels
@@ -107,7 +107,7 @@ class Camera:
 
 
 def relative_pose(first: Camera, second: Camera) -> tuple[Floats, Floats]:
-    """R (3x3) and t (3) that carry points from the first camera's vision axes into the second's."""
+    """R (3x3) and t (3) that map points from the first camera's vision axes to the second's."""
     first_rotation, first_translation = first.pose()
     second_rotation, second_translation = second.pose()
     rotation = second_rotation @ first_rotation.T

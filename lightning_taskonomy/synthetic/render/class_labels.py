@@ -1,6 +1,6 @@
-"""Soft labels of a whole view: which of ImageNet's objects are seen, and what kind of scene it is.
+"""Soft labels of a whole view: visible ImageNet objects, and the scene class.
 
-Taskonomy distils both from networks; here they follow from what is visible, which is exact.
+Taskonomy distils both from networks; here they are computed exactly from the visible surfaces.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float32]
 
 OBJECT_CLASSES = 1000
 _LEAST_SHARE = 0.02
-"""Probability that is spread over all object classes, as a network would leave."""
+"""Probability spread over all object classes, as in a network's predictions."""
 
 _RELATED: dict[str, dict[str, float]] = {
     "living_room": {"television_room": 0.12, "home_theater": 0.05, "recreation_room": 0.03},
@@ -27,15 +27,15 @@ _RELATED: dict[str, dict[str, float]] = {
     "utility_room": {"laundromat": 0.12, "storage_room": 0.1},
     "corridor": {"lobby": 0.06, "elevator/door": 0.04, "staircase": 0.04},
 }
-"""What else a kind of room looks like; the rest of the probability is the kind itself."""
+"""Similar scene classes of each kind of room; the kind itself has the remaining probability."""
 
 _SPREAD = 0.05
 _EVERY = 13
-"""Of the visible surfaces, this many-th is asked for its room."""
+"""Every this many-th visible surface is assigned to a room."""
 
 
 def class_object(scene: Scene, surfaces: Surfaces) -> Floats:
-    """Logits (1000): logarithms of the shares of the visible objects' areas."""
+    """Logits (1000): logarithms of the visible objects' fractions of the area."""
     instances = scene.triangles.instance[surfaces.face[surfaces.seen]]
     classes = scene.object_classes[instances]
     areas = np.bincount(classes[classes >= 0], minlength=OBJECT_CLASSES).astype(np.float64)
@@ -45,9 +45,9 @@ def class_object(scene: Scene, surfaces: Surfaces) -> Floats:
 
 
 def class_scene(scene: Scene, surfaces: Surfaces, room: int) -> Floats:
-    """Probabilities (365): half the camera's own room, half the rooms seen, softened by what is alike.
+    """Probabilities (365): half for the camera's room, half for the visible rooms, softened by similarity.
 
-    All are of the 63 scenes that Taskonomy keeps of Places-365; the other places hold 0.
+    Only the 63 scenes of Places-365 that Taskonomy keeps are non-zero.
 
     Raises:
         ValueError: a room has no scene class.

@@ -1,4 +1,4 @@
-"""Rendering in parallel: the same files for any number of workers, nothing done twice after a restart."""
+"""Parallel rendering: files do not depend on the number of workers, and restarts repeat no finished view."""
 
 import json
 import multiprocessing
@@ -32,12 +32,12 @@ from lightning_taskonomy.synthetic.render.viewpoints import plan_views
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 
 _NOTE = "rendered.json"
-"""In the folder: which label conventions its views follow, and what they were rendered from and how."""
+"""File in the folder with the label conventions, sources and settings of its views."""
 _LONGEST_SHOWN = 40
 
 
 class Building(Protocol):
-    """Something a scene can be made from; it travels to worker processes, so it is small."""
+    """A source of a scene; it is pickled for worker processes, so it should be small."""
 
     @property
     def name(self) -> str:
@@ -45,24 +45,24 @@ class Building(Protocol):
 
     @property
     def seed(self) -> int:
-        """Decides where pictures of it are taken."""
+        """Seed of its viewpoints."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What decides its pictures, ready for JSON: by what to call it in a sentence."""
+        """Everything that determines its images, as JSON values, by name for messages."""
 
     def load(self) -> Scene:
-        """Make or read the scene."""
+        """Generate or read the scene."""
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """How many pictures of each building.
+    """Number and size of the images of each building.
 
     Attributes:
-        points: points per building.
-        views: pictures of each point.
-        size: pixels per side.
+        points: Points per building.
+        views: Images of each point.
+        size: Pixels per side.
     """
 
     points: int
@@ -77,7 +77,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class _Part:
-    """Some of the views of one building: every `step`-th from `first`."""
+    """Some of the views of one building: every `step`-th, starting at `first`."""
 
     building: Building
     pictures: Pictures
@@ -89,17 +89,17 @@ class _Part:
 def render_buildings(
     buildings: Sequence[Building], pictures: Pictures, root: Path, workers: int | None = None
 ) -> None:
-    """Render every label of every view of some buildings into a folder, and write `splits.csv`.
+    """Render all labels of all views of some buildings into a folder, and write `splits.csv`.
 
     Args:
-        buildings: what to render.
-        pictures: how many pictures, and how large.
-        root: the data folder; views found there are not made again.
-        workers: processes; by default as many as this process may use cores.
+        buildings: The buildings to render.
+        pictures: Number and size of images.
+        root: The data folder; views that exist there are not rendered again.
+        workers: Number of processes; by default the number of cores available to this process.
 
     Raises:
-        InputError: a scene cannot be read, has no place for cameras, a file cannot be written, or the folder
-            holds views whose labels follow other conventions, or that were rendered otherwise.
+        InputError: a scene cannot be read or has no room for cameras, a file cannot be written, or the folder
+            has views with other label conventions or other settings.
     """
     count = workers if workers is not None else len(os.sched_getaffinity(0))
     pieces = -(-count // len(buildings))
@@ -115,7 +115,9 @@ def render_buildings(
         try:
             with (
                 Progress(*columns, console=console, disable=not console.is_terminal) as progress,
-                closing(_finished_views(parts, count)) as finished,  # its workers end with an error here, too
+                closing(
+                    _finished_views(parts, count)
+                ) as finished,  # its workers also stop after an error here
             ):
                 bar = progress.add_task("rendering", total=total)
                 for note in finished:
@@ -131,10 +133,10 @@ def render_buildings(
 
 
 def _claim(root: Path, buildings: Sequence[Building], pictures: Pictures) -> list[str]:
-    """Note what a folder is rendered from and how; gives the names of all buildings in it.
+    """Write the folder's sources and settings; returns the names of all buildings in it.
 
     Raises:
-        InputError: it holds views of other conventions, of a building that was another, or taken otherwise.
+        InputError: it has views with other conventions or settings, or of a building that has changed.
     """
     note = root / _NOTE
     how: dict[str, Any] = asdict(pictures)
@@ -154,9 +156,7 @@ def _claim(root: Path, buildings: Sequence[Building], pictures: Pictures) -> lis
             )
     for name in there:
         if name not in noted or "pictures" not in before:
-            raise InputError(
-                f"{root}: holds views of {name}, and not how they were rendered; choose another folder"
-            )
+            raise InputError(f"{root}: holds views of {name} without their settings; choose another folder")
         if name in settings and settings[name] != noted[name]:
             raise InputError(f"{root}: holds {_difference(name, noted[name], settings[name])}")
     kept = {name: noted[name] for name in there} | settings
@@ -166,15 +166,15 @@ def _claim(root: Path, buildings: Sequence[Building], pictures: Pictures) -> lis
 
 
 def _difference(name: str, held: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """In which way a building was another one."""
+    """Describe how a building's settings differ."""
     key = next(key for key in {**held, **wanted} if held.get(key) != wanted.get(key))
-    found, asked = held.get(key), wanted.get(key)
-    if all(value is None or isinstance(value, bool | int | float | str) for value in (found, asked)):
-        long = max(len(str(found)), len(str(asked))) > _LONGEST_SHOWN
-        way = f"with another {key}" if long else f"with {key} {found}, not {asked}"
+    found, expected = held.get(key), wanted.get(key)
+    if all(value is None or isinstance(value, bool | int | float | str) for value in (found, expected)):
+        long = max(len(str(found)), len(str(expected))) > _LONGEST_SHOWN
+        difference = f"with another {key}" if long else f"with {key} {found}, not {expected}"
     else:
-        way = f"with another {key}"
-    return f"{name} {way}; choose another folder"
+        difference = f"with another {key}"
+    return f"{name} {difference}; choose another folder"
 
 
 def _read_note(note: Path) -> dict[str, Any] | None:
@@ -194,7 +194,7 @@ def _has_views(root: Path, building: str) -> bool:
 
 
 def _finished_views(parts: Sequence[_Part], workers: int) -> Generator[str | None]:
-    """Render the parts, yielding None for each finished view, and what is to be noted about a scene."""
+    """Render the parts, yielding None for each finished view, and notes about scenes."""
     if workers == 1:
         for part in parts:
             yield from _render_part(part)
@@ -247,6 +247,6 @@ def _render_part(part: _Part) -> Iterator[str | None]:
     for view in plan(prepared, pictures.points, pictures.views, pictures.size, random, building.name):
         key = (view.target.number, view.number)
         if key in missing:
-            made = render_view(prepared, view, building.seed * 1_000_003 + key[0] * 1009 + key[1])
-            write_labels(part.root, building.name, *key, made)
+            labels = render_view(prepared, view, building.seed * 1_000_003 + key[0] * 1009 + key[1])
+            write_labels(part.root, building.name, *key, labels)
             yield None

@@ -1,8 +1,8 @@
 """Geometric labels of one view in Taskonomy's units and bit depths.
 
-Normals are in the camera's frame with red to the right, green downwards and blue into the scene, as in
-Taskonomy's own files: a wall that faces the camera is (127, 127, 0), a floor under a level camera
-(127, 0, 127), a ceiling (127, 254, 127).
+Normals are in the camera frame, with red to the right, green downwards and blue into the scene, as in
+Taskonomy's own files: a wall facing the camera is (127, 127, 0), a floor under a level camera (127, 0, 127),
+a ceiling (127, 254, 127).
 """
 
 import numpy as np
@@ -20,21 +20,21 @@ Words = npt.NDArray[np.uint16]
 
 MIN_CURVATURE_RADIUS_M = 0.03
 LAMP_HALF_LIFE_M2 = 8.0
-"""At this square of the distance, half of the lamp's light is left."""
+"""Squared distance at which the lamp's light has dropped to half."""
 LAMP_GAIN = 1.6
 _CENTRE = 127
 _NORMAL_AXES = np.array([1.0, -1.0, -1.0], np.float32)
-"""Camera axes (x right, y up, z towards the camera) to those of the normal picture (right, down, ahead)."""
+"""From camera axes (x right, y up, z backwards) to those of the normal image (right, down, forward)."""
 
 
 def camera_normals(surfaces: Surfaces, camera: Camera) -> Floats:
-    """Unit normals (resolution, resolution, 3) in the axes of the normal picture; zero without a surface."""
+    """Unit normals (resolution, resolution, 3) in the axes of the normal image; zero without a surface."""
     matrix = (camera.rotation * _NORMAL_AXES).astype(np.float32)
     return _turned(surfaces.normal, matrix).reshape(camera.resolution, camera.resolution, 3)
 
 
 def normal_picture(normals: Floats) -> Bytes:
-    """Normals (..., 3) as 8-bit colours about 127; (127, 127, 127) without a surface."""
+    """Normals (..., 3) as 8-bit colours with zero at 127; (127, 127, 127) without a surface."""
     return np.asarray(np.rint(_CENTRE + _CENTRE * normals), np.uint8)
 
 
@@ -44,13 +44,13 @@ def z_depth(surfaces: Surfaces, camera: Camera) -> Floats:
 
 
 def distance_per_depth(camera: Camera) -> Floats:
-    """Distance to the camera for one metre of z-depth, per pixel (resolution, resolution)."""
+    """Ratio of the distance from the camera to z-depth, per pixel (resolution, resolution)."""
     steps = (np.arange(camera.resolution) + 0.5 - 0.5 * camera.resolution) / camera.focal_pixels
     return np.sqrt(1.0 + steps[:, None] ** 2 + steps[None, :] ** 2).astype(np.float32)
 
 
 def depth_picture(depth_m: Floats) -> Words:
-    """Depths or distances in metres as 16-bit numbers of 1/512 m; 65535 without a surface."""
+    """Depths or distances in metres as 16-bit integers in units of 1/512 m; 65535 without a surface."""
     furthest = DEPTH_MAXIMUM_M - 1 / DEPTH_UNITS_PER_METRE
     units = np.rint(np.minimum(depth_m, furthest) * DEPTH_UNITS_PER_METRE)
     return np.where(np.isfinite(depth_m), np.minimum(units, DEPTH_INVALID - 1), DEPTH_INVALID).astype(
@@ -59,10 +59,10 @@ def depth_picture(depth_m: Floats) -> Words:
 
 
 def reshading_picture(surfaces: Surfaces, camera: Camera) -> Bytes:
-    """White matt surfaces lit by one lamp at the camera: 255 · min(1, 1.6 · cos θ · 8 / (8 + r²)).
+    """White matt surfaces lit by a lamp at the camera: 255 · min(1, 1.6 · cos θ · 8 / (8 + r²)).
 
     θ is the angle between surface normal and ray, r the distance to the camera in metres. All three channels
-    are the same, (resolution, resolution, 3).
+    are equal, (resolution, resolution, 3).
     """
     grey = _lit_from_camera(surfaces.normal, camera.grid_directions(), surfaces.reach)
     return np.repeat(grey.reshape(camera.resolution, camera.resolution, 1), 3, axis=-1)
@@ -88,7 +88,7 @@ def _lit_from_camera(normal: Floats, directions: Floats, reach: Floats) -> Bytes
 
 @compiled
 def _turned(vectors: Floats, matrix: Floats) -> Floats:
-    """Rows times a 3x3 matrix; BLAS would start threads for so little."""
+    """Rows times a 3x3 matrix; BLAS would start threads for this small product."""
     turned = np.empty_like(vectors)
     for row in range(len(vectors)):
         for column in range(3):
@@ -103,7 +103,7 @@ def _turned(vectors: Floats, matrix: Floats) -> Floats:
 def curvature_picture(surfaces: Surfaces, camera: Camera) -> Bytes:
     """Principal curvatures, the one of larger magnitude in red, the other in green; blue is 0.
 
-    Convex is positive; -1/0.03 m to 1/0.03 m becomes 0 to 254, and what bends more is cut there.
+    Convex is positive; -1/0.03 m to 1/0.03 m becomes 0 to 254, and larger curvatures are clipped.
     """
     side = camera.resolution
     first, second = surfaces.curvature.T

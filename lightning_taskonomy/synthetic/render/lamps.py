@@ -1,4 +1,4 @@
-"""Light straight from lamps: one shadow ray per surface and lamp, to a point that varies by pixel."""
+"""Direct light from lamps: one shadow ray per surface and lamp, to a point that varies by pixel."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,21 +11,21 @@ from lightning_taskonomy.synthetic.render.surfaces import Surfaces
 Floats = npt.NDArray[np.float32]
 
 OFFSET_M = np.float32(2e-3)
-"""Rays start this far off a surface, so as not to meet it again."""
+"""Rays start this far from a surface, to avoid hitting it again."""
 
 FAINT = np.float32(0.004)
-"""Light below this, against surfaces that are exposed to about 1, is not worth a shadow ray."""
+"""Light below this gets no shadow ray; exposed surfaces have about 1."""
 
 SPHERE, PANEL, SUN = int(LampKind.SPHERE), int(LampKind.PANEL), int(LampKind.SUN)
 
 DIM = np.float32(0.04)
-"""Light below this is asked for at every fourth surface, which stands for the others as well."""
+"""Light below this is traced at every fourth surface only, with four times the weight."""
 
 _DARK_POWER = np.float32(12.0)
-"""Highlights of which less than exp(-12) is left are none."""
+"""Highlights attenuated below exp(-12) are ignored."""
 
 _TURN = np.array([0.754877666, 0.569840296])
-"""Each lamp takes other points of the same even pattern, this much further on."""
+"""Offset of the sampling pattern from one lamp to the next."""
 
 
 def add_lamps(
@@ -37,16 +37,16 @@ def add_lamps(
     diffuse: Floats,
     highlight: Floats,
 ) -> None:
-    """Add what all lamps bring, each by one shadow ray per surface.
+    """Add the light of all lamps, each by one shadow ray per surface.
 
     Args:
-        prepared: the scene.
-        surfaces: n of them.
-        rooms: (n,) the room of each.
-        eye: (3) where they are seen from.
-        jitter: (n, 2 or more) numbers in [0, 1) that choose the points on lamps.
+        prepared: The scene.
+        surfaces: n surfaces.
+        rooms: (n,) the room of each surface.
+        eye: (3) the viewpoint.
+        jitter: (n, 2 or more) values in [0, 1) that choose the points on lamps.
         diffuse: (n, 3) irradiance / pi is added here.
-        highlight: (n, 3) mirrored radiance is added here.
+        highlight: (n, 3) specular radiance is added here.
     """
     lamps = prepared.lamps if len(prepared.lamps.kind) else _headlight(eye, len(prepared.rooms_low))
     materials = prepared.materials
@@ -87,7 +87,7 @@ def add_lamps(
 
 
 def _headlight(eye: Floats, rooms: int) -> LampTable:
-    """A lamp at the eye, for scenes that bring none."""
+    """A lamp at the viewpoint, for scenes without lamps."""
     nothing = np.zeros((1, 3), np.float32)
     return LampTable(
         kind=np.zeros(1, np.int32),
@@ -113,7 +113,7 @@ def _way_to_lamp(
     y: np.float32,
     z: np.float32,
 ) -> tuple[np.float32, np.float32, np.float32]:
-    """The way from (x, y, z) to the point (first, second) of a lamp; to the sun, its direction."""
+    """The vector from (x, y, z) to the point (first, second) of a lamp; for the sun, its direction."""
     if kind == PANEL:
         right, up = 2 * first - 1, 2 * second - 1
         return (
@@ -128,7 +128,7 @@ def _way_to_lamp(
     if kind == SUN:
         return centre[0] + right, centre[1] + ahead, centre[2] + up
     x, y, z = centre[0] - x, centre[1] - y, centre[2] - z
-    # Only the near half of a sphere sends light here.
+    # Only the near half of a sphere is visible from here.
     if right * x + ahead * y + up * z > 0:
         right, ahead, up = -right, -ahead, -up
     return x + right, y + ahead, z + up
@@ -147,7 +147,7 @@ def _shine(
     normal_z: np.float32,
     exponent: np.float32,
 ) -> np.float32:
-    """Blinn-Phong's highlight, scaled so that sharper ones are brighter; towards the eye and the lamp."""
+    """Blinn-Phong highlight for the directions of eye and lamp, scaled so that sharper ones are brighter."""
     view = np.float32(1.0) / np.sqrt(view_x * view_x + view_y * view_y + view_z * view_z)
     way = np.float32(1.0) / np.sqrt(way_x * way_x + way_y * way_y + way_z * way_z)
     half_x, half_y, half_z = (
@@ -158,7 +158,7 @@ def _shine(
     aligned = half_x * normal_x + half_y * normal_y + half_z * normal_z
     across = half_x * half_x + half_y * half_y + half_z * half_z
     aligned /= np.sqrt(max(across, np.float32(1e-12)))
-    # A power is slow, and most of them are next to nothing: a^n < exp(-n (1 - a)).
+    # Powers are slow, and most are negligible: a^n < exp(-n (1 - a)).
     if aligned <= 0 or exponent * (1 - aligned) > _DARK_POWER:
         return np.float32(0.0)
     return np.float32((exponent + 8) * np.float32(0.125) * aligned**exponent)
@@ -174,7 +174,7 @@ def _arriving(
     front: Floats,
     area: np.float32,
 ) -> np.float32:
-    """Light that a lamp of unit power brings to a surface that faces it."""
+    """Light from a lamp of unit power on a surface that faces it."""
     if kind == SPHERE:
         return np.float32(1.0) / max(length * length, np.float32(0.01))
     if kind == SUN:
@@ -185,9 +185,9 @@ def _arriving(
 
 @compiled
 def _is_out_of_sight(ahead: np.float32, square: np.float32, reach: np.float32, bound: np.float32) -> bool:
-    """Whether no point within `reach` of a lamp's centre can light a surface: behind it, or too far.
+    """Whether no point within `reach` of a lamp's centre can light a surface: all are behind it or too far.
 
-    The centre lies `ahead` along the normal, and at the root of `square` away.
+    The centre is `ahead` along the normal; `square` is its squared distance.
     """
     if ahead < -reach:
         return True
@@ -220,7 +220,7 @@ def _lamp_rays(
     sharp: Floats,
     pixels: npt.NDArray[np.int32],
 ) -> int:
-    """Write a shadow ray for every surface that the lamp could light, and the light it would bring."""
+    """Write a shadow ray for every surface that the lamp could light, and its light if unblocked."""
     rays = 0
     front = np.cross(across, along)
     area = np.float32(4.0) * np.sqrt((front * front).sum())

@@ -1,4 +1,4 @@
-"""How much light reaches each surface: lamps through shadow rays, and light that bounces off what is near."""
+"""Light at each surface: direct light from lamps by shadow rays, and indirect light by bounce rays."""
 
 from dataclasses import dataclass
 
@@ -18,8 +18,8 @@ class Light:
     """Light at n surfaces.
 
     Attributes:
-        diffuse: (n, 3) irradiance / pi: multiply by a colour to have radiance.
-        highlight: (n, 3) radiance mirrored from lamps, to be multiplied by nothing.
+        diffuse: (n, 3) irradiance / pi; times a surface colour it is radiance.
+        highlight: (n, 3) specular radiance from lamps, independent of the surface colour.
     """
 
     diffuse: Floats
@@ -29,15 +29,15 @@ class Light:
 def light_at(
     prepared: PreparedScene, surfaces: Surfaces, eye: Floats, jitter: Floats, bounces: int = 2
 ) -> Light:
-    """Light on surfaces seen from one place.
+    """Light on surfaces seen from one viewpoint.
 
     Args:
-        prepared: the scene.
-        surfaces: n of them.
-        eye: (3) where they are seen from, for highlights.
-        jitter: (n, 2 + 2 * bounces) numbers in [0, 1) that choose the points on lamps and the bounce
+        prepared: The scene.
+        surfaces: n surfaces.
+        eye: (3) the viewpoint, for highlights.
+        jitter: (n, 2 + 2 * bounces) values in [0, 1) that choose the points on lamps and the bounce
             directions.
-        bounces: rays per surface that look for bounced light.
+        bounces: Bounce rays per surface, for indirect light.
     """
     diffuse, highlight = np.zeros_like(surfaces.position), np.zeros_like(surfaces.position)
     rooms = _room_of(surfaces.position, prepared.rooms_low, prepared.rooms_high)
@@ -53,19 +53,18 @@ def light_at(
 def _ambient_of_rooms(
     prepared: PreparedScene, rooms: npt.NDArray[np.int32], seen: npt.NDArray[np.bool_], direct: Floats
 ) -> Floats:
-    """Mean light (rooms, 3) of what is seen in each room: the first guess at what its surfaces send back."""
+    """Mean light (rooms, 3) of the visible surfaces in each room, to estimate the light they reflect."""
     count = len(prepared.rooms_low)
     total = np.bincount(rooms[seen], minlength=count).astype(np.float32)
     sums = np.stack(
         [np.bincount(rooms[seen], weights=direct[seen, channel], minlength=count) for channel in range(3)], 1
     )
     whole = sums.sum(0) / max(float(total.sum()), 1.0)
-    own = sums / np.maximum(total, 1.0)[:, None]
-    sure = (total / (total + 500.0))[
-        :, None
-    ]  # a room of which a sliver is seen borrows from the whole picture
+    mean = sums / np.maximum(total, 1.0)[:, None]
+    # A barely visible room is shrunk towards the mean of the whole image.
+    confidence = (total / (total + 500.0))[:, None]
     sky = np.asarray(prepared.scene.sky, np.float32) * 0.04
-    return np.ascontiguousarray(1.35 * (sure * own + (1 - sure) * whole) + sky, np.float32)
+    return np.ascontiguousarray(1.35 * (confidence * mean + (1 - confidence) * whole) + sky, np.float32)
 
 
 def _add_bounce(
@@ -124,7 +123,7 @@ def _bounce_rays(
     ways: Floats,
     pixels: npt.NDArray[np.int32],
 ) -> int:
-    """Write one ray per surface, spread about the normal by the cosine."""
+    """Write one ray per surface, cosine-distributed around the normal."""
     rays = 0
     for pixel in range(len(face)):
         if face[pixel] < 0:
@@ -157,7 +156,7 @@ def _add_bounced(
     share: float,
     diffuse: Floats,
 ) -> None:
-    """Add what the bounce rays meet: coloured light, less of it in tight corners, or the sky."""
+    """Add the light from the hits of bounce rays: coloured, weaker in tight corners; or from the sky."""
     part = np.float32(share)
     for ray in range(len(face)):
         pixel = pixels[ray]

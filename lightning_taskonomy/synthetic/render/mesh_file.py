@@ -1,4 +1,4 @@
-"""One's own 3D scans as scenes: any mesh that trimesh reads, with its texture or vertex colours."""
+"""3D scans as scenes: any mesh that trimesh can read, with its texture or vertex colours."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,16 +29,16 @@ _TO_Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 @dataclass(frozen=True)
 class MeshFile:
-    """A mesh on disk as a building to be rendered.
+    """A mesh file as a building to render.
 
     Attributes:
-        path: glb, obj, ply or anything else that trimesh reads.
-        seed: decides where pictures of it are taken.
-        semantic: `.npy` of one semantic id per face, in the order of the file; or None.
-        scene_class: one of `SCENE_CLASSES`, or None to write no `class_scene`.
-        up: the file's upward axis; "auto" is y for glTF and z for the rest.
-        metres: how many metres one unit of the file is.
-        outside: whether cameras stand around it, as around an object, and not inside.
+        path: A glb, obj, ply or any other file that trimesh can read.
+        seed: Seed of the viewpoints.
+        semantic: `.npy` file with one semantic id per face, in the order of the file; or None.
+        scene_class: One of `SCENE_CLASSES`, or None to write no `class_scene`.
+        up: The file's upward axis; "auto" is y for glTF and z for other formats.
+        metres: Length of a unit of the file, in metres.
+        outside: Whether cameras are placed around it, as around an object, rather than inside.
     """
 
     path: Path
@@ -51,12 +51,12 @@ class MeshFile:
 
     @property
     def name(self) -> str:
-        """The building's name: that of the file, without dots."""
+        """The building's name: the file's name without suffix, with dots replaced."""
         return self.path.stem.replace(".", "_").replace("/", "_")
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What decides its pictures: the options and the content of its files.
+        """Everything that determines its images: the options and the content of its files.
 
         Raises:
             InputError: a file cannot be read.
@@ -77,11 +77,11 @@ class MeshFile:
         """Read the file.
 
         Raises:
-            InputError: it cannot be read, holds no triangles, or the semantic ids do not fit.
+            InputError: it cannot be read, has no triangles, or the semantic ids do not match it.
         """
         if self.scene_class is not None and self.scene_class not in SCENE_CLASSES:
             raise InputError(
-                f"scene: {self.scene_class!r} is none of the 63 scene classes: {', '.join(SCENE_CLASSES)}"
+                f"scene: {self.scene_class!r} is not one of the 63 scene classes: {', '.join(SCENE_CLASSES)}"
             )
         parts, missing = read_parts(self.path)
         corners = np.concatenate([part.corners for part in parts]) * self.metres
@@ -112,7 +112,9 @@ class MeshFile:
             sky=(0.0, 0.0, 0.0) if any(part.has_light for part in parts) else (0.9, 1.0, 1.1),
             baked_light=any(part.has_light for part in parts),
             outside=self.outside,
-            notes=tuple(f"{self.path}: no texture {name}; drawn in plain colours" for name in missing),
+            notes=tuple(
+                f"{self.path}: missing texture {name}; rendered in plain colours" for name in missing
+            ),
         )
 
     def _semantic_ids(self, parts: list[Part], faces: int) -> npt.NDArray[np.uint8]:
@@ -129,7 +131,7 @@ class MeshFile:
             source = str(self.path)
         if ids.shape != (faces,) or not np.issubdtype(ids.dtype, np.integer):
             raise InputError(
-                f"{source}: expected {faces} whole numbers, one semantic id per face of {self.path}; "
+                f"{source}: expected {faces} integers, one semantic id per face of {self.path}; "
                 f"got {ids.dtype} of shape {ids.shape}"
             )
         if faces and not (ids.min() >= 0 and ids.max() <= _LAST_SEMANTIC_ID):
@@ -141,11 +143,11 @@ class MeshFile:
 
 
 def _materials(parts: list[Part]) -> tuple[Material, ...]:
-    made, textures = [], 0
+    materials, textures = [], 0
     for part in parts:
-        made.append(Material(texture=-1 if part.texture is None else textures, tint=part.tint))
+        materials.append(Material(texture=-1 if part.texture is None else textures, tint=part.tint))
         textures += part.texture is not None
-    return tuple(made)
+    return tuple(materials)
 
 
 def _triple(vector: npt.NDArray[np.float64]) -> Colour:

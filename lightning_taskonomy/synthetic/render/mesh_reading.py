@@ -1,4 +1,4 @@
-"""Reading the file of a mesh: its triangles with their textures or colours, and which files belong to it."""
+"""Reading mesh files: triangles with their textures or colours, and the files that belong to a mesh."""
 
 import importlib.util
 import json
@@ -20,12 +20,12 @@ from lightning_taskonomy.synthetic.render.scene import Colour
 
 GLTF_SUFFIXES = frozenset({".glb", ".gltf"})
 _SEMANTIC_NAMES = ("semantic", "semantic_id", "label", "category_id")
-"""Face attributes that are taken for semantic ids, the first one found."""
+"""Face attributes used as semantic ids; the first one found wins."""
 _COMPRESSED = {
     "KHR_draco_mesh_compression": ("Draco", "DracoPy"),
     "EXT_meshopt_compression": ("meshopt", None),
 }
-"""Extensions of glTF whose geometry would be read as zeros: their names, and the package that reads them."""
+"""glTF extensions whose geometry would be read as zeros: their names, and the package that can read them."""
 _LARGEST_HEADER = 256 << 20
 
 
@@ -37,10 +37,10 @@ class Part:
         corners: (n, 3, 3) in units of the file.
         uv: (n, 3, 2).
         colour: (n, 3, 3) linear.
-        semantic: (n,) as the file says, or zeros.
+        semantic: (n,) semantic ids from the file, or zeros.
         texture: (rows, columns, 3) sRGB, or None.
-        tint: linear colour.
-        has_light: whether texture or colours are of a scan, which hold the light.
+        tint: Linear colour.
+        has_light: Whether texture or colours are from a scan and include the lighting.
     """
 
     corners: npt.NDArray[np.float64]
@@ -53,18 +53,20 @@ class Part:
 
 
 def read_parts(path: Path) -> tuple[list[Part], list[str]]:
-    """The parts of a mesh file, and the textures that it names but that are not there.
+    """The parts of a mesh file, and the names of missing textures.
 
     Raises:
-        InputError: it cannot be read, has corners that are not there or not finite, or holds no triangles.
+        InputError: it cannot be read, has missing or non-finite vertices, or no triangles.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such mesh file")
     _refuse_compressed(path)
     files = _Files(path)
-    logging.getLogger("trimesh").setLevel(logging.CRITICAL)  # what is wrong is said here, in one line
+    logging.getLogger("trimesh").setLevel(logging.CRITICAL)  # errors are reported here, in one line
     try:
-        loaded = trimesh.load_scene(str(path), resolver=files, process=False)  # which drops triangles
+        loaded = trimesh.load_scene(
+            str(path), resolver=files, process=False
+        )  # processing would drop triangles
         parts = [part for part in map(_of_node, *_nodes(loaded)) if part is not None]
     except Exception as error:  # readers of damaged files raise nearly anything
         reason = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
@@ -75,21 +77,21 @@ def read_parts(path: Path) -> tuple[list[Part], list[str]]:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The file of a mesh and those beside it that it names, as far as they are there."""
+    """The mesh file, and the existing files that it refers to."""
     files = _Files(path)
     try:
         named = list(_named_files(path, files))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error):
-        named = []  # what is wrong is said when it is read
+        named = []  # reading it will report the error
     found = [place for name in named if (place := files.place(name)) is not None]
     return [path, *sorted(set(found) - {path.resolve()})]
 
 
 class _Files(FilePathResolver):
-    """The files beside a mesh, by the names in it, which may be those of another machine.
+    """Resolves file names in a mesh, which may be paths of another machine, to files beside it.
 
     Attributes:
-        missing: names of textures that were not found.
+        missing: Names of textures that were not found.
     """
 
     def __init__(self, source: Any) -> None:  # noqa: ANN401 - trimesh has no types
@@ -97,10 +99,10 @@ class _Files(FilePathResolver):
         self.missing: set[str] = set()
 
     def place(self, name: str) -> Path | None:
-        """Where a file lies; only in the mesh's folder and those below."""
+        """The path of a file, only in the mesh's folder and its subfolders."""
         plain = name.strip().strip('"').replace("\\", "/")
         words = plain.split() or [plain]
-        # Options, as in `map_Kd -s 1 1 1 wall.png`, stand before the name.
+        # Options may precede the name, as in `map_Kd -s 1 1 1 wall.png`.
         for candidate in (plain, Path(plain).name, words[-1]):
             path = Path(self.parent).resolve()
             for part in Path(candidate.lstrip("/")).parts:
@@ -110,7 +112,7 @@ class _Files(FilePathResolver):
         return None
 
     def get(self, name: str) -> bytes:
-        """What is in a file."""
+        """The content of a file."""
         path = self.place(name)
         if path is None:
             self.missing.add(name.strip())
@@ -127,7 +129,7 @@ def _in_any_case(folder: Path, name: str) -> Path:
 
 
 def _nodes(scene: trimesh.Scene) -> tuple[list[Any], list[npt.NDArray[np.float64]]]:
-    """The meshes of a scene, each with the transform to its place."""
+    """The meshes of a scene, each with its transform."""
     meshes, transforms = [], []
     for node in scene.graph.nodes_geometry:
         transform, geometry = scene.graph[node]
@@ -169,7 +171,7 @@ def _of_node(mesh: Any, transform: npt.NDArray[np.float64]) -> Part | None:  # n
 
 
 def _texture_of(material: Any) -> tuple[npt.NDArray[np.uint8] | None, Colour]:  # noqa: ANN401 - trimesh has no types
-    """The picture (rows, columns, 3; sRGB) and the linear base colour of a trimesh material."""
+    """The texture (rows, columns, 3; sRGB) and the linear base colour of a trimesh material."""
     picture = getattr(material, "baseColorTexture", None)
     picture = getattr(material, "image", None) if picture is None else picture
     factor = getattr(material, "baseColorFactor", None)
@@ -246,7 +248,7 @@ def _named_files(path: Path, files: _Files) -> Iterator[str]:
 
 
 def _values(path: Path, key: str) -> Iterator[str]:
-    """What follows a word at the beginning of a line."""
+    """The values after a keyword at the beginning of a line."""
     with path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
             word, _, value = line.strip().partition(" ")

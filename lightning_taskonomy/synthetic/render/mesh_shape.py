@@ -1,9 +1,9 @@
-"""Smooth normals and principal curvatures of a triangle mesh that brings none of its own.
+"""Smooth normals and principal curvatures of a triangle mesh.
 
 Curvatures follow Rusinkiewicz, "Estimating curvatures and their derivatives on triangle meshes" (2004): the
-change of the normal along a triangle's edges gives its shape operator, which is averaged over the triangles
-that meet in a corner. Faces that meet at more than 40 degrees are a crease: neither normals nor curvatures
-are smoothed over it.
+change of the normal along a triangle's edges determines its shape operator, which is averaged over the
+triangles at a vertex. Faces that meet at more than 40 degrees form a crease, over which neither normals nor
+curvatures are smoothed.
 """
 
 import numpy as np
@@ -21,8 +21,8 @@ def shape_of_mesh(corners: Floats, crease_rads: float = CREASE_RADS) -> tuple[Fl
     """Normals (n, 3, 3) and curvatures k1 >= k2 (n, 3, 2; 1/m) at the corners (n, 3, 3) of triangles.
 
     Args:
-        corners: positions in metres; corners at the same position are one vertex.
-        crease_rads: faces that meet at more than this are not smoothed into each other.
+        corners: Positions in metres; corners at the same position are one vertex.
+        crease_rads: Minimum angle of a crease.
     """
     _, vertex = np.unique(np.round(corners.reshape(-1, 3), 6), axis=0, return_inverse=True)
     return shape_of_vertices(corners, vertex.reshape(-1).astype(np.int64), crease_rads)
@@ -31,7 +31,7 @@ def shape_of_mesh(corners: Floats, crease_rads: float = CREASE_RADS) -> tuple[Fl
 def shape_of_vertices(
     corners: Floats, vertex: Whole, crease_rads: float = CREASE_RADS
 ) -> tuple[Floats, Floats]:
-    """The same for corners whose vertices (3n,), numbered from 0, are known."""
+    """The same for corners with known vertex indices (3n,)."""
     order = np.argsort(vertex, kind="stable")
     starts = np.searchsorted(vertex[order], np.arange(int(vertex.max()) + 2))
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -87,7 +87,7 @@ def _shape_operators(corners: Floats, normals: Floats, face_normals: Floats, are
             turn = normals[3 * face + end] - normals[3 * face + start]
             u, v = (way * first).sum(), (way * second).sum()
             turn_u, turn_v = (turn * first).sum(), (turn * second).sum()
-            # Rows (u, v, 0) and (0, u, v) times (a, b, c) give the turn; summed into normal equations.
+            # (u, v, 0) and (0, u, v) times (a, b, c) are the change of the normal; sum the normal equations.
             system[0, 0] += u * u
             system[0, 1] += u * v
             system[1, 1] += u * u + v * v

@@ -1,4 +1,4 @@
-"""The colour picture: light at every pixel, smoothed within surfaces, then antialiased along edges."""
+"""The colour image: light at every pixel, smoothed within surfaces, then antialiased along edges."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,24 +12,24 @@ from lightning_taskonomy.synthetic.render.surfaces import Surfaces, surfaces_alo
 Floats = npt.NDArray[np.float32]
 
 _SAMPLES = np.array([[-0.125, -0.375], [0.375, -0.125], [0.125, 0.375], [-0.375, 0.125]])
-"""Where a pixel is sampled, from its centre: a rotated grid."""
+"""Sample positions relative to the pixel centre: a rotated grid."""
 _BOUNCES = 1
 _STEPS = np.array([0.75487766624669, 0.56984029099805, 1 / 16, 7 / 16])
-"""From sample to sample of a tile: evenly over lamps, and by a lattice of its 16 points over directions."""
+"""Steps between samples of a tile: evenly over lamps, and on a lattice of 16 points over directions."""
 _TILE = 4
-"""Light samples of a tile of this many pixels squared differ evenly; the smoothing gathers them."""
+"""Side of a tile of pixels over which light samples are stratified; smoothing averages them."""
 
 
 def photograph(
     prepared: PreparedScene, camera: Camera, surfaces: Surfaces, noise_seed: int
 ) -> npt.NDArray[np.uint8]:
-    """Take a picture (resolution, resolution, 3; sRGB).
+    """Render an image (resolution, resolution, 3; sRGB).
 
     Args:
-        prepared: the scene.
-        camera: where from.
-        surfaces: what the centres of its pixels see, row by row.
-        noise_seed: chooses the pattern of light samples.
+        prepared: The scene.
+        camera: The camera.
+        surfaces: Surfaces at its pixel centres, row by row.
+        noise_seed: Seed of the pattern of light samples.
     """
     side = camera.resolution
     eye = np.asarray(camera.location, np.float32)
@@ -106,7 +106,7 @@ def _add(
 
 
 def _jitter(side: int, seed: int) -> Floats:
-    """Numbers in [0, 1) per pixel (side², 4), evenly spread within every tile of pixels."""
+    """Values in [0, 1) per pixel (side², 4), stratified within every tile of pixels."""
     order = np.random.default_rng(0).permutation(_TILE * _TILE)[:, None]
     start = np.random.default_rng(seed).random(len(_STEPS))
     tile = ((start + order * _STEPS) % 1.0).astype(np.float32).reshape(_TILE, _TILE, -1)
@@ -130,7 +130,7 @@ def _smoothed(light: Light, surfaces: Surfaces, side: int) -> Light:
 
 
 def _add_mirrored(prepared: PreparedScene, seen: Surfaces, directions: Floats, light: Light) -> None:
-    """Add to the highlights what mirror-like surfaces reflect: colours of what the reflected rays meet."""
+    """Add reflections in mirror-like surfaces to the highlights: the colours hit by reflected rays."""
     triangles = prepared.scene.triangles
     shiny = np.flatnonzero(seen.seen & (prepared.materials.mirror[triangles.material[seen.face]] > 0))
     if not len(shiny):
@@ -140,7 +140,7 @@ def _add_mirrored(prepared: PreparedScene, seen: Surfaces, directions: Floats, l
     hits = prepared.caster.nearest(seen.position[shiny] + np.float32(2e-3) * normals, turned)
     mean_light = light.diffuse[seen.seen].mean(0)
     unit = turned / np.linalg.norm(turned, axis=1, keepdims=True)
-    # The reflected surface is lit as the picture is on the whole, more where the ray meets it squarely.
+    # The reflected surface has the image's mean light, more where the ray hits it head-on.
     facing = np.abs((triangles.normals[hits.face, 0] * unit).sum(1, keepdims=True))
     glow = prepared.materials.emission[triangles.material[hits.face]]
     colour = prepared.face_colour[hits.face] * mean_light * (0.65 + 0.5 * facing) + glow
@@ -153,7 +153,7 @@ def _add_mirrored(prepared: PreparedScene, seen: Surfaces, directions: Floats, l
 
 
 def _exposed(radiance: Floats) -> Floats:
-    """Exposure for the whole picture, and a shoulder for highlights."""
+    """Expose the whole image and compress highlights."""
     luminance = radiance @ np.array([0.2126, 0.7152, 0.0722], np.float32)
     key = float(np.exp(np.log(np.maximum(luminance, 1e-3)).mean()))
     exposed = radiance * np.float32(0.30 / max(key, 0.01) ** 0.82)

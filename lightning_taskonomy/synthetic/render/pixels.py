@@ -1,4 +1,4 @@
-"""Compiled loops over the pixels of a photo: edges, smoothing of light, textures, and adding samples up."""
+"""Compiled loops over the pixels of an image: edges, smoothing of light, textures, and summing samples."""
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ def find_edges(
     side: int,
     edge: npt.NDArray[np.bool_],
 ) -> None:
-    """Mark pixels next to another surface, material or slope: only they need several samples."""
+    """Mark pixels adjacent to another surface, material or slope: only they need several samples."""
     for row in range(side):
         for column in range(side):
             pixel = row * side + column
@@ -56,8 +56,8 @@ def smooth(
 ) -> None:
     """Mean over neighbouring pixels that lie on the same plane.
 
-    Five pixels with weights 1/2, 1, 1, 1, 1/2 hold every place of a tile of four equally, so the tile's
-    pattern goes.
+    Five pixels with weights 1/2, 1, 1, 1, 1/2 weight every position in a tile of four equally, which removes
+    the tile's pattern.
     """
     reach = 2
     for row in range(side):
@@ -103,7 +103,7 @@ def smooth(
 
 @compiled
 def _sky_colour(x: float, y: float, z: float, sky: Floats, channel: int) -> float:
-    """A sky that pales towards the horizon, above lawns and a line of trees; x, y, z is a unit direction."""
+    """A sky that brightens towards the horizon, above lawns and trees; x, y, z is a unit direction."""
     angle = np.arctan2(y, x)
     day = (sky[0] + sky[1] + sky[2]) / 3
     trees = (
@@ -132,7 +132,7 @@ def _texel(
     footprint: float,
     colour: Floats,
 ) -> None:
-    """Look up a texture between its texels, at the level where a texel covers the footprint (in repeats)."""
+    """Interpolate a texture bilinearly, at the level whose texels cover the footprint (in repeats)."""
     wide = footprint * widths[texture, 0]
     level = 0
     if wide > 1.0:
@@ -167,7 +167,7 @@ def _nearest_light(
     position: Floats,
     normal: Floats,
 ) -> int:
-    """The pixel about (row, column) whose surface is most like the sampled one, or -1."""
+    """The pixel around (row, column) whose surface is most similar to the sampled one, or -1."""
     own = row * side + column
     apart = np.float32(0.0)
     for axis in range(3):
@@ -224,7 +224,7 @@ def add_samples(
     side: int,
     radiance: Floats,
 ) -> None:
-    """Add samples to pixels: their own colour, in the light of a nearby pixel that shows the same surface."""
+    """Add samples to pixels: each sample's own colour, lit like a nearby pixel of the same surface."""
     colour = np.ones(3, np.float32)
     weight = np.float32(share)
     angle = np.float32(0.8 * pixel_angle)

@@ -1,9 +1,8 @@
-"""The JSON record of one view: camera, point, room, vanishing points; the fields of Taskonomy's own records.
+"""The JSON record of one view: camera, point, room, vanishing points; with the fields of Taskonomy's records.
 
 Everything is in metres and radians, in the axes of `camera`. The rotation before the camera was turned to its
-point ("original") is level and points along the heading of the final one;
-`camera_rotation_from_original_to_final` is the turn in the original camera's own axes: final = original x
-that turn (as 3x3 camera-to-world rotations).
+point ("original") is level and has the heading of the final one; `camera_rotation_from_original_to_final` is
+in the axes of the original camera: final = original x this rotation (as 3x3 camera-to-world rotations).
 """
 
 from typing import Any
@@ -26,8 +25,8 @@ def point_info(view: View, room: Room | None) -> dict[str, Any]:
     """The record of a view, ready for JSON.
 
     Args:
-        view: where the picture is taken.
-        room: the room in which the camera is; None where it is in none.
+        view: The view.
+        room: The room that contains the camera, or None.
     """
     camera, target = view.camera, view.target
     towards = target.location - camera.location
@@ -66,19 +65,19 @@ def _room_fields(room: Room) -> dict[str, Any]:
 
 
 def vanishing_points(rotation: npt.ArrayLike) -> Floats:
-    """Directions (3, 3) of the world's x, y and z axes in the camera's (x right, y up, looking along -z).
+    """Directions (3, 3) of the world's x, y and z axes in camera axes (x right, y up, looking along -z).
 
-    As in Taskonomy's records, the world is turned by quarters first, so that x lies behind the camera (within
-    45 degrees of its +z, seen from above) and y to its right.
+    As in Taskonomy's records, the world is first rotated by a multiple of 90°, so that x points behind the
+    camera (within 45° of its +z, seen from above) and y to its right.
     """
     return facing_minus_x(rotation).rotation
 
 
 def _on_image(sphere: Floats, camera: Camera) -> Floats:
-    """Pixels (3, 2; column, row) as in Taskonomy's records: axes 10 cm long, drawn from 20 cm ahead.
+    """Pixels (3, 2; column, row) as in Taskonomy's records: ends of axes of 10 cm, starting 20 cm ahead.
 
-    So they are finite for any camera, and where the axes really vanish lies on the line through them and the
-    picture's middle.
+    They are therefore finite for any camera, and the true vanishing points are on the lines through them and
+    the image centre.
     """
     ends = _AXIS_LENGTH_M * sphere - [0.0, 0.0, _AXES_AHEAD_M]
     flat = np.column_stack([-ends[:, 0], ends[:, 1]]) / ends[:, 2:]

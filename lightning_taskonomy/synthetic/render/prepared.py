@@ -1,4 +1,4 @@
-"""A scene made ready for many views: the ray hierarchy, texture pyramids, tables of materials and lamps."""
+"""A scene prepared for many views: ray hierarchy, texture pyramids, tables of materials and lamps."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,14 @@ _TEST_RAYS_PER_ROOM = 48
 
 @dataclass(frozen=True)
 class TexturePyramids:
-    """Every texture at every power of two, in one array.
+    """Mipmaps of all textures, in one array.
 
     Attributes:
         texels: (n, 3) linear colours of all levels of all textures.
         starts: (textures, levels) first row of each level.
         widths: (textures, levels) columns of each level.
         heights: (textures, levels) rows of each level.
-        counts: (textures,) how many levels there are.
+        counts: (textures,) number of levels.
     """
 
     texels: Floats
@@ -47,7 +47,7 @@ class MaterialTable:
 
 @dataclass(frozen=True)
 class LampTable:
-    """The scene's lamps as columns, and which rooms (lamps, rooms) each of them reaches."""
+    """The scene's lamps as columns, and which rooms each lamp reaches (lamps, rooms)."""
 
     kind: npt.NDArray[np.int32]
     position: Floats
@@ -60,18 +60,18 @@ class LampTable:
 
 @dataclass(frozen=True)
 class PreparedScene:
-    """A scene with everything that all its views share.
+    """A scene with everything that its views share.
 
     Attributes:
-        scene: what was given.
-        caster: rays against its triangles.
-        pyramids: its textures.
-        materials: its materials.
-        lamps: its lamps.
+        scene: The scene.
+        caster: Ray caster of its triangles.
+        pyramids: Its textures.
+        materials: Its materials.
+        lamps: Its lamps.
         texture_density: (triangles,) texture repeats per metre.
-        face_colour: (triangles, 3) mean linear colour, for light that bounces.
-        rooms_low: (rooms, 3).
-        rooms_high: (rooms, 3).
+        face_colour: (triangles, 3) mean linear colour, for indirect light.
+        rooms_low: (rooms, 3) minimum corner of each room.
+        rooms_high: (rooms, 3) maximum corner of each room.
     """
 
     scene: Scene
@@ -157,7 +157,7 @@ def _lamp_table(scene: Scene, caster: RayCaster) -> LampTable:
 
 
 def _reaches(scene: Scene, caster: RayCaster) -> npt.NDArray[np.bool_]:
-    """Which lamps send any light into which rooms, by trying a fixed set of points; the rest cost no rays."""
+    """Which lamps light which rooms, tested at a fixed set of points; other pairs need no rays."""
     reaches = np.ones((len(scene.lamps), len(scene.rooms)), np.bool_)
     if len(scene.rooms) == 1:
         return reaches

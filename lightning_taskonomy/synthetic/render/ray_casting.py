@@ -1,4 +1,4 @@
-"""Rays against triangles with Embree: nearest hits, and whether anything stands in between."""
+"""Ray casting against triangles with Embree: nearest hits, and occlusion."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Hits:
-    """Where n rays end.
+    """The hits of n rays.
 
     Attributes:
-        face: (n,) row of the triangle, -1 where the ray leaves the scene.
-        reach: (n,) how far, in lengths of the given direction; infinite without a hit.
+        face: (n,) row of the triangle, -1 if the ray leaves the scene.
+        reach: (n,) distance in lengths of the given direction; infinite without a hit.
         u: (n,) weight of the second corner.
         v: (n,) weight of the third corner.
     """
@@ -47,8 +47,8 @@ class RayCaster:
         """The first triangle on each ray.
 
         Args:
-            origins: (n, 3) starts.
-            directions: (n, 3), of any length.
+            origins: (n, 3) origins of the rays.
+            directions: (n, 3) directions of any length.
         """
         starts, ways = _rays(origins, directions)
         if not len(ways):
@@ -62,7 +62,7 @@ class RayCaster:
     def blocked(
         self, origins: npt.ArrayLike, directions: npt.ArrayLike, reach: float = 1.0
     ) -> npt.NDArray[np.bool_]:
-        """Whether any triangle lies within `reach` lengths of the direction, per ray (n,)."""
+        """Whether each ray (n,) hits a triangle within `reach` lengths of its direction."""
         starts, ways = _rays(origins, directions)
         if not len(ways):
             return np.zeros(0, np.bool_)

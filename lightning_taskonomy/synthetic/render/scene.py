@@ -1,4 +1,4 @@
-"""What a renderer is given: triangles with all that surfaces carry, materials, lamps and rooms."""
+"""The renderer's input: triangles with their surface attributes, materials, lamps and rooms."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -21,8 +21,8 @@ class Triangles:
         curvature: (n, 3, 2) principal curvatures k1 >= k2 at the corners, 1/m; a convex sphere has 1/r, 1/r.
         material: (n,) row of the scene's materials.
         semantic: (n,) semantic id: 0 uncertain, 1 background, 2 to 17 objects.
-        instance: (n,) which object this is; row of the scene's object classes.
-        colour: (n, 3, 3) linear colour at the corners that multiplies the material, or (0, 3, 3) for none.
+        instance: (n,) id of the object, a row of the scene's object classes.
+        colour: (n, 3, 3) linear colour at the corners, multiplied with the material's, or (0, 3, 3) for none.
     """
 
     corners: Floats
@@ -40,16 +40,15 @@ class Triangles:
 
 @dataclass(frozen=True)
 class Material:
-    """How a surface looks.
+    """The appearance of a surface.
 
     Attributes:
-        texture: row of the scene's textures, or -1 for a plain colour.
-        tint: linear colour, multiplies the texture.
-        emission: linear radiance that the surface gives off.
-        specular: share of light that is reflected at normal incidence, 0 to 1.
+        texture: Row of the scene's textures, or -1 for a plain colour.
+        tint: Linear colour, multiplied with the texture.
+        emission: Emitted linear radiance.
+        specular: Fraction of light reflected at normal incidence, 0 to 1.
         gloss: Blinn-Phong exponent of highlights.
-        mirror: share of the surroundings reflected sharply at normal incidence; it grows towards grazing
-            angles.
+        mirror: Fraction of the surroundings reflected sharply at normal incidence; larger at grazing angles.
     """
 
     texture: int = -1
@@ -70,15 +69,15 @@ class LampKind(IntEnum):
 
 @dataclass(frozen=True)
 class Lamp:
-    """A source of light; a size above zero makes shadows soft.
+    """A light source; a size above zero makes soft shadows.
 
     Attributes:
-        kind: a glowing sphere, a one-sided rectangular panel (a window, a ceiling light) or the sun.
-        position: centre, metres; of the sun, the direction towards it.
-        power: linear colour: intensity of a sphere, radiance of a panel, irradiance of the sun.
-        radius: of a sphere in metres; of the sun in radians.
-        across: half of a panel's first edge, metres.
-        along: half of its second edge; light leaves along across x along.
+        kind: A glowing sphere, a one-sided rectangular panel (a window, a ceiling light) or the sun.
+        position: Centre, metres; for the sun, the direction towards it.
+        power: Linear colour: intensity of a sphere, radiance of a panel, irradiance of the sun.
+        radius: Radius of a sphere in metres, or of the sun in radians.
+        across: Half of a panel's first edge, metres.
+        along: Half of its second edge; light is emitted in the direction of across x along.
     """
 
     kind: LampKind
@@ -91,13 +90,13 @@ class Lamp:
 
 @dataclass(frozen=True)
 class Room:
-    """A box of the building: where cameras stand, and the label of the scene.
+    """A box of the building in which cameras are placed, and its scene class.
 
     Attributes:
-        name: as written to `point_info`.
-        low: least x, y, z of the room's inside, metres.
-        high: greatest x, y, z.
-        scene_class: name of one of `SCENE_CLASSES`, or None where unknown.
+        name: Name as written to `point_info`.
+        low: Minimum x, y, z of the room's inside, metres.
+        high: Maximum x, y, z.
+        scene_class: One of `SCENE_CLASSES`, or None if unknown.
     """
 
     name: str
@@ -111,17 +110,17 @@ class Scene:
     """A whole building, ready to be rendered.
 
     Attributes:
-        triangles: all surfaces.
-        materials: looked up by `Triangles.material`.
-        textures: sRGB pictures (rows, columns, 3) of any size, repeated without end.
-        lamps: all of them; without any, a headlight is used.
-        rooms: at least one.
-        object_classes: per instance, its class of the 1000 ImageNet classes or -1.
-        sky: linear radiance of the open sky at the zenith.
-        baked_light: whether textures and colours already hold the light, as in scans; then they are shown as
-            they are.
-        outside: whether cameras stand around it, as around an object, and not in its rooms.
-        notes: what of its file could not be used, a line each.
+        triangles: All surfaces.
+        materials: Materials, indexed by `Triangles.material`.
+        textures: sRGB images (rows, columns, 3) of any size, repeated infinitely.
+        lamps: All lamps; without any, a headlight is used.
+        rooms: At least one room.
+        object_classes: ImageNet class (0 to 999) of each instance, or -1.
+        sky: Linear radiance of the open sky at the zenith.
+        baked_light: Whether textures and colours include the lighting, as in scans; they are then rendered
+            unchanged.
+        outside: Whether cameras are placed around it, as around an object, rather than in its rooms.
+        notes: Messages about parts of its file that could not be used.
     """
 
     triangles: Triangles

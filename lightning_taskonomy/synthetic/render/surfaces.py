@@ -1,4 +1,4 @@
-"""What rays see: position, normal and curvature of the surface at each hit, and which triangle it is."""
+"""Surfaces hit by rays: triangle, position, normal and curvature at each hit."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Surfaces:
-    """The surfaces at the ends of n rays; where a ray found none, `face` is -1 and the rest is zero.
+    """The surfaces hit by n rays; without a hit, `face` is -1 and the rest is zero.
 
     Attributes:
         face: (n,) triangle.
@@ -33,17 +33,17 @@ class Surfaces:
 
     @property
     def seen(self) -> npt.NDArray[np.bool_]:
-        """Where there is a surface (n,)."""
+        """Whether each ray hits a surface (n,)."""
         return np.asarray(self.face >= 0)
 
 
 def surfaces_along(prepared: PreparedScene, origin: Floats, directions: Floats) -> Surfaces:
-    """Cast rays from one place and look up the surface at every hit.
+    """Cast rays from one origin and look up the surface at every hit.
 
     Args:
-        prepared: the scene.
-        origin: (3) start of the rays.
-        directions: (n, 3).
+        prepared: The scene.
+        origin: (3) origin of the rays.
+        directions: (n, 3) directions.
     """
     hits = prepared.caster.nearest(origin, directions)
     triangles = prepared.scene.triangles
@@ -93,7 +93,7 @@ def _interpolate(
             )
             normal[ray, axis] = value
             length += value * value
-        # Which side is seen is a question for the flat triangle: shading normals may lean past the horizon.
+        # The visible side is decided by the flat triangle: shading normals may point beyond the horizon.
         ax, bx = corners[row, 1, 0] - corners[row, 0, 0], corners[row, 2, 0] - corners[row, 0, 0]
         ay, by = corners[row, 1, 1] - corners[row, 0, 1], corners[row, 2, 1] - corners[row, 0, 1]
         az, bz = corners[row, 1, 2] - corners[row, 0, 2], corners[row, 2, 2] - corners[row, 0, 2]

@@ -1,4 +1,4 @@
-"""All labels of one view: the ones read off the surfaces, and the ones derived from picture and depth."""
+"""All labels of one view: those computed from surfaces, and those derived from image and depth."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,13 +29,13 @@ def render_view(prepared: PreparedScene, view: View, noise_seed: int) -> Mapping
     """Render a view.
 
     Args:
-        prepared: the building.
-        view: where the picture is taken.
-        noise_seed: chooses the pattern of light samples.
+        prepared: The building.
+        view: The view.
+        noise_seed: Seed of the pattern of light samples.
 
     Returns:
-        By domain: pictures and vectors as arrays, `point_info` as a dictionary. `segment_semantic` and the
-        class labels are left out where the scene does not know them.
+        Labels by domain: images and vectors as arrays, `point_info` as a dictionary. `segment_semantic` and
+        the class labels are omitted if the scene has no such information.
     """
     scene, camera = prepared.scene, view.camera
     surfaces = surfaces_along(prepared, camera.location.astype(np.float32), camera.grid_directions())
@@ -45,7 +45,7 @@ def render_view(prepared: PreparedScene, view: View, noise_seed: int) -> Mapping
     rgb = photograph(prepared, camera, surfaces, noise_seed)
     stored_depth = labels.depth_picture(depth)
     occlusion = edge_occlusion(stored_depth)
-    made: dict[str, Label] = {
+    rendered: dict[str, Label] = {
         "rgb": rgb,
         "normal": normals,
         "depth_zbuffer": stored_depth,
@@ -62,9 +62,9 @@ def render_view(prepared: PreparedScene, view: View, noise_seed: int) -> Mapping
         "point_info": point_info(view, None if scene.outside else scene.rooms[view.stand.room]),
     }
     if scene.triangles.semantic.any():
-        made["segment_semantic"] = labels.semantic_picture(scene, surfaces, camera)
+        rendered["segment_semantic"] = labels.semantic_picture(scene, surfaces, camera)
     if (scene.object_classes >= 0).any():
-        made["class_object"] = class_object(scene, surfaces)
+        rendered["class_object"] = class_object(scene, surfaces)
     if all(room.scene_class is not None for room in scene.rooms):
-        made["class_scene"] = class_scene(scene, surfaces, view.stand.room)
-    return made
+        rendered["class_scene"] = class_scene(scene, surfaces, view.stand.room)
+    return rendered

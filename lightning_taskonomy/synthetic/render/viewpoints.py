@@ -1,9 +1,9 @@
-"""Where pictures are taken, as in the Taskonomy set: points on surfaces, each looked at by several cameras.
+"""Viewpoints as in Taskonomy: points on surfaces, each viewed by several cameras.
 
-Cameras hang free in space, 0.2 to 2 m above what lies below them. A point is kept when at least three of them
-see it directly and not too obliquely. Each view of a point turns its camera so that the point is in the
-centre of the picture (a fixated pair or triplet when two or three of them are taken together); other points
-that happen to be in the picture and are seen directly are its non-fixated points.
+Cameras are placed in free space, 0.2 to 2 m above the surface below. A point is kept if at least three
+cameras see it directly and not too obliquely. For each view of a point, the camera is turned so that the
+point is in the centre of the image (two or three such views form a fixated pair or triplet); other points
+that are directly visible in the image are its non-fixated points.
 """
 
 from collections.abc import Iterator
@@ -32,17 +32,17 @@ _NEAREST_POINT_M, _FURTHEST_POINT_M = 0.6, 9.0
 _STEEPEST_RADS = float(np.radians(72))
 _TRIES = 120
 _LEAST_THINGS = 8
-"""A picture shows at least this many objects, in scenes that know theirs."""
+"""Minimum number of objects in an image, in scenes that distinguish objects."""
 
 
 @dataclass(frozen=True)
 class Stand:
-    """A place where a camera may be.
+    """A possible camera position.
 
     Attributes:
-        number: counts from 0 within a building.
+        number: Index within the building.
         location: (3) metres.
-        room: index of the room.
+        room: Index of the room.
     """
 
     number: int
@@ -55,7 +55,7 @@ class Target:
     """A point on a surface that cameras look at.
 
     Attributes:
-        number: counts from 0 within a building.
+        number: Index within the building.
         location: (3) metres.
         normal: (3) unit normal of the surface, towards the cameras.
     """
@@ -67,15 +67,15 @@ class Target:
 
 @dataclass(frozen=True)
 class View:
-    """One picture to take.
+    """One image to render.
 
     Attributes:
-        target: what is in its centre.
-        number: counts from 0 within the target's views.
-        stand: where the camera is.
-        camera: the camera, turned to the target.
-        roll_rads: its turn about the viewing axis.
-        others_in_view: numbers of other targets that are seen directly in it.
+        target: The point in its centre.
+        number: Index within the target's views.
+        stand: Position of the camera.
+        camera: The camera, turned to the target.
+        roll_rads: Its rotation about the viewing axis.
+        others_in_view: Indices of other targets that are directly visible.
     """
 
     target: Target
@@ -92,22 +92,22 @@ def plan_views(
     """Choose cameras and points for a building.
 
     Args:
-        prepared: the building.
-        points: how many points.
-        views: pictures per point.
-        resolution: pixels per side.
-        random: the generator that decides everything.
-        name: of the building, for error messages.
+        prepared: The building.
+        points: Number of points.
+        views: Images per point.
+        resolution: Pixels per side.
+        random: Random generator of all choices.
+        name: Name of the building, for error messages.
 
     Raises:
-        InputError: there is no place for cameras, or not enough points are seen by enough of them.
+        InputError: there is no room for cameras, or too few points are visible from enough of them.
     """
     stands = _stands(prepared, random)
     if not stands:
         raise InputError(
             f"{name}: no free place inside from which its faces are seen; it is {extent_in_words(prepared)} "
-            "large: turn its faces inwards, say with --metres how many metres a unit of the file is, or look "
-            "at it from outside (--outside)"
+            "large: turn its faces inwards, set --metres to the length of a unit of the file in metres, or "
+            "look at it from outside (--outside)"
         )
     chosen: list[View] = []
     rooms = sorted({stand.room for stand in stands})
@@ -123,20 +123,20 @@ def plan_views(
         fewer = "ask for fewer points or views, or " if points * views > 1 else ""
         raise InputError(
             f"{name}: found {len(chosen) // views} points that {max(MIN_CAMERAS_PER_POINT, views)} cameras "
-            f"see, expected {points}; it is {extent_in_words(prepared)} large: {fewer}say with --metres how "
-            "many metres a unit of the file is, or give a scene with more free space"
+            f"see, expected {points}; it is {extent_in_words(prepared)} large: {fewer}set --metres to the "
+            "length of a unit of the file in metres, or use a scene with more free space"
         )
     return with_others_in_view(prepared, chosen)
 
 
 def extent_in_words(prepared: PreparedScene) -> str:
-    """How large a scene is, as `5 x 4 x 2.6 m`."""
+    """The size of a scene, such as `5 x 4 x 2.6 m`."""
     corners = prepared.scene.triangles.corners.reshape(-1, 3).astype(np.float64)
     return " x ".join(f"{side:,.4g}" for side in np.ptp(corners, axis=0)) + " m"
 
 
 def sees(prepared: PreparedScene, location: Floats, points: Floats) -> npt.NDArray[np.bool_]:
-    """Which points (n, 3) have nothing between them and a location (3)."""
+    """Which points (n, 3) are directly visible from a location (3)."""
     towards = np.atleast_2d(points) - location
     hits = prepared.caster.nearest(location, towards)
     distance = np.linalg.norm(towards, axis=1)
@@ -144,7 +144,7 @@ def sees(prepared: PreparedScene, location: Floats, points: Floats) -> npt.NDArr
 
 
 def _sphere(count: int) -> Floats:
-    """Directions (count, 3) spread evenly."""
+    """Evenly distributed directions (count, 3)."""
     height = 1 - (2 * np.arange(count) + 1) / count
     angle = np.pi * (1 + 5**0.5) * np.arange(count)
     ring = np.sqrt(1 - height**2)
@@ -152,7 +152,7 @@ def _sphere(count: int) -> Floats:
 
 
 def _stands(prepared: PreparedScene, random: np.random.Generator) -> list[Stand]:
-    """Free places for cameras in every room."""
+    """Free camera positions in every room."""
     stands: list[Stand] = []
     for index, room in enumerate(prepared.scene.rooms):
         low, high = np.array(room.low, np.float64), np.array(room.high, np.float64)
@@ -197,7 +197,7 @@ def _views_of_new_point(
     resolution: int,
     random: np.random.Generator,
 ) -> list[View]:
-    """Views of a point that can be seen from one of the places `here`, or none after many tries."""
+    """Views of a point that is visible from one of the positions `here`, or none after many tries."""
     for _ in range(_TRIES):
         stand = here[int(random.integers(len(here)))]
         target = _candidate(prepared, number, stand, random)
@@ -216,7 +216,7 @@ def _views_of_new_point(
 def _candidate(
     prepared: PreparedScene, number: int, stand: Stand, random: np.random.Generator
 ) -> Target | None:
-    """A point that a camera sees when it looks about; objects more often than bare walls."""
+    """A point that a camera sees in a random direction; objects are preferred to bare walls."""
     pitch, heading = float(np.clip(random.normal(-0.3, 0.35), -1.2, 0.9)), float(random.uniform(0, 2 * np.pi))
     way = np.array([np.cos(pitch) * np.cos(heading), np.cos(pitch) * np.sin(heading), np.sin(pitch)])
     keep_plain = random.random() < 0.25
@@ -231,7 +231,7 @@ def _candidate(
 
 
 def front_of(prepared: PreparedScene, face: int, way: Floats) -> Floats:
-    """The unit normal (3) of a triangle on the side that is met by looking along a way (3)."""
+    """The unit normal (3) of a triangle on the side visible along a viewing direction (3)."""
     corners = prepared.scene.triangles.corners[face].astype(np.float64)
     front = np.cross(corners[1] - corners[0], corners[2] - corners[0])
     return np.asarray(front * (-np.sign(front @ way) / np.linalg.norm(front)))
@@ -244,15 +244,14 @@ def places_that_see(
     nearest_m: float = _NEAREST_POINT_M,
     furthest_m: float = _FURTHEST_POINT_M,
 ) -> list[Stand]:
-    """Places from which a target is seen directly, on its front side, near enough and not too obliquely."""
+    """Positions that see a target directly, from its front, near enough and not too obliquely."""
     places = np.array([stand.location for stand in stands])
     towards = target.location - places
     distance = np.linalg.norm(towards, axis=1)
     cosine = -(towards @ target.normal) / np.maximum(distance, 1e-9)
-    flat = (
-        np.hypot(towards[:, 0], towards[:, 1]) > 0.15
-    )  # not straight above: the camera's right would be undefined
-    near = (distance > nearest_m) & (distance < furthest_m) & (cosine > np.cos(_STEEPEST_RADS)) & flat
+    # Not directly above, where the camera's right would be undefined.
+    aside = np.hypot(towards[:, 0], towards[:, 1]) > 0.15
+    near = (distance > nearest_m) & (distance < furthest_m) & (cosine > np.cos(_STEEPEST_RADS)) & aside
     rows = np.flatnonzero(near)
     hits = prepared.caster.nearest(places[rows], towards[rows])
     direct = np.abs(hits.reach - 1.0) * distance[rows] < SIGHT_TOLERANCE_M
@@ -260,7 +259,7 @@ def places_that_see(
 
 
 def spread_out(first: Stand, seeing: list[Stand], random: np.random.Generator) -> list[Stand]:
-    """An order of cameras: each next one is far from those before, with some chance."""
+    """A random order of cameras in which each one tends to be far from those before it."""
     left = [seeing[int(k)] for k in random.permutation(len(seeing)) if seeing[int(k)].number != first.number]
     order = [first] if len(left) < len(seeing) else []
     while left:
@@ -295,7 +294,10 @@ def _turned_cameras(
 
 
 def _field_of_view(random: np.random.Generator) -> float:
-    """A normal distribution about the middle of the range, cut at one deviation, which is half the range."""
+    """Draw from a normal distribution around the middle of the range, truncated at one deviation.
+
+    The deviation is half the range.
+    """
     middle, half = (
         (MIN_FIELD_OF_VIEW_RADS + MAX_FIELD_OF_VIEW_RADS) / 2,
         MAX_FIELD_OF_VIEW_RADS - MIN_FIELD_OF_VIEW_RADS,
@@ -308,7 +310,7 @@ def _field_of_view(random: np.random.Generator) -> float:
 
 
 def _shows_enough(prepared: PreparedScene, camera: Camera) -> bool:
-    """Whether a picture would show several things, hardly anything too close, and not mostly sky."""
+    """Whether an image would show several objects, hardly anything too close, and not mostly sky."""
     coarse = Camera(camera.location, camera.rotation, camera.field_of_view_rads, 24)
     seen = surfaces_along(prepared, camera.location.astype(np.float32), coarse.grid_directions())
     if seen.seen.mean() < 0.7 or (seen.reach < 0.35).mean() > 0.12:
@@ -323,12 +325,12 @@ def _shows_enough(prepared: PreparedScene, camera: Camera) -> bool:
 
 
 def _things_known(prepared: PreparedScene) -> int:
-    """How many objects a scene tells apart; a scan is one, and with semantic ids there is one per class."""
+    """Number of objects that a scene distinguishes; a scan is one, or one per class with semantic ids."""
     return 1 if len(prepared.scene.rooms) == 1 else len(prepared.scene.object_classes)
 
 
 def with_others_in_view(prepared: PreparedScene, chosen: list[View]) -> list[View]:
-    """The same views, with the other targets that each of them sees directly."""
+    """The same views, with the other targets that are directly visible in each."""
     targets = {view.target.number: view.target for view in chosen}
     places = np.array([targets[number].location for number in sorted(targets)])
     complete = []

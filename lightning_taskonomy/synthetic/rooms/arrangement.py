@@ -1,4 +1,4 @@
-"""Finding free places in a room, along and on walls and in the middle, clear of doors and windows."""
+"""Placing items in a room: along walls, on walls and in the middle, clear of doors and windows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,13 +35,13 @@ class _Stand:
 
 @dataclass
 class Arrangement:
-    """What stands in a room so far.
+    """The items placed in a room so far.
 
     Attributes:
-        room: the room.
-        random: chooses among places.
-        exchanged: what stands in an item's place.
-        items: all that has been placed, in world coordinates.
+        room: The room.
+        random: Random generator of places.
+        exchanged: Function that may replace an item before it is placed.
+        items: All placed items, in world coordinates.
     """
 
     room: PlannedRoom
@@ -71,12 +71,12 @@ class Arrangement:
                 self._taken.append(_rectangle(near, far))
 
     def against_wall(self, item: Item, side: int | None = None, corner: bool = False) -> int | None:
-        """Put an item with its back to a wall; returns the side, or None if there is no room for it.
+        """Place an item with its back to a wall; returns the side, or None if there is no room for it.
 
         Args:
-            item: with its size.
-            side: the wall to try, any by default.
-            corner: try the ends of walls first.
+            item: The item.
+            side: The wall to try; by default any.
+            corner: Whether to try the ends of walls first.
         """
         item = self.exchanged(item)
         for side_tried in [side] * 4 if side is not None else [int(k) for k in self.random.permutation(4)]:
@@ -97,14 +97,14 @@ class Arrangement:
         return None
 
     def in_front_of_last(self, item: Item, distance: float, facing_it: bool = False) -> bool:
-        """Put an item in front of what was put on the floor last, turned like it or towards it."""
+        """Place an item in front of the last one on the floor, oriented like it or towards it."""
         item = self.exchanged(item)
         facing = np.array([np.sin(self._last.angle), -np.cos(self._last.angle)])
         where = self._last.centre + facing * (self._last.deep / 2 + distance + item.deep / 2)
         return self._put(item, np.array([*where, 0.0]), self._last.angle + (np.pi if facing_it else 0.0))
 
     def beside_last(self, item: Item, sign: int) -> bool:
-        """Put an item to the left (-1) or right (1) of what was put last, with its back to the same wall."""
+        """Place an item to the left (-1) or right (1) of the last one, with its back to the same wall."""
         item = self.exchanged(item)
         last = self._last
         right, back = (
@@ -121,7 +121,7 @@ class Arrangement:
         return placed
 
     def in_the_middle(self, item: Item) -> bool:
-        """Put an item somewhere about the middle of the room, square to the walls."""
+        """Place an item near the middle of the room, parallel to the walls."""
         item = self.exchanged(item)
         low, high = np.array(self.room.low), np.array(self.room.high)
         for number in range(_TRIES):
@@ -134,7 +134,7 @@ class Arrangement:
         return False
 
     def anywhere(self, item: Item) -> bool:
-        """Put a small item on any free place of the floor, turned at will."""
+        """Place a small item anywhere on the free floor, at a random angle."""
         item = self.exchanged(item)
         low, high = np.array(self.room.low), np.array(self.room.high)
         for _ in range(_TRIES):
@@ -144,7 +144,7 @@ class Arrangement:
         return False
 
     def underfoot(self, item: Item) -> None:
-        """Lay a rug: it keeps nothing away and may lie under furniture."""
+        """Lay a rug, which takes no space and may lie under furniture."""
         low, high = np.array(self.room.low), np.array(self.room.high)
         where = (low + high) / 2
         angle = 0.0 if high[0] - low[0] > high[1] - low[1] else np.pi / 2

@@ -1,9 +1,9 @@
 """Bending shapes by a smooth field, with exact normals and curvatures: plaster, cloth, upholstery.
 
-The field moves every point x to x + d(x), where d is a sum of plane waves. With J the derivative of x + d(x),
-a surface with tangents t, normal n and curvature tensor k has tangents J t, a normal m across them, first
-fundamental form (J t_i)·(J t_j), and second one k_ij m·(J n) - m·d_ij (positive where it bulges), where d_ij
-is the second derivative of d along t_i and t_j.
+The field moves every point x to x + d(x), where d is a sum of plane waves. Let J be the derivative of
+x + d(x). A surface with tangents t, normal n and curvature tensor k is mapped to one with tangents J t, a
+normal m perpendicular to them, first fundamental form (J t_i)·(J t_j), and second fundamental form
+k_ij m·(J n) - m·d_ij (positive where convex), where d_ij is the second derivative of d along t_i and t_j.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from lightning_taskonomy.synthetic.rooms.shapes import Floats, Shape
 
 @dataclass(frozen=True)
 class Waves:
-    """A field that bends things.
+    """A displacement field of plane waves.
 
     Attributes:
         vectors: (m, 3) wave vectors, radians per metre.
-        pushes: (m, 3) how far each wave moves things, metres.
+        pushes: (m, 3) amplitude of each wave's displacement, metres.
         phases: (m,) radians.
-        longest_edge_m: triangles are cut until no edge is longer, so that they follow the waves.
+        longest_edge_m: Triangles are subdivided until no edge is longer, so that they follow the waves.
     """
 
     vectors: Floats
@@ -38,11 +38,11 @@ class Waves:
         """A field of random waves in all directions.
 
         Args:
-            random: draws them.
-            shortest_m: the least wavelength.
-            longest_m: the greatest.
-            bend: root of the mean square of the curvature, in 1/m, along the way of the waves.
-            count: how many.
+            random: Random generator.
+            shortest_m: Minimum wavelength.
+            longest_m: Maximum wavelength.
+            bend: Root mean square curvature in the direction of the waves, 1/m.
+            count: Number of waves.
         """
         ways, sides = random.standard_normal((2, count, 3))
         ways /= np.linalg.norm(ways, axis=1, keepdims=True)
@@ -53,11 +53,11 @@ class Waves:
         return cls(ways * rate[:, None], sides * push[:, None], phases, 0.75 * shortest_m)
 
     def shift(self, points: Floats) -> Floats:
-        """How far points (n, 3) are moved (n, 3), metres."""
+        """Displacement (n, 3) of points (n, 3), metres."""
         return np.asarray(np.sin(points @ self.vectors.T + self.phases) @ self.pushes)
 
     def bent(self, shape: Shape) -> Shape:
-        """A shape after the field has moved it, cut finely enough to show it."""
+        """A shape displaced by the field, after subdivision."""
         fine = cut(shape, self.longest_edge_m)
         corners, normals, curvature = _bend(
             np.ascontiguousarray(fine.corners),
@@ -71,12 +71,12 @@ class Waves:
 
 
 def cut(shape: Shape, longest_m: float) -> Shape:
-    """Cut triangles until no edge is longer than `longest_m`; triangles that share an edge cut it alike."""
+    """Subdivide triangles until no edge exceeds `longest_m`; neighbours split a shared edge alike."""
     values = np.concatenate([shape.corners, shape.normals, shape.uv, shape.curvature], -1)
     done = []
     while len(values):
         edges = values[:, [1, 2, 0], :3] - values[..., :3]
-        # Lengths are compared in whole micrometres: both neighbours of an edge must come to the same answer.
+        # Squared lengths are compared in whole square micrometres, so that both neighbours of an edge agree.
         long = np.rint((edges**2).sum(-1) * 1e12) > np.rint(longest_m**2 * 1e12)
         count = long.sum(1)
         done.append(values[count == 0])
@@ -92,8 +92,8 @@ def cut(shape: Shape, longest_m: float) -> Shape:
 
 
 def _turned_to(values: Floats, long: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Triangles turned so that their long edges come first, and the middles of their edges."""
-    # One long edge: it becomes the first. Two: the short one becomes the last.
+    """Triangles with vertices rotated so that long edges come first, and the midpoints of their edges."""
+    # A single long edge becomes the first. With two, the short one becomes the last.
     first = np.where(long.sum(1) == 1, long.argmax(1), ((~long).argmax(1) + 1) % 3)
     order = (first[:, None] + np.arange(3)) % 3
     turned = np.take_along_axis(values, order[..., None], 1)
@@ -137,7 +137,7 @@ def _bend(
 
 @compiled
 def _frame(normal: Floats, way: Floats, frame: Floats) -> None:
-    """Two unit tangents, the first as near to `way` as can be, and the normal, right-handed."""
+    """A right-handed frame of two unit tangents, the first as close to `way` as possible, and the normal."""
     along = _dot(normal, way)
     for axis in range(3):
         frame[2, axis] = normal[axis]
@@ -167,7 +167,7 @@ def _derivatives(
     second: Floats,
     moved: Floats,
 ) -> None:
-    """J times the rows of a frame, the second derivatives along its two tangents, and the moved point."""
+    """J times the rows of a frame, the second derivatives along its two tangents, and the displaced point."""
     for axis in range(3):
         for row in range(3):
             ahead[row, axis] = frame[row, axis]
@@ -222,9 +222,9 @@ def _cross(a: Floats, b: Floats, out: Floats) -> None:
 
 @compiled
 def _way_of_first_curvature(corners: Floats, normals: Floats, way: Floats) -> None:
-    """The direction in which a triangle's normals turn outwards most, by least squares over its edges.
+    """The direction of a triangle's largest curvature, by least squares over its edges.
 
-    Zero where they do not turn at all: then every direction is as good.
+    Zero if the triangle is flat: then all directions are equivalent.
     """
     first, other, up, second = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     turn = 0.0

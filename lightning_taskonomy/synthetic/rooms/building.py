@@ -1,4 +1,4 @@
-"""A whole building from a seed: plan, walls, furniture and light, put together as one scene."""
+"""A whole building from a seed: plan, walls, furniture and light, combined in one scene."""
 
 from functools import partial
 from pathlib import Path
@@ -16,16 +16,16 @@ from lightning_taskonomy.synthetic.rooms.shapes import joined
 from lightning_taskonomy.synthetic.rooms.shell import room_shell
 
 _SKIES = ((0.95, 1.2, 1.55), (1.25, 1.3, 1.35), (0.30, 0.27, 0.34), (0.025, 0.03, 0.06))
-"""Radiance of the sky at noon, under clouds, at dusk and at night."""
+"""Radiance of the sky at noon, when overcast, at dusk and at night."""
 
 
 def build(seed: int, number: int, furniture: Path | None = None) -> Scene:
-    """Make building `number` of a seed; equal arguments give equal scenes, whatever else is made.
+    """Generate building `number` of a seed; equal arguments give equal scenes.
 
     Args:
-        seed: of all buildings of a data set.
-        number: which of them.
-        furniture: folder with catalogues of models, or None.
+        seed: Seed of all buildings of a data set.
+        number: Index of the building.
+        furniture: Folder with catalogues of models, or None.
 
     Raises:
         InputError: a catalogue or a model in it is malformed.

@@ -1,4 +1,4 @@
-"""Furniture of a catalogue in the place of the procedural: same kind, much the same size, the same label."""
+"""Replaces procedural furniture by catalogue models of the same kind and label and of similar size."""
 
 import posixpath
 from dataclasses import dataclass, field, replace
@@ -53,16 +53,16 @@ WORDS: dict[ObjectClass, tuple[str, ...]] = {
     ObjectClass.CUP: ("cup", "coffee cup"),
     ObjectClass.WASTEBIN: ("dustbin", "bullet trash can"),
 }  # fmt: skip
-"""Names of models, in small letters, by what they are."""
+"""Lower-case names of models by object class."""
 
 _ALIKE = 1.45
-"""A model stands in for an item when no side differs by more than this factor."""
+"""A model may replace an item if no side differs by more than this factor."""
 _CARRIES = 0.85
-"""What stands on an item stays when the model is at least this share as wide and deep."""
+"""Things on an item are kept if the model's width and depth are at least this fraction of the item's."""
 _MOST_PIXELS = 4096**2
 _PICTURE_SIDE = 256
 _MOST_FACES = 12_000
-"""Models with more are left out: a building has dozens of them."""
+"""Models with more faces are skipped: a building contains dozens of models."""
 
 
 @dataclass
@@ -70,9 +70,9 @@ class Showroom:
     """The models of some catalogues, for one building.
 
     Attributes:
-        models: all of them.
-        palette: the building's materials.
-        random: chooses among models.
+        models: All models.
+        palette: The building's materials.
+        random: Random generator of choices among models.
     """
 
     models: tuple[Model, ...]
@@ -91,9 +91,9 @@ class Showroom:
         return cls(read_catalogues(folder), palette, random)
 
     def exchanged(self, item: Item, room: int) -> Item:
-        """A model for an item, and for the things on it; the item itself where no model is like it.
+        """An item with itself and the things on it replaced by models where a similar one exists.
 
-        Items of the same kind and size in a room get the same model: chairs around a table are alike.
+        Items of the same kind and size in a room get the same model, so that chairs around a table match.
 
         Raises:
             InputError: the model cannot be read.
@@ -177,7 +177,7 @@ def _beside(path: str, name: str) -> str:
 
 
 def _fitted(corners: Floats, model: Model) -> Floats:
-    """Corners (n, 3, 3) of a file, whose y is up and whose front is +z, as an item of the stated size."""
+    """Corners (n, 3, 3) of a file with y up and front +z, scaled to the model's stated size as an item."""
     turned = corners @ model.rotation.T
     upright = np.stack([turned[..., 0], -turned[..., 2], turned[..., 1]], -1)
     low, high = upright.reshape(-1, 3).min(0), upright.reshape(-1, 3).max(0)
@@ -187,7 +187,7 @@ def _fitted(corners: Floats, model: Model) -> Floats:
 
 
 def _picture(model: Model, path: str) -> npt.NDArray[np.uint8] | None:
-    """A texture of the catalogue, made small; None where it is missing, too large or no picture."""
+    """A texture of the catalogue, scaled down; None if it is missing, too large or not an image."""
     content = read_member(model.file, path, LARGEST_PICTURE)
     if content is None:
         return None

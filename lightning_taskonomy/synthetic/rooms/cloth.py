@@ -1,4 +1,4 @@
-"""Soft things: rumpled bedding and upholstery, curtains in uneven folds, throws."""
+"""Soft objects: rumpled bedding and upholstery, curtains with uneven folds, throws."""
 
 import numpy as np
 
@@ -11,16 +11,16 @@ def rumpled(shape: Shape, random: np.random.Generator, bend: float = 5.0, coarse
     """A soft shape with creases and hollows.
 
     Args:
-        shape: what is smooth yet.
-        random: draws the creases.
-        bend: how sharply, 1/m.
-        coarse_m: the least length of a wave; they are up to three times as long.
+        shape: The smooth shape.
+        random: Random generator of the creases.
+        bend: Root mean square curvature of the creases, 1/m.
+        coarse_m: Minimum wavelength; the maximum is three times as long.
     """
     return Waves.drawn(random, coarse_m, 3 * coarse_m, bend, 8).bent(shape)
 
 
 def curtain(random: np.random.Generator, wide: float, drop: float, folds: int) -> Shape:
-    """A curtain in uneven folds that hangs down to z = 0 and faces -y."""
+    """A curtain with uneven folds that hangs down to z = 0 and faces -y."""
     return rumpled(wavy_sheet(wide, drop, 0.038, folds), random, 2.0, 0.42)
 
 

@@ -1,4 +1,4 @@
-"""What lies about in a lived-in room: toys, baskets, cushions on the floor, shoes, vases and bottles."""
+"""Clutter of a lived-in room: toys, baskets, floor cushions, shoes, coat stands."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from lightning_taskonomy.synthetic.rooms.shapes import (
 from lightning_taskonomy.synthetic.rooms.small_objects import bowl_of_fruit, stacked_books, vase
 
 _FOUR_WAYS = (0.4, 2.0, 3.5, 5.1)
-"""Angles at which hooks and feet stand out, in radians."""
+"""Angles of hooks and feet, radians."""
 
 
 def pouf(shop: Workshop) -> Item:
@@ -55,7 +55,7 @@ def basket(shop: Workshop) -> Item:
 
 
 def ball(shop: Workshop) -> Item:
-    """A ball to play with."""
+    """A toy ball."""
     radius = shop.between(0.07, 0.14)
     look = shop.material("glaze") if shop.chance(0.5) else shop.material("cushion")
     return Item(
@@ -107,11 +107,11 @@ def coat_stand(shop: Workshop) -> Item:
 
 
 def torus(radius: float, thick: float, sides: int = 26) -> Shape:
-    """A ring about the z axis; `thick` is the radius of its own round."""
+    """A torus about the z axis; `thick` is the radius of its cross-section."""
     turn = np.linspace(0.0, 2 * np.pi, 15)
     # The profile runs upwards on the outside.
     return revolved(np.column_stack([radius + thick * np.cos(turn), thick * np.sin(turn)]), sides)
 
 
 MAKERS = (pouf, floor_cushion, basket, ball, ring_tower, shoes, stacked_books, vase, bowl_of_fruit)
-"""Makers of things for free places on the floor."""
+"""Functions that make objects for free places on the floor."""

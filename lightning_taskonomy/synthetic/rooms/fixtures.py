@@ -1,4 +1,4 @@
-"""What is built into kitchens and bathrooms: units with sink and oven, appliances, toilet, basin, bathtub."""
+"""Fixtures of kitchens and bathrooms: units with sink and oven, appliances, toilet, basin, bathtub."""
 
 import numpy as np
 
@@ -283,7 +283,7 @@ def washbasin(shop: Workshop) -> Item:
 
 
 def bathtub(shop: Workshop, long: float) -> Item:
-    """A built-in bathtub along a wall, at times with a shower curtain."""
+    """A built-in bathtub along a wall, sometimes with a shower curtain."""
     white, wide, high, rim = shop.material("porcelain"), 0.75, 0.56, 0.07
     outer = [
         panel([-long / 2, -wide / 2, 0], [long, 0, 0], [0, 0, high]),
@@ -317,7 +317,7 @@ def bathtub(shop: Workshop, long: float) -> Item:
 
 
 def towel_rail(shop: Workshop) -> Item:
-    """A towel over a rail on the wall; hangs at y = 0, its rail at z = 0."""
+    """A towel on a rail on the wall at y = 0; the rail is at z = 0."""
     rail = tube([[-0.3, -0.07, 0], [0.3, -0.07, 0]], 0.01, 8)
     posts = joined([tube([[s * 0.28, 0, 0], [s * 0.28, -0.07, 0]], 0.008, 8) for s in (-1, 1)])
     cloth = joined(

@@ -1,11 +1,11 @@
-"""The plan of a building: rooms in a rectangle, doors that join them all, windows to the outside."""
+"""The floor plan of a building: rooms in a rectangle, doors that connect them all, windows to the outside."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 WALL_M = 0.14
-"""Thickness of every wall; a room's inside begins half of it from the line on the plan."""
+"""Thickness of every wall; a room's interior starts half of it from the line on the plan."""
 
 DOOR_HIGH_M = 2.05
 
@@ -16,12 +16,12 @@ class Opening:
 
     Attributes:
         side: 0 west (low x), 1 east, 2 south (low y), 3 north.
-        start: where it begins along the wall, world x or y in metres.
-        end: where it ends.
-        low: height of its lower edge, metres.
-        high: height of its upper edge.
-        outside: whether it leads out of the building (then it is a window, or the closed front door).
-        leads_to: index of the room behind, or -1.
+        start: Start along the wall, world x or y in metres.
+        end: End along the wall.
+        low: Height of its lower edge, metres.
+        high: Height of its upper edge.
+        outside: Whether it leads out of the building (then it is a window, or the closed front door).
+        leads_to: Index of the room behind it, or -1.
     """
 
     side: int
@@ -43,11 +43,11 @@ class PlannedRoom:
     """A rectangular room.
 
     Attributes:
-        kind: see `furnishing.KINDS`.
-        low: least x, y of the inside.
-        high: greatest x, y.
-        ceiling: height of the ceiling, metres.
-        openings: doors and windows.
+        kind: One of `furnishing.KINDS`.
+        low: Minimum x, y of the interior.
+        high: Maximum x, y.
+        ceiling: Height of the ceiling, metres.
+        openings: Doors and windows.
     """
 
     kind: str
@@ -58,7 +58,7 @@ class PlannedRoom:
 
     @property
     def size(self) -> tuple[float, float]:
-        """Inside width and depth in metres."""
+        """Interior width and depth in metres."""
         return self.high[0] - self.low[0], self.high[1] - self.low[1]
 
 
@@ -101,7 +101,7 @@ def plan(random: np.random.Generator) -> tuple[PlannedRoom, ...]:
 
 
 def _split(cell: _Cell, random: np.random.Generator) -> list[_Cell]:
-    """Cut a rectangle in two until rooms are of a usual size."""
+    """Split a rectangle recursively until rooms have a typical size."""
     x0, y0, x1, y1 = cell
     wide, deep = x1 - x0, y1 - y0
     largest = float(random.uniform(15.0, 26.0))
@@ -142,7 +142,7 @@ def _kinds(cells: list[_Cell], random: np.random.Generator) -> list[str]:
 
 
 def _doors(cells: list[_Cell], random: np.random.Generator) -> list[tuple[int, Opening]]:
-    """Doors along a random spanning tree, and now and then one more; each is listed in both its rooms."""
+    """Doors along a random spanning tree, and occasionally others; each is listed for both of its rooms."""
     links = []
     for a in range(len(cells)):
         for b in range(a + 1, len(cells)):
@@ -167,7 +167,7 @@ def _doors(cells: list[_Cell], random: np.random.Generator) -> list[tuple[int, O
 
 
 def _shared_wall(a: _Cell, b: _Cell) -> tuple[int, float, float] | None:
-    """Side of `a` that touches `b`, and the span they share."""
+    """Side of `a` that touches `b`, and the start and end of the shared wall."""
     near = 1e-6
     for axis in (0, 1):
         other = 1 - axis

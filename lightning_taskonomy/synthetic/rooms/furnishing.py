@@ -1,4 +1,4 @@
-"""What stands in each kind of room, and where its light comes from."""
+"""The furniture and lamps of each kind of room."""
 
 from collections.abc import Callable
 
@@ -54,10 +54,10 @@ def furnish(
     """Furniture, decoration and lamps of a room in world coordinates.
 
     Args:
-        room: the room.
-        shop: for the makers of items.
-        daylight: without it all lamps are on.
-        exchanged: what is to stand in an item's place, asked before it is placed.
+        room: The room.
+        shop: Materials and random generator for items.
+        daylight: Whether it is day; otherwise all lamps are on.
+        exchanged: Function that may replace an item before it is placed.
     """
     arrangement = Arrangement(room, shop.random, exchanged or (lambda item: item))
     KINDS[room.kind](arrangement, shop)
@@ -231,7 +231,7 @@ def _decorate(room: Arrangement, shop: Workshop) -> None:
 
 
 def _ceiling_lights(room: PlannedRoom, shop: Workshop, daylight: bool) -> list[Item]:
-    """One or two lamps under the ceiling; by day they may be off."""
+    """One or two ceiling lamps, which may be off by day."""
     wide, deep = room.size
     middle = ((room.low[0] + room.high[0]) / 2, (room.low[1] + room.high[1]) / 2)
     places = [middle]

@@ -1,4 +1,4 @@
-"""Furniture to sit, sleep and eat on, and to keep things in."""
+"""Furniture: seats, tables, beds and storage."""
 
 import numpy as np
 
@@ -92,7 +92,7 @@ def office_chair(shop: Workshop) -> Item:
 
 
 def sofa(shop: Workshop, seats: int) -> Item:
-    """A couch, or an armchair when it has one seat (then it counts as a chair)."""
+    """A couch, or with one seat an armchair, which is labelled as a chair."""
     cover, accent = shop.material("fabric"), shop.material("cushion")
     arm, each, deep = shop.between(0.14, 0.22), shop.between(0.58, 0.7), shop.between(0.85, 0.98)
     wide = seats * each + 2 * arm
@@ -166,7 +166,7 @@ def round_table(shop: Workshop, radius: float, high: float, semantic: Semantic, 
 
 
 def dining_set(shop: Workshop, seats: int) -> Item:
-    """A dining table that is laid, with chairs around it; all of it is one group."""
+    """A laid dining table with chairs around it, as one item."""
     round_one = seats <= 4 and shop.chance(0.4)
     wide, deep = (1.1, 1.1) if round_one else (0.62 * max(seats // 2, 1) + 0.3, shop.between(0.8, 0.95))
     kinds = (Semantic.DINING_TABLE, ObjectClass.DINING_TABLE)
@@ -184,7 +184,7 @@ def dining_set(shop: Workshop, seats: int) -> Item:
         places.append((x, y, angle))
     parts = []
     for x, y, angle in places:
-        shop.random.bit_generator.state = model_state  # all chairs of a set are alike
+        shop.random.bit_generator.state = model_state  # all chairs of a set are equal
         seat = chair(shop)
         parts.append(seat.placed(x, y, 0.0, angle))
     things = []
@@ -399,7 +399,7 @@ def desk(shop: Workshop) -> Item:
 
 
 def rug(shop: Workshop, wide: float, deep: float) -> Item:
-    """A rug with a thin edge; rugs do not keep other things away."""
+    """A rug with a thin edge."""
     top = fitted(panel([-wide / 2, -deep / 2, 0.012], [wide, 0, 0], [0, deep, 0]), wide, deep)
     return Item(
         ((top, shop.material("rug")), (box(wide, deep, 0.0115), shop.material("fabric"))),

@@ -1,7 +1,7 @@
-"""Catalogues of furniture models as Sweet Home 3D has them: zip files `*.sh3f` of Wavefront models.
+"""Furniture catalogues of Sweet Home 3D: zip files `*.sh3f` of Wavefront models.
 
-Everything is read in memory and nothing is unpacked: names inside a zip file never become paths. What is too
-large is left out, what is malformed is refused in one line that names the file.
+Everything is read in memory without unpacking: names inside a zip file never become paths. Files that are too
+large are skipped; malformed ones raise a one-line error that names the file.
 """
 
 import re
@@ -28,13 +28,13 @@ class Model:
     """One piece of furniture of a catalogue.
 
     Attributes:
-        file: the catalogue.
-        name: what it is, in English.
-        category: of `INDOORS`.
-        path: of the Wavefront file inside the catalogue.
-        size: width, depth and height, metres.
-        rotation: (3, 3) to be applied to the file's corners.
-        surface_m: height at which things can be put on it, None where they cannot.
+        file: The catalogue.
+        name: English name.
+        category: One of `INDOORS`.
+        path: Path of the Wavefront file inside the catalogue.
+        size: Width, depth and height, metres.
+        rotation: (3, 3) rotation to apply to the file's vertices.
+        surface_m: Height of its surface for other things, or None.
     """
 
     file: Path
@@ -54,19 +54,19 @@ def read_catalogues(folder: Path) -> tuple[Model, ...]:
     """
     files = sorted(folder.glob("*.sh3f"))
     if not files:
-        raise InputError(f"{folder}: expected furniture catalogues, files that end in .sh3f")
+        raise InputError(f"{folder}: expected furniture catalogues (*.sh3f)")
     return tuple(model for file in files for model in _models(file))
 
 
 def read_member(file: Path, name: str, largest: int) -> bytes | None:
-    """What a zip file holds under a name, or None where that is missing or larger than `largest` bytes.
+    """The content of a member of a zip file, or None if it is missing or larger than `largest` bytes.
 
     Raises:
         InputError: the zip file is damaged.
     """
     try:
         with zipfile.ZipFile(file) as archive, archive.open(name) as member:
-            # The size that the directory states is not trusted.
+            # The size stated in the directory is not trusted.
             content = member.read(largest + 1)
     except KeyError:
         return None
@@ -79,7 +79,7 @@ def read_member(file: Path, name: str, largest: int) -> bytes | None:
 
 def _models(file: Path) -> list[Model]:
     if not zipfile.is_zipfile(file):
-        raise InputError(f"{file}: expected a zip file, as furniture catalogues are")
+        raise InputError(f"{file}: expected a furniture catalogue, which is a zip file")
     content = read_member(file, CATALOGUE, _LARGEST_CATALOGUE)
     if content is None:
         raise InputError(f"{file}: expected {CATALOGUE} in it, of {_LARGEST_CATALOGUE >> 20} MiB at most")

@@ -1,4 +1,4 @@
-"""A building of rendered rooms as a job: its name, its seed, and how to make it."""
+"""A procedural building to render: its name, its seed, and its generation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from lightning_taskonomy.synthetic.rooms.building import build
 
 @dataclass(frozen=True)
 class House:
-    """Building `number` of the buildings that a seed makes.
+    """Building `number` of a seed.
 
     Attributes:
-        family: the seed of all buildings of a data set.
-        number: which of them, from 0.
-        furniture: folder with catalogues of models to furnish it with, or None for procedural furniture.
+        family: Seed of all buildings of a data set.
+        number: Index of the building, from 0.
+        furniture: Folder with catalogues of furniture models, or None for procedural furniture.
     """
 
     family: int
@@ -33,16 +33,16 @@ class House:
 
     @property
     def seed(self) -> int:
-        """Decides where pictures of it are taken."""
+        """Seed of its viewpoints."""
         return self.family * 100_003 + self.number
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What decides its pictures beside its name: the content of the catalogues."""
+        """Everything besides its name that determines its images: the content of the catalogues."""
         return {"content of the catalogues": None if self.furniture is None else _digests(self.furniture)}
 
     def load(self) -> Scene:
-        """Make the scene."""
+        """Generate the scene."""
         return build(self.family, self.number, self.furniture)
 
 

@@ -1,7 +1,6 @@
-"""A piece of furniture or a small object: solids with materials, what it is, and what stands on it.
+"""Furniture and small objects: solids with materials, their classes, and the things on them.
 
-Items are made about the origin: they stand on z = 0 and their front faces -y, so a wall lies behind them at y
-= deep / 2.
+Items are made at the origin: they stand on z = 0 and face -y, so a wall behind them is at y = deep / 2.
 """
 
 from dataclasses import dataclass, replace
@@ -37,7 +36,7 @@ class Semantic(IntEnum):
 
 
 class ObjectClass(IntEnum):
-    """Classes of ImageNet (positions 0 to 999 in the usual order) that items of a room belong to."""
+    """ImageNet classes (indices 0 to 999 in the usual order) of items in rooms."""
 
     NONE = -1
     WASTEBIN = 412
@@ -93,16 +92,16 @@ class Item:
     """Solids that belong together.
 
     Attributes:
-        pieces: pairs of a solid and its material.
-        semantic: what it is for semantic segmentation.
-        object_class: what it is for object classification.
-        wide: size in x, metres.
-        deep: size in y.
-        high: size in z.
-        parts: items that stand on it or belong to it, in the same coordinates.
-        lamps: lights it carries.
-        bends: whether it follows the unevenness of walls and floors; otherwise it is stiff.
-        place: x, y, z and the angle to which it has been put so far.
+        pieces: Pairs of a solid and its material.
+        semantic: Class for semantic segmentation.
+        object_class: Class for object classification.
+        wide: Size in x, metres.
+        deep: Size in y.
+        high: Size in z.
+        parts: Items that are on it or belong to it, in the same coordinates.
+        lamps: Its light sources.
+        bends: Whether it follows the unevenness of walls and floors; otherwise it is rigid.
+        place: Its current x, y, z and angle.
     """
 
     pieces: tuple[tuple[Shape, int], ...]
@@ -117,7 +116,7 @@ class Item:
     place: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
     def placed(self, x: float = 0.0, y: float = 0.0, z: float = 0.0, angle: float = 0.0) -> "Item":
-        """The item turned about the vertical by `angle` radians, then shifted."""
+        """The item rotated about the vertical by `angle` radians, then translated."""
         cosine, sine = float(np.cos(angle)), float(np.sin(angle))
         before = self.place
         return replace(
@@ -140,7 +139,7 @@ class Item:
         return replace(self, parts=self.parts + parts)
 
     def all_items(self) -> list["Item"]:
-        """The item and, in turn, everything on it."""
+        """The item and, recursively, everything on it."""
         return [self, *(inner for part in self.parts for inner in part.all_items())]
 
 
@@ -165,28 +164,28 @@ def _placed_lamp(lamp: Lamp, x: float, y: float, z: float, angle: float) -> Lamp
 
 @dataclass(frozen=True)
 class Workshop:
-    """What every maker of items is given.
+    """Materials and random choices for the functions that make items.
 
     Attributes:
-        palette: the building's materials.
-        random: the generator that varies the item.
+        palette: The building's materials.
+        random: Random generator of variations.
     """
 
     palette: Palette
     random: np.random.Generator
 
     def material(self, kind: str) -> int:
-        """A material of the kind."""
+        """A random material of a kind."""
         return self.palette.pick(kind, self.random)
 
     def between(self, low: float, high: float) -> float:
-        """A number drawn evenly."""
+        """A number drawn from the uniform distribution."""
         return float(self.random.uniform(low, high))
 
     def chance(self, share: float) -> bool:
-        """True in this share of calls."""
+        """True with this probability."""
         return bool(self.random.random() < share)
 
     def whole(self, low: int, high: int) -> int:
-        """A whole number from low to high, both included."""
+        """A random integer from low to high, inclusive."""
         return int(self.random.integers(low, high + 1))

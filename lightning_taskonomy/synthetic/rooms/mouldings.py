@@ -1,4 +1,4 @@
-"""What runs along walls: skirting, cornices, rails, and panelling of beads."""
+"""Mouldings along walls: skirting, cornices, rails, and beaded panelling."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ STEP_M = 0.26
 
 
 def skirting(length: float, high: float) -> Shape:
-    """A board along x at the foot of a wall at y = 0 that faces -y, with a rounded top."""
+    """A board with a rounded top along x, at the foot of a wall at y = 0 that faces -y."""
     thick = 0.03
     face = [[thick, 0.0], [thick, high - 0.035]]
     ogee = _arc(thick, high - 0.035, 0.018, 0.035)
@@ -16,7 +16,7 @@ def skirting(length: float, high: float) -> Shape:
 
 
 def cornice(length: float, size: float) -> Shape:
-    """A hollow moulding along x between wall and ceiling; its top is z = 0."""
+    """A concave moulding along x between wall and ceiling; its top is z = 0."""
     turn = np.linspace(0.0, np.pi / 2, 7)
     hollow = np.column_stack([0.012 + size * (1 - np.cos(turn)), -size + size * np.sin(turn)])
     bead = _half_round(0.012, -size - 0.026, 0.026)
@@ -37,7 +37,7 @@ def beads(wide: float, high: float, pitch: float) -> Shape:
     half = float(np.arcsin(across / 2 / radius))
     turn = np.linspace(-half, half, 6)
     profile = np.column_stack([radius * np.cos(turn) - radius + sagitta + 0.004, radius * np.sin(turn)])
-    # Along x it would be a lying bead; turned about y it stands, and still faces -y.
+    # Extruded along x it is horizontal; rotated about y it is upright and still faces -y.
     bead = extruded(profile, high, STEP_M).rotated(1, -np.pi / 2).moved(z=high / 2)
     return joined([bead.moved(x=(number + 0.5) * across - wide / 2) for number in range(count)])
 

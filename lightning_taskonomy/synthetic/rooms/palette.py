@@ -1,4 +1,4 @@
-"""The materials of one building: a handful of variants of each kind, made when first asked for."""
+"""The materials of one building: a few variants of each kind, created on first use."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -54,12 +54,12 @@ def linear(colour: Colour) -> Colour:
 
 
 class Palette:
-    """Makes materials and remembers the size of their textures.
+    """Creates materials and stores the size of their textures.
 
     Attributes:
-        materials: all so far; the index of one is its name everywhere else.
-        textures: the pictures they use.
-        sizes: per material, metres of one repeat in both directions.
+        materials: All materials so far; elsewhere a material is referred to by its index.
+        textures: Their textures.
+        sizes: Size of one repeat of each material's texture in both directions, metres.
     """
 
     def __init__(self, random: Random) -> None:
@@ -76,22 +76,22 @@ class Palette:
         return len(self.materials) - 1
 
     def textured(self, picture: Picture, size: tuple[float, float], material: Material) -> int:
-        """A material with a picture of the given size in metres."""
+        """A material with a texture of the given size in metres."""
         self.textures.append(picture)
         self.materials.append(replace(material, texture=len(self.textures) - 1))
         self.sizes.append(size)
         return len(self.materials) - 1
 
     def pick(self, kind: str, random: Random) -> int:
-        """One of the building's few materials of a kind of `KINDS`."""
-        made = self._made.setdefault(kind, [])
+        """One of the building's few materials of a kind in `KINDS`."""
+        variants = self._made.setdefault(kind, [])
         choice = int(random.integers(_VARIANTS.get(kind, 3)))
-        while len(made) <= choice:
-            made.append(KINDS[kind](self, self._random))
-        return made[choice]
+        while len(variants) <= choice:
+            variants.append(KINDS[kind](self, self._random))
+        return variants[choice]
 
     def fitted(self, picture: Picture, size: tuple[float, float], source: int) -> int:
-        """A material like another one, with a picture that fills a panel of the given size once."""
+        """A copy of a material with a texture that fills a panel of the given size once."""
         return self.textured(picture, size, replace(self.materials[source], texture=-1, tint=(1.0, 1.0, 1.0)))
 
 
@@ -192,7 +192,7 @@ def _paint(palette: Palette, random: Random) -> int:
 
 
 def _boards(palette: Palette, random: Random) -> int:
-    """Matt: round boards that mirror lamps would glitter."""
+    """Matt boards: round ones that reflect lamps would glitter."""
     if random.random() < 0.5:
         return palette.textured(textures.wood(random, _one(random, _WOODS)), (1.2, 0.6), Material())
     return palette.plain(Material(tint=linear(_one(random, _PAINTS + _WALLS))))
@@ -341,4 +341,4 @@ KINDS: dict[str, Callable[[Palette, Random], int]] = {
     "clock": _clock,
     "curtain": _curtain,
 }
-"""How each kind of material is made."""
+"""Function that creates each kind of material."""

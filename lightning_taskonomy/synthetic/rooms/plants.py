@@ -50,9 +50,9 @@ def potted_plant(shop: Workshop, tall: bool = False) -> Item:
 
 
 def _leaf(length: float, lift: float, shop: Workshop) -> Floats:
-    """A thin leaf that rises from the origin along +x, bends over and is hollow along its midrib.
+    """A thin leaf that rises from the origin along +x, bends over and is concave along its midrib.
 
-    A grid of points, (along, across, 3).
+    Returns a grid of points, (along, across, 3).
     """
     steps, sides = np.linspace(0, 1, _ALONG + 1)[:, None], np.linspace(-1, 1, _ACROSS + 1)[None, :]
     droop, hollow = shop.between(0.3, 1.1), shop.between(0.15, 0.5)
@@ -63,7 +63,7 @@ def _leaf(length: float, lift: float, shop: Workshop) -> Floats:
 
 
 def _surfaces(grids: Floats) -> list[Shape]:
-    """The surfaces of leaves (n, along, across, 3), all at once: their triangles meet in the same way."""
+    """The surfaces of leaves (n, along, across, 3), all at once, since they share one triangulation."""
     count, points = len(grids), (_ALONG + 1) * (_ACROSS + 1)
     steps, sides = np.linspace(0, 1, _ALONG + 1)[:, None], np.linspace(-1, 1, _ACROSS + 1)[None, :]
     uv = _triangles(np.stack(np.broadcast_arrays(0.25 * steps, 0.05 * (sides + 1)), -1))

@@ -1,7 +1,7 @@
-"""The gentle unevenness of plaster and floors, as old walls have it and scans of all walls even more.
+"""Slight unevenness of walls, floors and ceilings, as in old buildings and especially in scans.
 
-One field bends walls, floors, ceilings and what is fixed along them, so that what touched still touches.
-Furniture is stiff: it moves as a whole.
+One field bends walls, floors, ceilings and everything fixed along them, so that contacts are preserved.
+Furniture is rigid and moves as a whole.
 """
 
 from dataclasses import dataclass, replace
@@ -14,22 +14,22 @@ from lightning_taskonomy.synthetic.rooms.item import Item
 
 _SHORTEST_M, _LONGEST_M = 0.45, 0.9
 _BEND_PER_M = (0.9, 1.5)
-"""From smooth to rough houses."""
+"""Range of curvature, from smooth to rough houses."""
 
 
 @dataclass(frozen=True)
 class Relief:
-    """How uneven a building is."""
+    """The unevenness of a building."""
 
     waves: Waves
 
     @classmethod
     def drawn(cls, random: np.random.Generator) -> "Relief":
-        """The unevenness of one building."""
+        """Draw the unevenness of a building."""
         return cls(Waves.drawn(random, _SHORTEST_M, _LONGEST_M, random.uniform(*_BEND_PER_M)))
 
     def applied(self, item: Item) -> Item:
-        """An item in world coordinates and all on it, bent or moved as a whole."""
+        """An item in world coordinates and everything on it, bent or moved as a whole."""
         if item.bends:
             return replace(
                 item,

@@ -1,7 +1,7 @@
-"""Solid shapes with exact normals and curvatures: boxes with round edges, bodies of revolution, panels.
+"""Solid shapes with exact normals and curvatures: boxes with rounded edges, bodies of revolution, panels.
 
-All lengths are metres. Texture coordinates are metres too; a material divides them by the size of its
-texture. Curvature is positive where a surface bulges, as on the outside of a sphere.
+All lengths are in metres, including texture coordinates, which a material divides by the size of its texture.
+Curvature is positive where a surface is convex, as on the outside of a sphere.
 """
 
 from dataclasses import dataclass, replace
@@ -24,10 +24,10 @@ class Shape:
     """Triangles of one solid.
 
     Attributes:
-        corners: (n, 3, 3).
-        normals: (n, 3, 3) outwards.
-        uv: (n, 3, 2).
-        curvature: (n, 3, 2) k1 >= k2, 1/m.
+        corners: (n, 3, 3) positions.
+        normals: (n, 3, 3) outward unit normals.
+        uv: (n, 3, 2) texture coordinates.
+        curvature: (n, 3, 2) principal curvatures k1 >= k2, 1/m.
     """
 
     corners: Floats
@@ -36,17 +36,17 @@ class Shape:
     curvature: Floats
 
     def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> "Shape":
-        """The shape shifted."""
+        """The shape translated."""
         return Shape(self.corners + np.array([x, y, z]), self.normals, self.uv, self.curvature)
 
     def rotated(self, axis: int, angle: float) -> "Shape":
-        """The shape turned about the world axis 0, 1 or 2 by an angle in radians, counter-clockwise."""
+        """The shape rotated about the world axis 0, 1 or 2 by an angle in radians, counter-clockwise."""
         first, second = (axis + 1) % 3, (axis + 2) % 3
         turn = np.eye(3)
         turn[first, first] = turn[second, second] = np.cos(angle)
         turn[second, first] = np.sin(angle)
         turn[first, second] = -turn[second, first]
-        # As one product of two matrices: numpy takes many small ones one by one.
+        # As one matrix product: numpy would compute many small ones one by one.
         corners, normals = (
             (rows.reshape(-1, 3) @ turn.T).reshape(rows.shape) for rows in (self.corners, self.normals)
         )
@@ -64,12 +64,12 @@ def joined(shapes: list[Shape]) -> Shape:
 
 
 def panel(origin: npt.ArrayLike, across: npt.ArrayLike, up: npt.ArrayLike) -> Shape:
-    """A flat rectangle that shows its face along across x up.
+    """A flat rectangle that faces in the direction of across x up.
 
     Args:
-        origin: one corner (3).
-        across: edge (3) along the texture's first direction.
-        up: edge (3) along the second; at right angles to `across`.
+        origin: One corner (3).
+        across: Edge (3) along the texture's first direction.
+        up: Edge (3) along the second direction, perpendicular to `across`.
     """
     start, first, second = (np.asarray(value, np.float64) for value in (origin, across, up))
     corners = np.array(
@@ -86,14 +86,14 @@ def panel(origin: npt.ArrayLike, across: npt.ArrayLike, up: npt.ArrayLike) -> Sh
 
 
 def box(wide: float, deep: float, high: float, bevel: float = 0.003, smooth: int = 1) -> Shape:
-    """A box that stands on z = 0, centred in x and y, with edges rounded at a radius.
+    """A box that stands on z = 0, centred in x and y, with rounded edges.
 
     Args:
-        wide: size in x.
-        deep: size in y.
-        high: size in z.
-        bevel: radius of all edges and corners; cut to half the smallest side.
-        smooth: steps of a rounded edge on each of its two faces.
+        wide: Size in x.
+        deep: Size in y.
+        high: Size in z.
+        bevel: Radius of all edges and corners; at most half the smallest side.
+        smooth: Steps of a rounded edge on each of its two faces.
     """
     half = np.array([wide, deep, high], np.float64) / 2
     radius = min(bevel, float(half.min()) * 0.999)
@@ -110,7 +110,7 @@ def box(wide: float, deep: float, high: float, bevel: float = 0.003, smooth: int
 
 @dataclass(frozen=True)
 class _BoxTemplate:
-    """What boxes with equally fine edges share: corners are `signs * (half - radius) + radius * normals`."""
+    """Shared by boxes with the same `smooth`: corners are `signs * (half - radius) + radius * normals`."""
 
     signs: Floats
     normals: Floats
@@ -128,7 +128,7 @@ def _box_template(smooth: int) -> _BoxTemplate:
 def _box_side(smooth: int, axis: int, sign: float) -> tuple[Floats, Floats, Floats, Floats]:
     """Signs, normals, bends (1 where k1 or k2 is 1/radius) and texture axes of one side's triangles."""
     first, second = ((axis + 1) % 3, (axis + 2) % 3) if sign > 0 else ((axis + 2) % 3, (axis + 1) % 3)
-    # Even angles on the rounding: tan maps them to the plane of the face.
+    # Equal angles on the rounded edge: tan maps them to the plane of the face.
     slopes = np.tan(np.linspace(0.0, 1.0, smooth + 1) * np.pi / 4)
     line = np.concatenate([-slopes[::-1], slopes])
     ends = np.concatenate([-np.ones(smooth + 1), np.ones(smooth + 1)])
@@ -140,7 +140,7 @@ def _box_side(smooth: int, axis: int, sign: float) -> tuple[Floats, Floats, Floa
     bent = (np.arange(count - 1) != smooth).astype(int)
     turns = bent[:, None] + bent[None, :]
     bends = np.repeat(np.stack([turns >= 1, turns >= 2], -1)[..., None, :].astype(np.float64), 4, -2)
-    # Textures run upright on the four standing sides and along x on top.
+    # Textures are upright on the four vertical sides and run along x on top.
     uv_axes = {0: (1, 2), 1: (0, 2), 2: (0, 1)}[axis]
     triangles = _cells_to_triangles(bends)
     return (
@@ -172,7 +172,7 @@ def _from_grid(grid: Floats, normals: Floats, uv: Floats, curvature: Floats) -> 
 def _triangles_of_grid(
     grid: Floats, normals: Floats, uv: Floats, curvature: Floats
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Two triangles per cell, without those that have no area."""
+    """Two triangles per cell, without degenerate ones."""
     rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
     most = 2 * rows * columns
     corners, fronts = np.empty((most, 3, 3)), np.empty((most, 3, 3))
@@ -182,7 +182,7 @@ def _triangles_of_grid(
         for cell in range(rows * columns):
             row, column = cell // columns, cell % columns
             for corner in range(3):
-                # The first, second and third, or the first, third and fourth of a cell's corners.
+                # Corners 0, 1, 2 or corners 0, 2, 3 of the cell.
                 place = corner + half if corner else 0
                 down, right = row + int(place in (1, 2)), column + int(place > 1)
                 corners[found, corner], fronts[found, corner] = grid[down, right], normals[down, right]
@@ -193,7 +193,7 @@ def _triangles_of_grid(
 
 @compiled
 def _square_of_area(corners: Floats) -> float:
-    """Of the parallelogram that a triangle is half of."""
+    """Area of the parallelogram of which a triangle is half."""
     square = 0.0
     for axis in range(3):
         one, other = (axis + 1) % 3, (axis + 2) % 3
@@ -210,8 +210,8 @@ def revolved(profile: npt.ArrayLike, sides: int = 20, closed: bool = True) -> Sh
     Args:
         profile: (n, 2) radius and height along one smooth curve; upwards for an outside, downwards for an
             inside.
-        sides: steps around.
-        closed: whether the seam is closed all around; otherwise half of the body is made.
+        sides: Steps around the axis.
+        closed: Whether the body is complete; otherwise half of it is made.
     """
     curve = np.asarray(profile, np.float64)
     radius, height = curve[:, 0], curve[:, 1]
@@ -236,15 +236,15 @@ def revolved(profile: npt.ArrayLike, sides: int = 20, closed: bool = True) -> Sh
 
 
 def turned_on_lathe(outline: list[npt.ArrayLike], sides: int = 20) -> Shape:
-    """A body of revolution whose outline has corners: each part of it is smooth in itself."""
+    """A body of revolution whose outline has corners between smooth parts."""
     return joined([revolved(part, sides) for part in outline])
 
 
 def spline(points: npt.ArrayLike, count: int = 14) -> Floats:
     """A smooth curve (count, 2) through points (n, 2), for `revolved`."""
-    given = np.asarray(points, np.float64)
-    steps = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(given, axis=0), axis=1))])
-    return np.asarray(PchipInterpolator(steps, given)(np.linspace(0.0, steps[-1], count)))
+    knots = np.asarray(points, np.float64)
+    steps = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(knots, axis=0), axis=1))])
+    return np.asarray(PchipInterpolator(steps, knots)(np.linspace(0.0, steps[-1], count)))
 
 
 def disc(radius: float, height: float, up: bool = True, sides: int = 20) -> Shape:
@@ -255,7 +255,7 @@ def disc(radius: float, height: float, up: bool = True, sides: int = 20) -> Shap
 
 
 def cylinder(radius: float, high: float, sides: int = 18, top: float | None = None) -> Shape:
-    """A closed cylinder, or a cone's frustum with another radius at its top, standing on z = 0."""
+    """A closed cylinder standing on z = 0, or a frustum if `top` is another radius."""
     upper = radius if top is None else top
     return joined(
         [
@@ -272,7 +272,7 @@ def sphere(radius: float, sides: int = 24) -> Shape:
 
 
 def ellipsoid(radius: float, half_height: float, sides: int = 24) -> Shape:
-    """An ellipsoid of revolution about the z axis; the principal curvatures are the exact ones."""
+    """An ellipsoid of revolution about the z axis, with exact principal curvatures."""
     angles = np.linspace(-np.pi / 2, np.pi / 2, sides // 2 + 1)
     cosine, sine = np.cos(angles), np.sin(angles)
     turn = np.linspace(0.0, 2 * np.pi, sides + 1)
@@ -299,7 +299,7 @@ def ellipsoid(radius: float, half_height: float, sides: int = 24) -> Shape:
 
 
 def tube(path: npt.ArrayLike, radius: float, sides: int = 8) -> Shape:
-    """A round tube along points (n, 3), in straight pieces and with open ends; for taps and handles."""
+    """A round tube along points (n, 3), of straight pieces with open ends, for taps and handles."""
     points = np.asarray(path, np.float64)
     pieces = []
     for start, end in pairwise(points):
@@ -313,7 +313,7 @@ def tube(path: npt.ArrayLike, radius: float, sides: int = 8) -> Shape:
 
 
 def wavy_sheet(wide: float, high: float, depth: float, folds: int) -> Shape:
-    """A hanging curtain in sine folds: it spans x, hangs down to z = 0 and faces -y."""
+    """A hanging curtain with sinusoidal folds along x, which reaches down to z = 0 and faces -y."""
     across = np.linspace(-wide / 2, wide / 2, folds * 7 + 1)
     rate = 2 * np.pi * folds / wide
     wave, slope = depth * np.sin(rate * across), depth * rate * np.cos(rate * across)
@@ -330,19 +330,19 @@ def wavy_sheet(wide: float, high: float, depth: float, folds: int) -> Shape:
 
 
 def _rate(values: Floats, steps: Floats) -> Floats:
-    """The derivative of values along a curve, to second order at its ends, too."""
+    """The derivative of values along a curve, of second order even at its ends."""
     if len(steps) == 2:
         return np.full(2, (values[1] - values[0]) / (steps[1] - steps[0]))
     return np.asarray(np.gradient(values, steps, edge_order=2))
 
 
 def extruded(profile: npt.ArrayLike, length: float, step: float) -> Shape:
-    """A smooth profile drawn out along x, from -length/2 to length/2.
+    """A smooth profile extruded along x, from -length/2 to length/2.
 
     Args:
-        profile: (n, 2) how far out (towards -y) and how high; upwards, the solid lies behind it (+y).
-        length: metres.
-        step: the greatest distance between rows of corners along x.
+        profile: (n, 2) distance out (towards -y) and height, listed upwards; the solid is behind it (+y).
+        length: Length, metres.
+        step: Maximum distance between rows of vertices along x.
     """
     curve = np.asarray(profile, np.float64)
     steps = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])

@@ -1,4 +1,4 @@
-"""Walls, floors, ceilings, doors and windows of a planned room, and the daylight that comes in."""
+"""Walls, floors, ceilings, doors and windows of a planned room, and its daylight."""
 
 from dataclasses import dataclass, replace
 
@@ -16,20 +16,20 @@ _INWARD = np.array([[1.0, 0, 0], [-1.0, 0, 0], [0, 1.0, 0], [0, -1.0, 0]])
 _UP = np.array([0.0, 0.0, 1.0])
 _CELL_M = 0.19
 _HIDDEN_M = 0.05
-"""Walls, floors and ceilings run on this far behind each other, so that uneven ones leave no gap."""
+"""Walls, floors and ceilings overlap by this much behind each other, so that uneven ones leave no gap."""
 WET_KINDS = ("bathroom", "kitchen", "utility_room")
 
 
 @dataclass(frozen=True)
 class WallFrame:
-    """Coordinates of a wall: a length along it (world x or y), a height, and a distance into the room."""
+    """Coordinates of a wall: position along it (world x or y), height, and distance into the room."""
 
     room: PlannedRoom
     side: int
 
     @property
     def angle(self) -> float:
-        """How far an item with its back to this wall is turned."""
+        """Rotation of an item with its back to this wall."""
         return (np.pi / 2, -np.pi / 2, np.pi, 0.0)[self.side]
 
     @property
@@ -47,7 +47,7 @@ class WallFrame:
         return np.array([along, y, height])
 
     def plate(self, start: float, end: float, low: float, high: float) -> Shape:
-        """A rectangle of the wall's face, with its texture laid from the corner of the building."""
+        """A rectangle of the wall's face, with its texture aligned to the corner of the building."""
         up = _UP * (high - low)
         flat = grid_panel(self.point(start, low), self.point(end, low) - self.point(start, low), up, _CELL_M)
         if np.dot(flat.normals[0, 0], _INWARD[self.side]) < 0:
@@ -58,13 +58,13 @@ class WallFrame:
         return replace(flat, uv=flat.corners[..., [axis, 2]])
 
     def standing(self, shape: Shape, along: float, height: float, inwards: float) -> Shape:
-        """A shape made about the origin with its back at +y, put on the wall."""
+        """A shape made at the origin with its back at +y, placed on the wall."""
         return shape.rotated(2, self.angle).moved(*self.point(along, height, inwards))
 
 
 @dataclass(frozen=True)
 class _Look:
-    """What the walls of a room are made of; lengths in metres, 0 for none."""
+    """Materials and mouldings of a room's walls; lengths in metres, 0 for none."""
 
     wall: int
     trim: int
@@ -90,7 +90,7 @@ class _Look:
 
 
 def room_shell(room: PlannedRoom, index: int, shop: Workshop, sky: Colour) -> list[Item]:
-    """All that does not move: one item per part, each a thing of its own."""
+    """All fixed parts of a room, one item each."""
     wall_kind = "tiled wall" if room.kind == "bathroom" else "wall"
     look = _Look.drawn(room, shop, shop.material(wall_kind))
     floor = shop.material("wet floor" if room.kind in WET_KINDS else "dry floor")
@@ -157,20 +157,21 @@ def _wall(frame: WallFrame, openings: list[Opening], look: _Look) -> Item:
 
 
 def _panelling(frame: WallFrame, openings: list[Opening], look: _Look) -> list[tuple[Shape, int]]:
-    """Boarding of beads up to a rail, or all the way up, between doors and windows."""
+    """Beaded panelling up to a rail, or up to the ceiling, between doors and windows."""
     if not look.panelled:
         return []
-    made, rails = [], []
+    panelling, rails = [], []
     low = look.skirting - 0.01
     for start, until in _between([o for o in openings if o.low < look.panelled + 0.1], frame.span):
         middle = (start + until) / 2
-        made.append(frame.standing(beads(until - start, look.panelled - low, look.pitch), middle, low, 0.0))
+        board = beads(until - start, look.panelled - low, look.pitch)
+        panelling.append(frame.standing(board, middle, low, 0.0))
         rails.append(frame.standing(rail(until - start), middle, look.panelled - 0.03, 0.0))
-    return [(joined(made), look.panels), (joined(rails), look.trim)] if made else []
+    return [(joined(panelling), look.panels), (joined(rails), look.trim)] if panelling else []
 
 
 def _between(openings: list[Opening], span: tuple[float, float]) -> list[tuple[float, float]]:
-    """Stretches of a wall that lie clear of some openings and their frames."""
+    """Stretches of a wall between openings and their frames."""
     stretches, here = [], span[0]
     for opening in openings:
         stretches.append((here, opening.start - 0.07))
@@ -180,7 +181,7 @@ def _between(openings: list[Opening], span: tuple[float, float]) -> list[tuple[f
 
 
 def _reveals(frame: WallFrame, opening: Opening) -> list[Shape]:
-    """The four faces inside the hole, to the middle of the wall."""
+    """The faces inside an opening, to the middle of the wall."""
     low, high, start, end = opening.low, opening.high, opening.start, opening.end
     out = frame.point(0.0, 0.0, -_HALF) - frame.point(0.0, 0.0)
     along = frame.point(end, 0.0) - frame.point(start, 0.0)
@@ -195,7 +196,7 @@ def _reveals(frame: WallFrame, opening: Opening) -> list[Shape]:
 
 
 def _door(frame: WallFrame, opening: Opening, index: int, shop: Workshop, trim: int) -> Item:
-    """A frame around the hole and, in one of the two rooms, an open leaf."""
+    """A frame around the opening and, in one of the two rooms, an open leaf."""
     wide, middle = opening.end - opening.start, (opening.start + opening.end) / 2
     jamb = box(0.07, 0.02, opening.high, 0.006)
     parts = [
@@ -243,7 +244,7 @@ def _door(frame: WallFrame, opening: Opening, index: int, shop: Workshop, trim: 
 
 
 def _window(frame: WallFrame, opening: Opening, shop: Workshop, sky: Colour) -> Item:
-    """Frame, bars, sill, sometimes curtains, and the sky as a panel of light; the panes are open."""
+    """Frame, bars, sill, sometimes curtains, and the sky as a panel light; there are no panes."""
     wide, high = opening.end - opening.start, opening.high - opening.low
     middle = (opening.start + opening.end) / 2
     bar, deep = 0.05, 0.05

@@ -49,7 +49,7 @@ def bottle(shop: Workshop) -> Item:
 
 
 def vase(shop: Workshop, tall: bool = False) -> Item:
-    """A turned vase, at times with dry twigs."""
+    """A turned vase, sometimes with dry twigs."""
     high = shop.between(0.45, 0.8) if tall else shop.between(0.16, 0.34)
     radius = high * shop.between(0.22, 0.36)
     widths = np.array(
@@ -75,7 +75,7 @@ def _ring(inner: float, outer: float, height: float) -> Shape:
 
 
 def standing_books(shop: Workshop, length: float) -> Item:
-    """A row of upright books, `length` metres at most."""
+    """A row of upright books, at most `length` metres long."""
     pieces: list[tuple[Shape, int]] = []
     x = -length / 2
     end = length / 2 * shop.between(0.2, 1.0)
@@ -94,7 +94,7 @@ def standing_books(shop: Workshop, length: float) -> Item:
 
 
 def stacked_books(shop: Workshop) -> Item:
-    """A few books lying on each other, each turned a little."""
+    """A stack of a few books, each slightly rotated."""
     pieces: list[tuple[Shape, int]] = []
     z = 0.0
     for _ in range(shop.whole(1, 4)):
@@ -250,12 +250,12 @@ def picture(shop: Workshop) -> Item:
 
 
 def fitted(shape: Shape, wide: float, high: float) -> Shape:
-    """A panel of this size whose texture fills it exactly once."""
+    """A panel of this size, with texture coordinates that fill it exactly once."""
     return replace(shape, uv=shape.uv / np.array([wide, high]))
 
 
 def pillow(shop: Workshop, material: int, wide: float, deep: float, high: float) -> Item:
-    """A soft cushion, lying."""
+    """A soft cushion lying flat."""
     body = rumpled(box(wide, deep, high, high * 0.49, 4), shop.random, 4.0, 0.18)
     return Item(((body, material),), Semantic.BACKGROUND, ObjectClass.PILLOW, wide, deep, high)
 

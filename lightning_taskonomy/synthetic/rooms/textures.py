@@ -1,4 +1,4 @@
-"""Procedural textures: sRGB pictures that repeat without a seam, all drawn from a random generator."""
+"""Procedural textures: seamless sRGB images, drawn with a random generator."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ SIDE = 256
 
 
 def _noise(random: np.random.Generator, power: float, stretch: float = 1.0, side: int = SIDE) -> Floats:
-    """Seamless noise (side, side) of mean 0 and deviation 1; a higher power is smoother.
+    """Seamless noise (side, side) with mean 0 and deviation 1; a higher power is smoother.
 
     `stretch` above 1 lengthens features along the rows.
     """
@@ -58,7 +58,7 @@ def planks(random: np.random.Generator, colour: Colour, boards: int = 6) -> Pict
 
 
 def parquet(random: np.random.Generator, colour: Colour) -> Picture:
-    """Blocks of narrow staves laid in turn along and across."""
+    """Blocks of narrow staves in alternating directions."""
     rows, columns = _grid()
     block = (np.floor(rows * 4) + np.floor(columns * 4)).astype(int) % 2
     along = np.where(block == 0, rows, columns)
@@ -122,7 +122,7 @@ def marble(random: np.random.Generator, colour: Colour) -> Picture:
 
 
 def terrazzo(random: np.random.Generator, colour: Colour) -> Picture:
-    """Chips of several colours in a light ground."""
+    """Chips of several colours on a light background."""
     picture = _painted(colour, 1 + 0.02 * _noise(random, 1.0))
     for _ in range(4):
         chips = _noise(random, 1.15) > 1.75
@@ -246,14 +246,14 @@ def painting(random: np.random.Generator) -> Picture:
 
 
 def screen(random: np.random.Generator) -> Picture:
-    """What a television shows: a bright blurred scene."""
+    """A television image: a bright, blurred scene."""
     hue = random.uniform(0.1, 0.9, 3)
     picture = np.stack([0.45 + 0.2 * _noise(random, 1.9) for _ in range(3)], -1) * (0.4 + hue)
     return _bytes(np.clip(picture, 0.02, 0.9))
 
 
 def clock_face(random: np.random.Generator) -> Picture:
-    """Twelve marks and two hands on a light ground."""
+    """Twelve marks and two hands on a light background."""
     rows, columns = _grid()
     x, y = columns - 0.5, 0.5 - rows
     radius, angle = np.hypot(x, y), np.arctan2(x, y)

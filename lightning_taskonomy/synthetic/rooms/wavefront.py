@@ -1,4 +1,4 @@
-"""Wavefront models (.obj, .mtl) from text in memory: triangles by material, and the materials' colours."""
+"""Parses Wavefront models (.obj, .mtl) in memory: triangles by material, and the materials' colours."""
 
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,7 +12,7 @@ MOST_TRIANGLES = 40_000
 
 @dataclass(frozen=True)
 class Look:
-    """A material: its colour (sRGB, 0 to 1) and the name of its picture, or none."""
+    """A material: its colour (sRGB, 0 to 1) and the name of its texture, or None."""
 
     colour: tuple[float, float, float] = (0.7, 0.7, 0.7)
     picture: str | None = None
@@ -20,12 +20,12 @@ class Look:
 
 @dataclass
 class Mesh:
-    """Triangles by name of their material.
+    """Triangles by material name.
 
     Attributes:
-        corners: per material (n, 3, 3).
-        uv: per material (n, 3, 2).
-        libraries: names of the files of materials.
+        corners: Per material, (n, 3, 3).
+        uv: Per material, (n, 3, 2).
+        libraries: Names of material files.
     """
 
     corners: dict[str, Floats] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Mesh:
 
 @dataclass
 class _Lines:
-    """What the lines of a model have said so far."""
+    """The content of the lines of a model parsed so far."""
 
     places: list[list[float]] = field(default_factory=list)
     flat: list[list[float]] = field(default_factory=lambda: [[0.0, 0.0]])
@@ -92,7 +92,7 @@ def read_mesh(text: str) -> Mesh:
 
 
 def _corner(word: str, places: int, flat: int) -> tuple[int, int]:
-    """Rows of a corner and of its place in the picture; counted from 1, or backwards when negative."""
+    """Rows of a corner's position and texture coordinates; counted from 1, or backwards if negative."""
     parts = word.split("/")
     place = int(parts[0])
     row = place - 1 if place > 0 else places + place
@@ -104,7 +104,7 @@ def _corner(word: str, places: int, flat: int) -> tuple[int, int]:
 
 
 def read_looks(text: str) -> dict[str, Look]:
-    """Read a file of materials; what it does not understand keeps its default.
+    """Read a material file; unsupported keywords are ignored.
 
     Raises:
         ValueError: a line is malformed.

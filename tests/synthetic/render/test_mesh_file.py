@@ -199,7 +199,7 @@ def test_a_box_seen_from_outside_is_refused_with_its_extent(
     assert render(tmp_path / "box.ply", tmp_path / "out") == 2
     error = capsys.readouterr().err
     assert f"box: no free place inside from which its faces are seen; it is {extent}" in error
-    assert "turn its faces inwards, say with --metres" in error
+    assert "turn its faces inwards, set --metres" in error
     assert "--outside" in error
     assert error.count("\n") == 1
 
@@ -256,7 +256,7 @@ def test_a_texture_that_is_missing_is_told_once(tmp_path: Path, capfd: pytest.Ca
     (tmp_path / "room.obj").write_text("\n".join(["mtllib room.mtl", *lines]))
     (tmp_path / "room.mtl").write_text("newmtl wall\nmap_Kd C:\\pictures\\wall.png\n")
     assert render(tmp_path / "room.obj", tmp_path / "out") == 0
-    line = f"{tmp_path / 'room.obj'}: no texture C:\\pictures\\wall.png; drawn in plain colours"
+    line = f"{tmp_path / 'room.obj'}: missing texture C:\\pictures\\wall.png; rendered in plain colours"
     assert capfd.readouterr().err.splitlines() == [line]
 
 
