@@ -92,12 +92,12 @@ def _name_beside(at: float, name: str) -> dict[str, Any]:
 
 
 def significance_plot(significance: Significance, measure: Measure) -> Figure:
-    """The computed taxonomies over the band from the 5th to the 95th percentile of random ones (Fig. 11)."""
+    """The computed taxonomies over the 5th to the 95th percentile of random connectivities (Fig. 11)."""
     low, middle, high = significance.percentiles(measure, (5, 50, 95)).tolist()
     budgets = list(significance.budgets)
     values = significance.computed[measure]
     below = [
-        f"{float((drawn < value).mean()):.1%} of {len(drawn):,} random ones are below"
+        f"{float((drawn < value).mean()):.1%} of {len(drawn):,} random connectivities are below"
         for drawn, value in zip(significance.random[measure], values, strict=True)
     ]
     band = {
@@ -108,7 +108,7 @@ def significance_plot(significance: Significance, measure: Measure) -> Figure:
         "fillcolor": _BAND,
         "line": {"width": 0},
         "mode": "lines",
-        "name": "random, 5th to 95th percentile",
+        "name": "random connectivities, 5th to 95th percentile",
         "hoverinfo": "skip",
     }
     median = {
@@ -117,7 +117,7 @@ def significance_plot(significance: Significance, measure: Measure) -> Figure:
         "y": middle,
         "mode": "lines",
         "line": {"color": FAINT, "width": 1.5},
-        "name": "random, median",
+        "name": "their median",
         "hovertemplate": "budget %{x:g}: random median %{y:.4f}<extra></extra>",
     }
     computed = {

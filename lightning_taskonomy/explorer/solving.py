@@ -91,6 +91,7 @@ class SharedAnswers:
             tuple(budget for part in parts for budget in part.budgets),
             {name: np.concatenate([part.computed[name] for part in parts]) for name in MEASURES},
             {name: np.concatenate([part.random[name] for part in parts]) for name in MEASURES},
+            {name: np.concatenate([part.random_sources[name] for part in parts]) for name in MEASURES},
             {},
         )
 

@@ -17,11 +17,15 @@ from lightning_taskonomy.taxonomy.program import InfeasibleBudgetError, Taxonomy
 from lightning_taskonomy.taxonomy.taxonomy import Taxonomy
 
 Measure = Literal["objective", "gain", "quality"]
-RandomTransfers = Literal["best", "any"]
+Band = Literal["connectivities", "sources"]
+"""Random connectivities: any feasible transfers, the paper's band (Fig. 11). Random sources: each target
+takes the best transfer that they allow, so that the choice of sources alone is judged: stricter."""
+BANDS: tuple[Band, ...] = ("connectivities", "sources")
 MEASURES: tuple[Measure, ...] = ("objective", "gain", "quality")
 COLUMNS = (
     "budget",
     "measure",
+    "random",
     "computed",
     "random_5th_percentile",
     "random_median",
@@ -42,13 +46,15 @@ class Significance:
         budgets: label units, ascending; those that cannot serve every target are left out.
         computed: by measure, of the computed taxonomy at each budget, (budgets,); gain and quality are means
             over the targets, NaN where not measured.
-        random: by measure, of every random taxonomy, (budgets, draws).
+        random: by measure, of every random connectivity, (budgets, draws).
+        random_sources: the same of random sources with their best transfers.
         left_out: why a budget has no result, by budget.
     """
 
     budgets: tuple[float, ...]
     computed: dict[Measure, Floats]
     random: dict[Measure, Floats]
+    random_sources: dict[Measure, Floats]
     left_out: dict[float, str]
 
     @classmethod
@@ -58,7 +64,6 @@ class Significance:
         budgets: Iterable[float],
         draws: int = 1000,
         seed: int = 0,
-        random_transfers: RandomTransfers = "best",
         after_each: Callable[[], None] = lambda: None,
         patience: float = math.inf,
     ) -> "Significance":
@@ -69,8 +74,6 @@ class Significance:
             budgets: label units.
             draws: random taxonomies per budget.
             seed: of the draws.
-            random_transfers: which of the transfers that a random set of sources allows a target takes: the
-                best, so that the choice of sources alone is judged, or any.
             after_each: called after each budget, to show progress.
             patience: seconds for the draws of a budget; one that takes longer is left out.
 
@@ -81,9 +84,9 @@ class Significance:
             raise InputError(f"draws: expected a whole number of at least {_LEAST_DRAWS}, found {draws}")
         if seed < 0:
             raise InputError(f"seed: expected a whole number of at least 0, found {seed}")
-        candidates = RandomTaxonomies(problem, random_transfers)
+        candidates = {band: RandomTaxonomies(problem, band) for band in BANDS}
         budgets = sorted(set(budgets))
-        kept: list[tuple[float, Taxonomy, dict[Measure, Floats]]] = []
+        kept: list[tuple[float, Taxonomy, dict[Band, dict[Measure, Floats]]]] = []
         left_out: dict[float, str] = {}
         for budget, answer in zip(budgets, problem.solve_grid(budgets, [problem.max_order]), strict=True):
             after_each()
@@ -91,9 +94,14 @@ class Significance:
                 left_out[budget] = str(answer)
                 continue
             # A stream of its own for every budget: the result does not depend on the other budgets asked for.
-            rng = np.random.default_rng([seed, *np.float64(budget).tobytes()])
-            drawn = candidates.draw(budget, draws, rng, patience)
-            if drawn is None:
+            stream = [seed, *np.float64(budget).tobytes()]
+            drawn: dict[Band, dict[Measure, Floats]] = {}
+            for band, own in candidates.items():
+                found = own.draw(budget, draws, np.random.default_rng(stream), patience / len(BANDS))
+                if found is None:
+                    break
+                drawn[band] = found
+            if len(drawn) < len(BANDS):
                 left_out[budget] = (
                     f"budget: {budget:g} serves every target with too few sets of sources to draw"
                 )
@@ -104,16 +112,21 @@ class Significance:
         return cls(
             tuple(budget for budget, _, _ in kept),
             {measure: np.array([_measured(own, measure) for _, own, _ in kept]) for measure in MEASURES},
-            {measure: np.array([drawn[measure] for _, _, drawn in kept]) for measure in MEASURES},
+            {name: np.array([drawn["connectivities"][name] for _, _, drawn in kept]) for name in MEASURES},
+            {name: np.array([drawn["sources"][name] for _, _, drawn in kept]) for name in MEASURES},
             left_out,
         )
 
-    def percentiles(self, measure: Measure, shares: Iterable[float]) -> Floats:
+    def drawn(self, measure: Measure, band: Band) -> Floats:
+        """Of every random taxonomy of a band, (budgets, draws)."""
+        return (self.random if band == "connectivities" else self.random_sources)[measure]
+
+    def percentiles(self, measure: Measure, shares: Iterable[float], band: Band = "connectivities") -> Floats:
         """Percentiles, 0 to 100, of the random taxonomies at each budget, (shares, budgets)."""
-        return np.asarray(np.percentile(self.random[measure], list(shares), axis=1))
+        return np.asarray(np.percentile(self.drawn(measure, band), list(shares), axis=1))
 
     def save_table(self, path: Path) -> None:
-        """Write a row per budget and measure as CSV.
+        """Write a row per budget, measure and kind of random taxonomy as CSV.
 
         Raises:
             InputError: the file cannot be written.
@@ -121,11 +134,14 @@ class Significance:
         rows: list[tuple[object, ...]] = []
         for index, budget in enumerate(self.budgets):
             for measure in MEASURES:
-                drawn, own = self.random[measure][index], float(self.computed[measure][index])
-                if not math.isnan(own):
+                own = float(self.computed[measure][index])
+                if math.isnan(own):
+                    continue
+                for band in BANDS:
+                    drawn = self.drawn(measure, band)[index]
                     percentiles = np.percentile(drawn, (5, 50, 95)).tolist()
                     below = float((drawn < own).mean())
-                    rows.append((budget, measure, own, *percentiles, below, len(drawn)))
+                    rows.append((budget, measure, band, own, *percentiles, below, len(drawn)))
         write_csv(path, COLUMNS, rows)
 
 
@@ -134,11 +150,12 @@ class RandomTaxonomies:
 
     Sources are added in random order as long as they fit, so that no other would still fit; with equal costs,
     all sets of that size are equally likely. A set that leaves a target without any transfer is thrown away.
-    Then each target takes the best of the transfers that the set allows, or any, all equally likely.
+    Then each target takes any of the transfers that the set allows, all equally likely (random
+    connectivities), or the best (random sources).
     """
 
-    def __init__(self, problem: TaxonomyProblem, random_transfers: RandomTransfers) -> None:
-        self._best = random_transfers == "best"
+    def __init__(self, problem: TaxonomyProblem, band: Band) -> None:
+        self._best = band == "sources"
         graph = problem.graph
         self.graph: Hypergraph = graph if problem.max_order is None else graph.up_to_order(problem.max_order)
         self.forced: Booleans = np.isin(self.graph.sources, list(problem.trained))

@@ -4,14 +4,18 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lightning_taskonomy.taxonomy.figures.style import FAINT, INK, RULE, new_figure, styled
-from lightning_taskonomy.taxonomy.significance import Measure, Significance
+from lightning_taskonomy.taxonomy.significance import Band, Measure, Significance
 
 _COMPUTED = "#0072b2"
+_BANDS: tuple[tuple[Band, str, str, str], ...] = (
+    ("connectivities", RULE, FAINT, "random connectivities (the paper's), 5th to 95th percentile"),
+    ("sources", "#e8c9a0", "#b5762a", "random sources with their best transfers"),
+)
 
 
 @styled
 def draw_significance(significance: Significance) -> Figure:
-    """Mean gain and quality by budget: the computed taxonomy, and the 5th to 95th percentile of random ones.
+    """Mean gain and quality by budget: the computed taxonomy, and 5th to 95th percentile of both random ones.
 
     A measure that the table does not have is left out; a table without either shows the objective.
     """
@@ -21,11 +25,12 @@ def draw_significance(significance: Significance) -> Figure:
     draws = significance.random["objective"].shape[1]
     for place, measure in enumerate(shown, start=1):
         axes = figure.add_subplot(1, len(shown), place)
-        low, middle, high = significance.percentiles(measure, (5, 50, 95))
         budgets = significance.budgets
         marker = "o" if len(budgets) == 1 else None
-        axes.fill_between(budgets, low, high, color=RULE, linewidth=0, label="random, 5th to 95th percentile")
-        axes.plot(budgets, middle, color=FAINT, linewidth=1.5, marker=marker, label="random, median")
+        for band, colour, line, name in _BANDS:
+            low, middle, high = significance.percentiles(measure, (5, 50, 95), band)
+            axes.fill_between(budgets, low, high, color=colour, alpha=0.55, linewidth=0, label=name)
+            axes.plot(budgets, middle, color=line, linewidth=1.5, marker=marker, label="their median")
         computed = significance.computed[measure]
         axes.plot(
             budgets, computed, color=_COMPUTED, linewidth=2.2, marker="o", markersize=3.5, label="computed"
