@@ -1,1 +1,1 @@
-"""Step II: representations, readouts trained together, racing, the live tournament."""
+"""Taskonomy's step II: representations, readouts trained together, racing, the live tournament."""

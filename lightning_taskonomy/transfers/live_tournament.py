@@ -1,4 +1,4 @@
-"""A callback that holds the tournament among readouts at every validation, while they are trained."""
+"""A callback that holds a tournament among readouts at every validation during training."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, TypedDict, runtime_checkable
@@ -16,7 +16,7 @@ from lightning_taskonomy.taxonomy.tournament import Tournament, count_half_wins
 
 
 class EvaluatedTogether(TypedDict):
-    """What evaluating a batch gives callbacks.
+    """The results for a batch, as callbacks receive them.
 
     Attributes:
         key: of each image.
@@ -31,27 +31,27 @@ class EvaluatedTogether(TypedDict):
 
 @runtime_checkable
 class JudgedTogether(Protocol):
-    """A module of several contenders for one task, as `Readouts` is.
+    """A module of several contenders for one task, such as `Readouts`.
 
     Attributes:
-        task: that they are for.
+        task: that the contenders are for.
     """
 
     task: Task
 
     @property
     def sound(self) -> Sequence[str]:
-        """Names of those that have not diverged."""
+        """Names of the contenders that have not diverged."""
 
     def log_dict(self, dictionary: dict[str, Any], *, rank_zero_only: bool = False) -> None:
         """As Lightning's."""
 
 
 class LiveTournament(Callback):
-    """Compares all readouts on every validation image: the win-rate matrix and the affinities as they grow.
+    """Compares all readouts on every validation image, and logs win rates and affinities during training.
 
-    TensorBoard gets the matrix as a picture and each contender's affinity as a curve. Ranks only tell one
-    another how often each won, so that nothing is counted twice and no losses travel.
+    TensorBoard gets the win-rate matrix as an image and each contender's affinity as a curve. Ranks exchange
+    only the win counts, so no losses need to be sent.
 
     Attributes:
         latest: the tournament of the last validation; the same on all ranks.
@@ -65,12 +65,12 @@ class LiveTournament(Callback):
         self._images = 0
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin anew, with those that have not diverged."""
+        """Reset the counts, for the contenders that have not diverged."""
         assert isinstance(pl_module, JudgedTogether)
         self._contenders = tuple(pl_module.sound)
-        several = len(self._contenders)
-        self._halves = np.zeros((several, several), np.int64)
-        self._sums, self._images = np.zeros(several), 0
+        contenders = len(self._contenders)
+        self._halves = np.zeros((contenders, contenders), np.int64)
+        self._sums, self._images = np.zeros(contenders), 0
 
     def on_validation_batch_end(
         self,
@@ -89,23 +89,23 @@ class LiveTournament(Callback):
         count_half_wins(np.where(np.isfinite(losses), losses, 0.0), self._halves)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Add up what the ranks have counted; log the matrix and the affinities."""
+        """Sum the counts over ranks; log the matrix and the affinities."""
         assert isinstance(pl_module, JudgedTogether)
         counted = torch.from_numpy(np.concatenate([self._halves.ravel(), [self._images]]))
         sums = torch.from_numpy(self._sums)
         device = trainer.strategy.root_device
         counted, sums = (
-            trainer.strategy.reduce(one.to(device), reduce_op="sum").cpu() for one in (counted, sums)
+            trainer.strategy.reduce(values.to(device), reduce_op="sum").cpu() for values in (counted, sums)
         )
-        several, images = len(self._contenders), int(counted[-1])
-        if images == 0 or several == 0 or trainer.sanity_checking:
+        contenders, images = len(self._contenders), int(counted[-1])
+        if images == 0 or contenders == 0 or trainer.sanity_checking:
             return
-        # One without a number for some image is about to be left out; it has no place among the others.
+        # A contender with a non-finite loss is about to be dropped, and is not ranked among the others.
         sound = np.isfinite(sums.numpy())
-        halves = counted[:-1].numpy().reshape(several, several)[np.ix_(sound, sound)]
+        halves = counted[:-1].numpy().reshape(contenders, contenders)[np.ix_(sound, sound)]
         self.latest = Tournament.from_counts(
             pl_module.task.name,
-            [name for name, fine in zip(self._contenders, sound, strict=True) if fine],
+            [name for name, finite in zip(self._contenders, sound, strict=True) if finite],
             halves,
             sums.numpy()[sound],
             images,

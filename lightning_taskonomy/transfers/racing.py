@@ -1,4 +1,4 @@
-"""A callback that stops readouts that are certain to lose, while the others go on learning."""
+"""A callback that stops training readouts that are certain to lose, while the others continue."""
 
 import logging
 import math
@@ -18,22 +18,22 @@ log = logging.getLogger(__name__)
 class Racing(Callback):
     """After each validation, stops the readouts that lose to every one of the best.
 
-    A readout is stopped once its win rate against each of the `best` readouts of that validation is below
-    `margin` even at its upper confidence bound (Hoeffding's). All bounds of a run hold together with the
-    stated confidence: what may go wrong is shared out over readouts, rivals and validations, the n-th of
-    which gets 6 / (π n)² of it, however many there will be. The bounds speak of the readouts as they are, and
-    of images that are drawn one by one; where many images are of one room, they are too narrow. Whether a
-    loser would have caught up later no bound can tell: that is what `margin` and `after` are for.
+    A readout is stopped once the upper confidence bound (Hoeffding's) of its win rate is below `margin`
+    against each of the `best` readouts of that validation. All bounds of a run hold together with the stated
+    confidence: the error probability is divided over readouts, rivals and validations. The n-th validation
+    gets 6 / (π n)² of it, so their total number need not be known. The bounds hold for the readouts at that
+    moment and for independently drawn images; where many images show one room, they are too narrow. No bound
+    can tell whether a loser would have caught up later: that is what `margin` and `after` are for.
 
-    A stopped readout is still judged, with the weights that it has: it keeps its place among the contenders.
-    Those that win against it do so a little more often than if it had gone on.
+    A stopped readout is still evaluated, with its current weights, and stays among the contenders. The others
+    win against it a little more often than if its training had continued.
 
     Args:
-        tournament: that is held meanwhile.
-        best: how many readouts count as the best; they are never stopped.
-        margin: win rate, at most 0.5.
-        confidence: that no readout is stopped which wins as often as that against one of the best.
-        after: share of the training before which none is stopped.
+        tournament: the live tournament to read.
+        best: number of readouts that count as the best; they are never stopped.
+        margin: win rate below which a readout loses, at most 0.5.
+        confidence: that no stopped readout has a win rate of `margin` or more against one of the best.
+        after: fraction of training before which none is stopped.
 
     Raises:
         InputError: a number out of its range.
@@ -60,21 +60,21 @@ class Racing(Callback):
         self.looks = 0
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the tournament that has just been held."""
+        """Stop the certain losers of the latest tournament."""
         assert isinstance(pl_module, Readouts)
-        held = self.tournament.latest
-        if trainer.sanity_checking or held is None:
+        latest = self.tournament.latest
+        if trainer.sanity_checking or latest is None:
             return
         self.looks += 1
-        if _share_done(trainer) < self.after:
+        if _fraction_done(trainer) < self.after:
             return
-        for transfer, rate in certain_losers(held, self.best, self.margin, self.error_of_look()).items():
+        for transfer, rate in certain_losers(latest, self.best, self.margin, self.error_of_look()).items():
             if transfer in pl_module.learning:
                 pl_module.stop(transfer)
                 log.info(
                     "target %s: the transfer from %s is stopped at step %d: it wins at most %.0f %% against "
                     "each of the best %d",
-                    held.target,
+                    latest.target,
                     transfer,
                     pl_module.steps,
                     100 * rate,
@@ -82,26 +82,26 @@ class Racing(Callback):
                 )
 
     def error_of_look(self) -> float:
-        """The probability of a mistake that this validation may have, all together."""
+        """The total error probability allowed for this validation."""
         return (1 - self.confidence) * 6 / (math.pi * max(1, self.looks)) ** 2
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run goes on from."""
+        """The number of validations so far."""
         return {"looks": self.looks}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore the number of validations."""
         self.looks = int(state_dict["looks"])
 
 
 def certain_losers(tournament: Tournament, best: int, margin: float, error: float) -> dict[str, float]:
-    """The contenders that lose to each of the best, whatever images had been drawn.
+    """The contenders that lose to each of the best with high confidence, not just on these images.
 
     Args:
         tournament: among all of them.
-        best: how many are the best, by affinity.
-        margin: win rate that they do not reach.
-        error: probability that this is not so for some of them.
+        best: number of contenders that count as the best, by affinity.
+        margin: win rate that the losers do not reach.
+        error: probability that any of them does.
 
     Returns:
         By contender, the upper bound of its highest win rate against the best.
@@ -116,7 +116,7 @@ def certain_losers(tournament: Tournament, best: int, margin: float, error: floa
     return {tournament.contenders[n]: float(bounds[n]) for n in order[best:] if bounds[n] < margin}
 
 
-def _share_done(trainer: Trainer) -> float:
-    """Of the training; 1 where its length is not known."""
+def _fraction_done(trainer: Trainer) -> float:
+    """The fraction of training that is done; 1 where its length is unknown."""
     steps = float(trainer.estimated_stepping_batches)
     return trainer.global_step / steps if 0 < steps < math.inf else 1.0

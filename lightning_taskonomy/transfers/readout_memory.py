@@ -1,4 +1,4 @@
-"""How many readouts of a target can be trained together in the memory that there is."""
+"""How many readouts of a target can be trained together in the available memory."""
 
 from collections.abc import Sequence
 
@@ -19,34 +19,34 @@ from lightning_taskonomy.transfers.readout_network import (
 )
 
 USED_SHARE = 0.6
-"""Of the free memory; the rest is for what allocators hold back (glibc's takes up to 1.6 times what is asked
-for), for what libraries of convolutions need, and for the data."""
+"""Fraction of the free memory that is used; the rest is for allocator overhead (glibc takes up to 1.6 times
+the requested memory), workspace of convolutions, and the data."""
 _BYTES_PER_WEIGHT = 16
 """Weight, gradient, and Adam's two moments, in single precision."""
 _LARGEST_AT_ONCE = 2
-"""Gradients of the largest activations that exist beside them: of a layer's output and of its input."""
+"""Gradients that exist at once for the largest activations: of a layer's output and of its input."""
 
 
 def readouts_that_fit(
-    task: Task, transfers: Sequence[str], of: ReadoutSize, batch_size: int, memory_bytes: int | None
+    task: Task, transfers: Sequence[str], readout_size: ReadoutSize, batch_size: int, memory_bytes: int | None
 ) -> list[list[str]]:
     """Groups of transfers to train together, in the order given, each as large as fits.
 
     Args:
         task: the target.
         transfers: names of their sources, joined by +.
-        of: size of the readouts.
+        readout_size: size of the readouts.
         batch_size: images per batch.
-        memory_bytes: that is free; None for what the GPU has free, or where there is none, the machine.
+        memory_bytes: free memory; None for the free memory of the GPU, or without a GPU, of the machine.
 
     Raises:
-        InputError: one of them does not fit alone.
+        InputError: a transfer does not fit even alone.
     """
     free = free_memory() if memory_bytes is None else memory_bytes
     at_a_time = 1 if torch.cuda.is_available() else torch.get_num_threads()
     orders = {len(sources_of(transfer)) for transfer in transfers}
-    kept_by = {order: weight_bytes(task, order, of) for order in orders}
-    active_by = {order: activation_bytes(task, order, of, batch_size) for order in orders}
+    kept_by = {order: weight_bytes(task, order, readout_size) for order in orders}
+    active_by = {order: activation_bytes(task, order, readout_size, batch_size) for order in orders}
     groups: list[list[str]] = []
     kept = active = 0
     for transfer in transfers:
@@ -67,44 +67,46 @@ def readouts_that_fit(
 
 
 def free_memory() -> int:
-    """Bytes that are free on the current GPU, or where there is none, in the machine."""
+    """Bytes that are free on the current GPU, or without a GPU, in the machine."""
     if torch.cuda.is_available():
         return int(torch.cuda.mem_get_info()[0])
     return int(psutil.virtual_memory().available)
 
 
-def weight_bytes(task: Task, order: int, of: ReadoutSize) -> int:
-    """Bytes that a readout keeps all the time: its weights, their gradients, Adam's moments.
+def weight_bytes(task: Task, order: int, readout_size: ReadoutSize) -> int:
+    """Bytes that a readout needs permanently: its weights, their gradients, Adam's moments.
 
     Args:
         task: the target.
-        order: how many sources.
-        of: size of the readout.
+        order: number of sources.
+        readout_size: size of the readout.
     """
     with torch.device("meta"):
-        network = readout_network(task, order, of, seed=0)
+        network = readout_network(task, order, readout_size, seed=0)
     return _BYTES_PER_WEIGHT * sum(weight.numel() for weight in network.parameters())
 
 
-def activation_bytes(task: Task, order: int, of: ReadoutSize, batch_size: int) -> int:
-    """Bytes that a step of training a readout needs for a while, in single precision.
+def activation_bytes(task: Task, order: int, readout_size: ReadoutSize, batch_size: int) -> int:
+    """Bytes that a training step of a readout needs temporarily, in single precision.
 
-    Found by a step without numbers: what autograd would save for the way back, and the gradients of the
-    largest of it.
+    Measured by a step on the meta device: the tensors that autograd saves for the backward pass, and the
+    gradients of the largest of them.
 
     Args:
         task: the target.
-        order: how many sources.
-        of: size of the readout.
+        order: number of sources.
+        readout_size: size of the readout.
         batch_size: images.
     """
-    side = Encoder.representation_side(of.size)
+    side = Encoder.representation_side(readout_size.size)
     with torch.device("meta"):
-        network = readout_network(task, order, of, seed=0)
+        network = readout_network(task, order, readout_size, seed=0)
         for module in network.modules():
             if isinstance(module, StepDropout):
-                module.share = 0  # draws numbers; its mask is among the smallest
-        given = torch.empty(batch_size, order * task.views * of.representation_channels, side, side)
+                module.share = 0  # it draws random numbers; its mask is among the smallest tensors
+        inputs = torch.empty(
+            batch_size, order * task.views * readout_size.representation_channels, side, side
+        )
     weights = {weight.untyped_storage()._cdata for weight in network.parameters()}
     saved: dict[int, int] = {}
 
@@ -112,12 +114,12 @@ def activation_bytes(task: Task, order: int, of: ReadoutSize, batch_size: int) -
         storage = tensor.untyped_storage()
         if storage._cdata not in weights:
             saved[storage._cdata] = storage.nbytes()
-            alive.append(tensor)  # so that no other takes its place
+            alive.append(tensor)  # so that its id is not reused
         return tensor
 
     alive: list[Tensor] = []
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        output = network(given)
+        output = network(inputs)
         loss_of_step(task, 0)(output, _target_like(task, output), None).mean()
     return sum(saved.values()) + _LARGEST_AT_ONCE * max(saved.values())
 

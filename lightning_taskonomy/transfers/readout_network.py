@@ -1,4 +1,4 @@
-"""What one transfer is made of: its name, its readout with the target's decoder, its random numbers."""
+"""The parts of one transfer: its name, its readout with the target's decoder, its random numbers."""
 
 import math
 import zlib
@@ -28,11 +28,11 @@ class ReadoutSize(NamedTuple):
     """What the readouts of a target have in common.
 
     Attributes:
-        size: pixels per side of the target's pictures.
+        size: pixels per side of the target's images.
         variant: of readout and decoder.
         decoder_width: of the pixel decoder's first layer, for the standard variant.
         hidden: width of the vector decoder's layers; None for the task's own.
-        representation_channels: of each representation: an encoder's 8, or a readout's 16.
+        representation_channels: of each source: an encoder's 8, or a readout's 16.
     """
 
     size: int = 256
@@ -46,7 +46,7 @@ def sources_of(transfer: str) -> tuple[str, ...]:
     """The sources that the name of a transfer joins by +.
 
     Raises:
-        InputError: one is empty, or stands twice.
+        InputError: one is empty, or occurs twice.
     """
     sources = tuple(transfer.split("+"))
     if "" in sources or len(set(sources)) < len(sources):
@@ -54,42 +54,42 @@ def sources_of(transfer: str) -> tuple[str, ...]:
     return sources
 
 
-def readout_network(task: Task, order: int, of: ReadoutSize, seed: int) -> Readout:
+def readout_network(task: Task, order: int, readout_size: ReadoutSize, seed: int) -> Readout:
     """The readout of a transfer with fresh weights.
 
-    Readouts of one target and seed begin with the same weights wherever their shapes agree: what differs
-    between contenders is what their sources know, not luck.
+    Readouts of one target and seed start from the same weights wherever their shapes agree, so that
+    contenders differ by their sources, not by luck.
 
     Args:
         task: the target.
-        order: how many sources.
-        of: its size.
+        order: number of sources.
+        readout_size: its size.
         seed: of the weights.
     """
-    shape = VARIANTS[of.variant]
+    shape = VARIANTS[readout_size.variant]
     channels = Readout.outputs(shape)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, zlib.crc32(task.name.encode())))
         decoder = decoder_of(
             task,
             channels,
-            Encoder.representation_side(of.size),
+            Encoder.representation_side(readout_size.size),
             task.views,
-            of.decoder_width,
-            of.hidden,
+            readout_size.decoder_width,
+            readout_size.hidden,
             shape.depth - 1,
             shape.width,
         )
         if isinstance(decoder, VectorDecoder):
             decoder.dropout = StepDropout(decoder.dropout.p)  # type: ignore[assignment]
-        return Readout(order, decoder, shape, of.representation_channels, task.views)
+        return Readout(order, decoder, shape, readout_size.representation_channels, task.views)
 
 
 def epochs_for(samples: int) -> int:
-    """How often transfers pass over their samples, as published for 100 to 16,000 samples and for more.
+    """Epochs of training transfers, as published for 100 to 16,000 samples, and for more.
 
     Args:
-        samples: how many; in between, the published number that is nearest in ratio counts.
+        samples: number of samples; in between, the published number nearest in ratio is used.
 
     Raises:
         InputError: fewer than one.
@@ -100,19 +100,19 @@ def epochs_for(samples: int) -> int:
 
 
 def adam_of_readouts(module: nn.Module, learning_rate: float, weight_decay: float) -> Adam:
-    """The optimizer of one readout or many: it treats each number by itself, all in one pass."""
+    """Adam for one readout or many: it is elementwise, so readouts do not affect each other."""
     devices = {parameter.device.type for parameter in module.parameters()}
     fused = devices <= {"cpu", "cuda"}
     return Adam(decayed_groups(module.parameters(), weight_decay), learning_rate, fused=fused)
 
 
 def loss_of_step(task: Task, seed: int) -> PerImageLoss:
-    """The task's loss for a step of training: whatever it draws follows from the seed."""
+    """The task's loss for a training step: its random draws depend on the seed alone."""
     return task.loss.pixels_at(seed) if isinstance(task.loss, PixelPairs) else task.loss
 
 
 def seed_dropout(networks: Sequence[nn.Module], seed: int) -> None:
-    """Give all of them the same choice for a step of training."""
+    """Give all networks the same dropout for a training step."""
     for network in networks:
         for module in network.modules():
             if isinstance(module, StepDropout):

@@ -1,4 +1,4 @@
-"""Running encoders (Taskonomy, step II): once over the samples of a split; transfers read what it made."""
+"""Running an encoder once over the samples of a split (Taskonomy, step II); transfers read the results."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,15 +24,15 @@ from lightning_taskonomy.tasks import task_named
 from lightning_taskonomy.tasks.task import Example, Task, ViewLabels
 
 _COLOUR_PICTURES = "autoencoding"
-"""The task whose input is the plain picture."""
+"""The task whose input is the plain colour image."""
 
 
 class Represent(pytorch_lightning.LightningModule):
-    """Gives the representation of each picture, for `Trainer.predict`; learns nothing.
+    """Computes the representation of each image, for `Trainer.predict`; nothing is trained.
 
     Args:
         encoder: (B, C, S, S) -> (B, c, s, s).
-        pictures: the task in a batch whose input it is given.
+        pictures: the task in a batch whose input the encoder takes.
     """
 
     def __init__(self, encoder: nn.Module, pictures: str = _COLOUR_PICTURES) -> None:
@@ -45,7 +45,7 @@ class Represent(pytorch_lightning.LightningModule):
         return representations
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        """The representations of a batch in half precision."""
+        """The representations of a batch, in half precision."""
         representations: Tensor = self(batch[self.pictures]["input"][:, 0])
         return representations.half()
 
@@ -65,28 +65,28 @@ def represent(
     workers: int = 2,
     part_rows: int = PART_ROWS,
 ) -> RepresentationStore:
-    """Make the store of an encoder, go on with an unfinished one, or return the one there is.
+    """Create an encoder's store, complete an unfinished one, or return an existing one.
 
-    Every encoder is given whole single pictures, also those that have learned from pairs, triplets or tiles.
-    A store of other weights or pictures in the folder is removed first.
+    Every encoder takes whole single images, even if it was trained on pairs, triplets or tiles. A store of
+    other weights or images in the folder is removed first.
 
     Args:
-        encoder: (B, C, S, S) -> (B, c, s, s); is left on the CPU, in the mode it was in.
-        source: the task that it was trained for; None for one without, which takes colour pictures.
-        shards: the packed folder, as the DataModule takes it.
+        encoder: (B, C, S, S) -> (B, c, s, s); is left on the CPU, in its previous mode.
+        source: the task that it was trained for; None if there is none: then it takes colour images.
+        shards: the packed folder, as for the DataModule.
         split: `train`, `val` or `test`.
         span: the samples.
-        size: pixels per side of the pictures.
-        folder: of the store; of this encoder and split alone.
-        source_name: what the encoder is called.
+        size: pixels per side of the images.
+        folder: of the store, for this encoder and split only.
+        source_name: name of the encoder.
         trainer_options: for the trainer: device, precision, progress.
-        batch_size: pictures per batch.
+        batch_size: images per batch.
         workers: processes that read and decode.
-        part_rows: rows in each part, at most: what a run that dies may have to repeat.
+        part_rows: largest number of rows in each part: what a killed run may have to repeat.
 
     Raises:
-        InputError: a picture is absent or broken, a representation is not finite in half precision, or what
-            is asked for does not fit together.
+        InputError: an image is missing or broken, a representation is not finite in half precision, or the
+            arguments do not fit together.
     """
     if batch_size < 1:
         raise InputError(f"batch_size: expected at least 1, found {batch_size}")
@@ -98,7 +98,7 @@ def represent(
     if finished is not None:
         return finished
     places, keys = _checked(shards, split, domains, span)
-    # In whole batches, so that a run that goes on makes the same batches as one that never stopped.
+    # In whole batches, so that a resumed run makes the same batches as an uninterrupted one.
     part_rows = max(1, part_rows // batch_size) * batch_size
     writer = StoreWriter(folder, source_name, weights, data, size, keys, places.start, part_rows)
     if writer.written < len(places):
@@ -111,21 +111,21 @@ def represent(
 
 
 def pictures_for(source: Task | None) -> Task:
-    """The task whose input an encoder is given: one whole picture.
+    """The task whose input an encoder takes: one whole image.
 
     Args:
         source: the task that it was trained for, or None.
 
     Raises:
-        InputError: it takes neither colour pictures nor a single one that its task makes of a view.
+        InputError: it takes neither colour images nor a single image that its task derives from a view.
     """
     colour = task_named(_COLOUR_PICTURES)
     if source is None or source.input_channels == colour.input_channels:
         return colour
     if source.views > 1 or (source.pictures or 1) > 1:
         raise InputError(
-            f"{source.name}: expected a source of colour pictures, or of one picture; "
-            f"found {source.pictures or source.views} pictures of {source.input_channels} channels"
+            f"{source.name}: expected a source that takes colour images, or a single image; "
+            f"found {source.pictures or source.views} images of {source.input_channels} channels"
         )
     return replace(source, standard=None, read=_InputAlone(source))
 
@@ -142,7 +142,7 @@ class _InputAlone:
 
 
 class _Pictures(TaskonomyDataModule):
-    """The pictures of a span of a split, in order; broken ones are not passed over."""
+    """The images of a span of a split, in order; broken ones are not skipped."""
 
     def __init__(
         self, shards: str, pictures: Task, split: str, span: Span, size: int, batch_size: int, workers: int
@@ -156,7 +156,7 @@ class _Pictures(TaskonomyDataModule):
 
 
 class _WriteRows(Callback):
-    """Hands what a batch has become to the writer."""
+    """Passes the representations of a batch to the writer."""
 
     def __init__(self, writer: StoreWriter) -> None:
         self.writer = writer
@@ -178,12 +178,12 @@ def _current(folder: Path, source: str, weights: str, data: str) -> Representati
         store = RepresentationStore(folder)
         store.require(weights, data)
     except InputError:
-        return None  # absent, unfinished, stale or damaged: to be made
+        return None  # missing, unfinished, stale or damaged
     return store if store.source == source else None
 
 
 def _checked(shards: str, split: str, domains: Sequence[str], span: Span) -> tuple[range, Keys]:
-    """The places of the samples and their keys.
+    """The positions of the samples and their keys.
 
     Raises:
         InputError: one of them lacks a domain.
@@ -212,6 +212,6 @@ def _trainer(options: Mapping[str, Any], writing: Callback) -> Trainer:
     callbacks = [*options.get("callbacks", ()), writing]
     trainer = Trainer(**{**standard, **options, "callbacks": callbacks})
     if trainer.world_size > 1:
-        # Ranks take every n-th sample, but rows are written in order; encoders can share the devices instead.
+        # Ranks take every n-th sample, but rows are written in order; use one device per encoder instead.
         raise InputError(f"devices: an encoder runs on one, found {trainer.world_size}")
     return trainer

@@ -1,4 +1,4 @@
-"""Several networks computed at a time on a CPU, each by one thread: none changes what another does."""
+"""Several networks computed in parallel on a CPU, each by one thread, without affecting one another."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +11,10 @@ Result = TypeVar("Result")
 
 
 class SideBySide:
-    """Threads of one core each, made when they are first needed.
+    """A pool of threads, one core each, created when first needed.
 
-    Small layers gain little from a second core. Networks that have nothing in common gain all of it, and what
-    one core computes for a network is the same to the last bit whatever is computed beside it.
+    Small layers gain little from a second core, while independent networks scale with the cores. What one
+    core computes for a network is bitwise the same, whatever runs in parallel.
     """
 
     def __init__(self) -> None:
@@ -27,13 +27,13 @@ class SideBySide:
         device: torch.device,
         precision: Callable[[], AbstractContextManager[None]],
     ) -> list[Result]:
-        """What is computed for each name: on a CPU several at a time, elsewhere one after another.
+        """The result of a function for each name: in parallel on a CPU, elsewhere one after another.
 
         Args:
-            compute: what there is to do; must not touch what belongs to another name.
+            compute: the function; it must not touch what belongs to another name.
             names: of the networks.
-            device: where they are.
-            precision: makes the context in which networks of the run are called.
+            device: of the networks.
+            precision: creates the trainer's precision context for calling networks.
         """
         if device.type != "cpu":
             return [compute(name) for name in names]
@@ -43,13 +43,13 @@ class SideBySide:
             )
 
         def computed(name: str) -> Result:
-            with precision():  # a new thread has none yet
+            with precision():  # contexts are per thread
                 return compute(name)
 
         return list(self._pool.map(computed, names))
 
     def close(self) -> None:
-        """Let the threads end."""
+        """Shut down the threads."""
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None

@@ -11,12 +11,12 @@ from lightning_taskonomy.data import RepresentationStore
 
 
 class StoredInputs:
-    """The stores of some sources, opened when a split is first asked for.
+    """The stores of some sources, opened when a split is first used.
 
     Args:
         folder: holds `<source>/<split>/`.
         sources: their names.
-        shape: (C, s, s), that representations must have.
+        shape: required shape of representations, (C, s, s).
     """
 
     def __init__(self, folder: Path, sources: Sequence[str], shape: tuple[int, int, int]) -> None:
@@ -43,15 +43,15 @@ class StoredInputs:
         return self._stores[split]
 
     def require(self, split: str, place: int, key: str) -> None:
-        """Refuse stores of other samples than those of the batches; looks at the first batch of a split.
+        """Refuse stores of other samples than those of the batches; only a split's first batch is checked.
 
         Args:
             split: of the samples.
-            place: of one of them.
-            key: of the same one.
+            place: index of a sample.
+            key: of the same sample.
 
         Raises:
-            InputError: a store has another sample at its place.
+            InputError: a store has another sample at that index.
         """
         if split in self._same_samples:
             return
@@ -65,12 +65,12 @@ class StoredInputs:
         self._same_samples.add(split)
 
     def of(self, split: str, views: Tensor, sources: Sequence[str]) -> dict[str, Tensor]:
-        """Representations by source, (B, V · C, s, s) in half precision where the places are.
+        """Representations by source, (B, V · C, s, s), in half precision on the device of `views`.
 
         Args:
             split: of the samples.
-            views: places of each example's views, (B, V).
-            sources: those that are wanted.
+            views: indices of each example's views, (B, V).
+            sources: to read.
         """
         stores, places = self.open(split), views.cpu()
         return {
@@ -80,26 +80,26 @@ class StoredInputs:
 
 
 def source_names(folder: str | Path, sources: Iterable[str]) -> list[str]:
-    """What sources are called in loss tables: tasks of the dictionary by the names that are written.
+    """The names of sources in loss tables: canonical names for tasks of the dictionary.
 
     Args:
-        folder: of their stores; names of these come first.
+        folder: of their stores, whose names take precedence.
         sources: as the user names them.
 
     Raises:
-        InputError: a name that several stores could have.
+        InputError: a name could mean several stores.
     """
     stores = _stores(Path(folder))
-    found: list[str] = []
+    names: list[str] = []
     for source in sources:
         name = name_among(source, stores, "sources") or source
         both = written_name(name) in stores and name in stores
-        found.append(name if both else written_name(name))
-    return found
+        names.append(name if both else written_name(name))
+    return names
 
 
 def _store(folder: Path, source: str) -> Path:
-    """Where a source's representations are; its folder may have another name of the task."""
+    """The folder of a source's representations, which may have another name of the task."""
     return folder / (name_among(source, _stores(folder), "sources") or source)
 
 

@@ -29,32 +29,34 @@ from lightning_taskonomy.transfers.stored_inputs import StoredInputs, source_nam
 
 
 class TransferModule(TaskModule):
-    """What one readout and many have in common: stored inputs, and which split they are of.
+    """What one readout and many have in common: stored inputs, and the choice of their split.
 
     Args:
         task: the target.
-        sources: all that are read.
+        sources: all sources that are read.
         representations: folder of the stores, `<source>/<split>/`.
-        of: the readouts' size.
-        seed: of weights and of whatever a step of training draws.
+        readout_size: the readouts' size.
+        seed: of weights and of the random draws in training steps.
     """
 
-    kept: ClassVar[Kept] = "last"  # all contenders learn equally long
+    kept: ClassVar[Kept] = "last"  # all contenders train equally long
 
     def __init__(
-        self, task: str, sources: list[str], representations: str, of: ReadoutSize, seed: int
+        self, task: str, sources: list[str], representations: str, readout_size: ReadoutSize, seed: int
     ) -> None:
-        super().__init__(task, of.size)
-        side = Encoder.representation_side(of.size)
-        self.readout_size, self.seed = of, seed
-        self.stored = StoredInputs(Path(representations), sources, (of.representation_channels, side, side))
+        super().__init__(task, readout_size.size)
+        side = Encoder.representation_side(readout_size.size)
+        self.readout_size, self.seed = readout_size, seed
+        self.stored = StoredInputs(
+            Path(representations), sources, (readout_size.representation_channels, side, side)
+        )
         self.steps = 0
 
     def setup(self, stage: str) -> None:
         """Open the stores before long work begins.
 
         Raises:
-            InputError: one is missing, damaged or of another shape.
+            InputError: a store is missing, damaged or of another shape.
         """
         super().setup(stage)
         self.stored.open(self._split())
@@ -65,33 +67,33 @@ class TransferModule(TaskModule):
         """Representations of a batch's views by source, (B, V · C, s, s).
 
         Raises:
-            InputError: a store lacks a sample, or is of other samples.
+            InputError: a store lacks a sample, or holds other samples.
         """
         split, views = self._split(), self.parts(batch)["views"]
         self.stored.require(split, int(views[0, 0]), batch["key"][0])
         return self.stored.of(split, views, sources)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Bound the gradients, for the targets whose constants say so."""
+        """Clip the gradients, for the targets that specify a norm."""
         if self.task.training.gradient_norm is not None:
             clip_each(self.parameters(), self.task.training.gradient_norm)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Note how many batches have been learned from."""
+        """Save the number of batches trained on."""
         super().on_save_checkpoint(checkpoint)
         checkpoint["steps"] = self.steps
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of another network; go on counting batches."""
+        """Refuse a checkpoint of another network; restore the batch count."""
         super().on_load_checkpoint(checkpoint)
         self.steps = int(checkpoint["steps"])
 
     def description(self) -> dict[str, Any]:
-        """What must be equal for a checkpoint to fit."""
+        """The values that must match those of a checkpoint."""
         return {**super().description(), **self.readout_size._asdict()}
 
     def step_seed(self) -> int:
-        """Of what this step of training draws."""
+        """The seed for the random draws of this training step."""
         return seed_of(self.seed, self.steps, self.global_rank)
 
     def _split(self) -> str:
@@ -101,19 +103,19 @@ class TransferModule(TaskModule):
 
 
 class TransferNetwork(TransferModule):
-    """The readout of one transfer; give it data whose `train_split` is `val`.
+    """The readout of one transfer; its data must have the `train_split` `val`.
 
     Args:
         task: the target; name in the dictionary, or `FILE.py:NAME`.
         sources: whose representations are read.
         representations: folder of the stores, `<source>/<split>/`.
-        size: pixels per side of pictures.
+        size: pixels per side of images.
         variant: of readout and decoder, for sensitivity studies.
         decoder_width: channels of the pixel decoder's first layer.
         hidden: width of the vector decoder's layers; by default the task's own.
         learning_rate: of Adam.
-        drop_after: steps after which the learning rate is a tenth.
-        weight_decay: of Adam, for the weights of layers, not for biases and normalisations.
+        drop_after: steps after which the learning rate drops to a tenth.
+        weight_decay: of Adam, for layer weights, not for biases and normalisations.
         seed: of weights and dropout.
     """
 
@@ -131,12 +133,12 @@ class TransferNetwork(TransferModule):
         weight_decay: float = 1e-5,
         seed: int = 0,
     ) -> None:
-        of = ReadoutSize(size, variant, decoder_width, hidden)
+        readout_size = ReadoutSize(size, variant, decoder_width, hidden)
         self.sources = list(sources_of("+".join(source_names(representations, sources))))
-        super().__init__(task, self.sources, representations, of, seed)
+        super().__init__(task, self.sources, representations, readout_size, seed)
         self.save_hyperparameters(logger=False)
         self.learning_rate, self.drop_after, self.weight_decay = learning_rate, drop_after, weight_decay
-        self.readout = readout_network(self.task, len(self.sources), of, seed)
+        self.readout = readout_network(self.task, len(self.sources), readout_size, seed)
         torch.nn.utils.convert_conv2d_weight_memory_format(self, torch.channels_last)
 
     @classmethod
@@ -145,7 +147,7 @@ class TransferNetwork(TransferModule):
         return "+".join(source_names(arguments["representations"], arguments["sources"]))
 
     def run_callbacks(self, run: Run) -> list[Callback]:
-        """Those of a network that is judged image by image."""
+        """Those of a network that is evaluated image by image."""
         return image_callbacks(run)
 
     def network_input(self, batch: dict[str, Any]) -> Tensor:
@@ -170,7 +172,7 @@ class TransferNetwork(TransferModule):
         return loss
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - one of the many forms that Lightning takes
-        """Adam with the rate dropped once."""
+        """Adam with the learning rate dropped once."""
         optimizer = adam_of_readouts(self, self.learning_rate, self.weight_decay)
         schedule = MultiStepLR(optimizer, [self.drop_after], 0.1)
         return {
@@ -179,5 +181,5 @@ class TransferNetwork(TransferModule):
         }
 
     def description(self) -> dict[str, Any]:
-        """What must be equal for a checkpoint to fit."""
+        """The values that must match those of a checkpoint."""
         return {**super().description(), "sources": self.sources}
