@@ -187,9 +187,10 @@ def sensitivity(
 ) -> None:
     """Compare two or more tables of the same transfers: affinities, chosen sources, objectives.
 
-    Only transfers that all tables have are compared. Writes into the folder OUT: correlations.csv (Spearman,
-    by target and over all), policies.csv (overlap of the chosen sources, and each table's policy scored with
-    the other's affinities) and a picture (sensitivity.svg, sensitivity.png).
+    Only transfers that all tables have are compared. Writes into the folder OUT: correlations.csv (Spearman
+    of transfers between tasks: the mean over targets, all of them pooled, by target), policies.csv (overlap
+    of the chosen sources, and each table's policy scored with the other's affinities) and a picture
+    (sensitivity.svg, sensitivity.png).
 
     Args:
         transfers: tables of measured transfers, two CSVs or more
@@ -198,7 +199,7 @@ def sensitivity(
         budgets: in units of label cost; by default from 1 to the number of tasks
         max_order: largest number of sources of a transfer; null for any number
     """
-    from lightning_taskonomy.taxonomy.sensitivity import OVERALL, Sensitivity  # scipy takes its time
+    from lightning_taskonomy.taxonomy.sensitivity import MEAN, OVERALL, Sensitivity  # scipy takes its time
     from lightning_taskonomy.taxonomy.tree import order_of_tasks
 
     names = _names(transfers)
@@ -219,14 +220,15 @@ def sensitivity(
         )  # matplotlib takes its time
         from lightning_taskonomy.taxonomy.figures.style import save_figure
 
-        compared = {correlation.target for correlation in result.correlations}
+        compared = {own.target for own in result.correlations}
         targets = [task for task in order_of_tasks(first) if task in compared]
         result.save_tables(out)
         save_figure(draw_sensitivity(result, targets), out / "sensitivity")
-        for correlation in result.correlations:
-            if correlation.target == OVERALL:
-                pair = f"{correlation.first} and {correlation.second}"
-                print(f"{pair}: Spearman {correlation.spearman:.3f} over {correlation.transfers} transfers")
+        for own in result.correlations:
+            if own.target == MEAN:
+                print(f"{own.first} and {own.second}: Spearman {own.spearman:.3f}, mean over targets")
+            elif own.target == OVERALL:
+                print(f"  {own.spearman:.3f} over all {own.transfers} transfers at once")
         print(f"written: {out}: correlations.csv, policies.csv, sensitivity.svg, sensitivity.png")
 
 

@@ -14,10 +14,12 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import write_csv
 from lightning_taskonomy.taxonomy.program import InfeasibleBudgetError, TaxonomyProblem
 from lightning_taskonomy.taxonomy.taxonomy import Taxonomy
-from lightning_taskonomy.taxonomy.transfers import Transfer, Transfers
+from lightning_taskonomy.taxonomy.transfers import SELF, Transfer, Transfers
 
 Key = tuple[str, frozenset[str]]
 
+MEAN = "mean over targets"
+"""Stands in the place of a target for the mean of their correlations."""
 OVERALL = "all"
 """Stands in the place of a target where all transfers are compared at once."""
 _LEAST_TRANSFERS = 3
@@ -37,12 +39,15 @@ POLICY_COLUMNS = (
 
 @dataclass(frozen=True)
 class Correlation:
-    """Spearman's rank correlation of the affinities of two tables.
+    """Spearman's rank correlation of the affinities of two tables, of transfers from other tasks.
+
+    The fully supervised network (`self`) and the baselines are left out: that they stand first and last is
+    known beforehand, and would pass for agreement.
 
     Attributes:
         first: name of one table.
         second: name of the other.
-        target: the target compared, or `OVERALL`.
+        target: the target compared, `MEAN` or `OVERALL`. Pooled, affinities of different targets mix.
         transfers: how many transfers both tables have.
         spearman: the correlation; NaN for fewer than three transfers or where a table's are all equal.
     """
@@ -90,7 +95,7 @@ class Sensitivity:
 
     Attributes:
         names: of the tables.
-        correlations: per pair, overall and then by target.
+        correlations: per pair, the mean over targets, all transfers at once, and then by target.
         changes: per ordered pair and budget.
         left_out: budgets that cannot serve every target, with the reason.
         ignored: by table, how many of its candidates another table lacks.
@@ -197,10 +202,11 @@ def _correlations(
     pair: tuple[str, str], affinities: Mapping[str, Mapping[Key, float]], common: Collection[Key]
 ) -> list[Correlation]:
     first, second = pair
-    groups: dict[str, list[Key]] = {OVERALL: sorted(common, key=lambda key: (key[0], sorted(key[1])))}
+    between = [key for key in common if key[1] != {SELF}]
+    groups: dict[str, list[Key]] = {OVERALL: sorted(between, key=lambda key: (key[0], sorted(key[1])))}
     for key in groups[OVERALL]:
         groups.setdefault(key[0], []).append(key)
-    return [
+    found = [
         Correlation(
             first,
             second,
@@ -210,6 +216,9 @@ def _correlations(
         )
         for target, keys in groups.items()
     ]
+    known = [own for own in found[1:] if not math.isnan(own.spearman)]
+    mean = math.fsum(own.spearman for own in known) / len(known) if known else math.nan
+    return [Correlation(first, second, MEAN, sum(own.transfers for own in known), mean), *found]
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:

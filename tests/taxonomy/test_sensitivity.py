@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.taxonomy import TaxonomyProblem, Transfer, Transfers
-from lightning_taskonomy.taxonomy.sensitivity import OVERALL, Sensitivity, spearman
+from lightning_taskonomy.taxonomy.sensitivity import MEAN, OVERALL, Sensitivity, spearman
 from tests.taxonomy.tables import random_transfers, read_rows
 
 
@@ -76,9 +76,30 @@ def test_only_transfers_that_all_tables_have_are_compared() -> None:
     reordered = Transfers(tuple(Transfer(row.target, row.sources[::-1], row.affinity) for row in fewer))
     result = Sensitivity.of({"all": transfers, "fewer": reordered}, [3])
     overall = next(c for c in result.correlations if c.target == OVERALL)
-    assert overall.transfers == len(fewer)
+    assert overall.transfers == sum(not row.is_self for row in fewer)
     assert overall.spearman == pytest.approx(1)
     assert result.ignored == {"all": len(transfers) - len(fewer), "fewer": 0}
+
+
+def test_self_and_baselines_count_for_nothing_and_the_mean_over_targets_leads() -> None:
+    """The fully supervised network stands first in both tables, whatever the transfers do."""
+    first: dict[str, tuple[float, ...]] = {"x": (0.1, 0.2, 0.3, 0.4), "y": (0.1, 0.2, 0.3, 0.4)}
+    second: dict[str, tuple[float, ...]] = {"x": (0.4, 0.3, 0.2, 0.1), "y": (0.2, 0.1, 0.3, 0.4)}
+
+    def table(affinities: dict[str, tuple[float, ...]]) -> Transfers:
+        rows = []
+        for target, own in affinities.items():
+            rows += [Transfer(target, ("self",), 9.0), Transfer(target, ("pixels",), 0.01)]
+            rows += [Transfer(target, (source,), value) for source, value in zip("abcd", own, strict=True)]
+        return Transfers(tuple(rows))
+
+    result = Sensitivity.of({"one": table(first), "two": table(second)}, [6])
+    found = [(own.target, own.transfers) for own in result.correlations]
+    assert found == [(MEAN, 8), (OVERALL, 8), ("x", 4), ("y", 4)]
+    by_target = {own.target: own.spearman for own in result.correlations}
+    assert by_target["x"] == pytest.approx(-1)
+    assert by_target["y"] == pytest.approx(0.8)
+    assert by_target[MEAN] == pytest.approx(-0.1)
 
 
 def test_three_tables_are_compared_pair_by_pair(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from lightning_taskonomy.taxonomy.figures.style import (
     width_of,
     words_in_picture,
 )
-from lightning_taskonomy.taxonomy.sensitivity import OVERALL, Sensitivity
+from lightning_taskonomy.taxonomy.sensitivity import MEAN, OVERALL, Sensitivity
 
 _NAMES, _PANEL, _BETWEEN, _ROW = 2.2, 3.6, 0.95, 0.25
 
@@ -30,7 +30,7 @@ def draw_sensitivity(sensitivity: Sensitivity, targets: Sequence[str]) -> Figure
         sensitivity: the comparison.
         targets: from top to bottom.
     """
-    rows = len(targets) + 1
+    rows = len(targets) + 2
     pairs = list(dict.fromkeys((c.first, c.second) for c in sensitivity.correlations))
     title = names_in_picture(targets)
     names = {name: words_in_picture(name) for name in sensitivity.names}
@@ -67,7 +67,7 @@ def _draw_correlations(
     names: Mapping[str, str],
     titles: Mapping[str, str],
 ) -> None:
-    rows = [OVERALL, *titles]
+    rows = [MEAN, OVERALL, *titles]
     thickness = 0.8 / len(pairs)
     for index, pair in enumerate(pairs):
         found = {c.target: c.spearman for c in sensitivity.correlations if (c.first, c.second) == pair}
@@ -77,7 +77,7 @@ def _draw_correlations(
         colour = SOURCE_COLOURS[index % len(SOURCE_COLOURS)]
         known = [(y, value) for y, value in zip(places, values, strict=True) if not math.isnan(value)]
         axes.barh([y for y, _ in known], [value for _, value in known], thickness, color=colour, label=label)
-    axes.set_yticks(range(len(rows)), ["all transfers", *titles.values()])
+    axes.set_yticks(range(len(rows)), [MEAN, "all transfers pooled", *titles.values()])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     lowest = min((c.spearman for c in sensitivity.correlations if not math.isnan(c.spearman)), default=0.0)
     axes.set_xlim(min(0.0, lowest - 0.05), 1)
