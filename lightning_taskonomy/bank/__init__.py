@@ -1,6 +1,6 @@
-"""The task bank: trained networks, the published ones and one's own; found, loaded, converted, predicting.
+"""The task bank: finds, loads, converts and runs trained networks, published or your own.
 
-The names below are the public interface; each is imported only when asked for, as most of them need torch.
+The names below are the public interface; each is imported on first use, as most need torch.
 """
 
 import importlib

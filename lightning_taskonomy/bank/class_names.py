@@ -1,4 +1,4 @@
-"""Names of classes, for those who read predictions."""
+"""Class names, for reading predictions."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -21,14 +21,14 @@ _KNOWN: Mapping[str, Sequence[str]] = {
 
 
 def class_names(task: Task, path: Path | None = None) -> tuple[str, ...]:
-    """What a task's classes are called: numbers where no names are known.
+    """The names of a task's classes; `class 0`, `class 1` and so on where none are known.
 
     Args:
-        task: that chooses between classes.
-        path: a text file with a name in each line, in the classes' order.
+        task: with classes as its output.
+        path: a text file with one name per line, in the order of the classes.
 
     Raises:
-        InputError: the file cannot be read, or has another number of lines.
+        InputError: the file cannot be read, or does not have one line per class.
     """
     classes = task.output.outputs
     if path is None:
@@ -43,7 +43,7 @@ def class_names(task: Task, path: Path | None = None) -> tuple[str, ...]:
         raise InputError(f"{path}: cannot read these names ({error})") from error
     if len(names) != classes or not all(names):
         raise InputError(
-            f"{path}: expected the names of the {classes} classes of {task.name}, one a line, "
+            f"{path}: expected the names of the {classes} classes of {task.name}, one per line, "
             f"found {len(names)} lines"
         )
     return names
@@ -51,6 +51,6 @@ def class_names(task: Task, path: Path | None = None) -> tuple[str, ...]:
 
 @cache
 def imagenet_classes() -> tuple[str, ...]:
-    """The 1,000 classes of ILSVRC 2012 in the order of their WordNet numbers, as WordNet calls them."""
+    """The WordNet names of the 1,000 ILSVRC 2012 classes, ordered by WordNet id."""
     text = files("lightning_taskonomy.bank").joinpath("imagenet_classes.txt").read_text(encoding="utf-8")
     return tuple(text.splitlines())

@@ -1,4 +1,4 @@
-"""Segments from embeddings: pixels that a network says belong together."""
+"""Segments from pixel embeddings, by clustering."""
 
 import math
 
@@ -15,14 +15,14 @@ _SAMPLES = 4096
 
 
 def segments_of(embedding: npt.NDArray[np.floating], most: int = MOST_SEGMENTS) -> npt.NDArray[np.int64]:
-    """Segment ids, (H, W), numbered by size, of an embedding (D, H, W).
+    """Segment ids, (H, W), of an embedding (D, H, W); the largest segment has id 0.
 
-    DP-means (Kulis and Jordan, ICML 2012): a centre is added wherever a pixel is so far from all centres that
-    the network says it more likely belongs to none of them; then each moves to the mean of its pixels.
+    DP-means (Kulis and Jordan, ICML 2012): a centre is added at a pixel so far from all centres that, by the
+    network's loss, it more likely belongs to none of them; then each centre moves to the mean of its pixels.
 
     Args:
-        embedding: of each pixel, on the scale of the network's own loss.
-        most: segments.
+        embedding: a vector per pixel, on the scale of the network's own loss.
+        most: largest number of segments.
     """
     vectors: Floats = np.asarray(embedding, np.float64).reshape(len(embedding), -1).T
     step = max(1, round(math.sqrt(len(vectors) / _SAMPLES)))
@@ -38,7 +38,7 @@ def segments_of(embedding: npt.NDArray[np.floating], most: int = MOST_SEGMENTS) 
 
 
 def _with_new(vectors: Floats, centres: Floats, most: int) -> Floats:
-    """Centres at whatever is too far from all of them, the farthest first."""
+    """Add centres at vectors that are too far from all of them, the farthest first."""
     distances = _squared_distances(vectors, centres).min(axis=1)
     while len(centres) < most and distances.max() > SAME_UP_TO:
         farthest = vectors[distances.argmax()][None]
@@ -48,7 +48,7 @@ def _with_new(vectors: Floats, centres: Floats, most: int) -> Floats:
 
 
 def _moved(vectors: Floats, centres: Floats) -> Floats:
-    """Centres at the means of the vectors nearest to them; those with none are left out."""
+    """Move each centre to the mean of the vectors nearest to it; drop those with none."""
     nearest = _squared_distances(vectors, centres).argmin(axis=1)
     return np.stack([vectors[nearest == number].mean(axis=0) for number in np.unique(nearest)])
 

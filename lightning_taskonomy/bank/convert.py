@@ -1,4 +1,4 @@
-"""Networks from one form of file to another: published files, safetensors, ONNX."""
+"""Converting networks between file formats: published files, safetensors, ONNX."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -15,14 +15,15 @@ FORMS = ("published", "safetensors", "onnx")
 
 
 def networks_in(place: Path | None, tasks: Iterable[str] = ()) -> dict[str, Callable[[], BankNetwork]]:
-    """What loads each network of a folder or file, by the tasks' names in the dictionary.
+    """A loader for each network of a folder or file, by task name in the dictionary.
 
     Args:
         place: a folder of weights, or a file: safetensors, a checkpoint of `fit`, or a published encoder.
-        tasks: names of those wanted; by default all of a folder. Of a file, what it was trained for.
+        tasks: names of the tasks wanted, by default all in the folder; for a file, the task it was trained
+            for.
 
     Raises:
-        InputError: there are none, or a file is damaged.
+        InputError: there are no networks, or a file is damaged.
     """
     names = list(tasks)
     if place is not None and place.is_file():
@@ -35,13 +36,13 @@ def networks_in(place: Path | None, tasks: Iterable[str] = ()) -> dict[str, Call
 
 
 def convert(network: BankNetwork, form: str, folder: Path) -> list[Path]:
-    """Write a network in another form; gives the files.
+    """Write a network in another format and return the files.
 
     Args:
-        network: a trained one.
-        form: `published` for a file per part, named by its SHA-256, which the authors' own classes load;
-            `safetensors` for one file; `onnx` for one file without Python.
-        folder: where to.
+        network: a trained network.
+        form: `published` for one file per part, named by its SHA-256, which the authors' own classes load;
+            `safetensors` for a single file; `onnx` for a single file that runs without Python.
+        folder: to write to.
 
     Raises:
         InputError: a file cannot be written, or does not compute what the network does.
@@ -55,7 +56,7 @@ def convert(network: BankNetwork, form: str, folder: Path) -> list[Path]:
         path = folder / f"{task}{OWN_SUFFIX}"
         write_network(path, network.stored)
         return [path]
-    from lightning_taskonomy.bank.onnx_export import export  # the other forms do not need ONNX
+    from lightning_taskonomy.bank.onnx_export import export  # the other formats do not need ONNX
 
     path = folder / f"{task}.onnx"
     export(network, path)

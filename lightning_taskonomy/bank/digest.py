@@ -1,4 +1,4 @@
-"""Whether files are those that their names promise."""
+"""Checking files against the SHA-256 in their names."""
 
 from pathlib import Path
 
@@ -8,19 +8,19 @@ from lightning_taskonomy.core.errors import InputError
 
 
 def verify(path: Path, name: FileName) -> None:
-    """See that a file is what its name says.
+    """Check that a file is what its name says.
 
     Args:
         path: of the file.
         name: what its name says.
 
     Raises:
-        InputError: it is damaged, not whole, or a published file of another task or part.
+        InputError: it is damaged, incomplete, or a published file of another task or part.
     """
     found = sha256_of(path)
     if found != name.sha256:
         raise InputError(
-            f"{path}: damaged or not whole: expected SHA-256 {name.sha256[:12]}… as in its name, "
+            f"{path}: damaged or incomplete: expected SHA-256 {name.sha256[:12]}… as in its name, "
             f"found {found[:12]}…"
         )
     published = NAME_OF_FILE.get(found, (name.task, name.part))

@@ -1,4 +1,4 @@
-"""Predictions as tiles: drawn as labels are, with what a reader needs to understand them."""
+"""Predictions as tiles, drawn as labels are, with a legend or explanation where one is needed."""
 
 from collections.abc import Mapping
 
@@ -32,16 +32,16 @@ Names = Mapping[str, tuple[str, ...]]
 
 
 def draw_prediction(shot: Shot, prediction: Prediction, names: Names, field_of_view: float) -> Tile:
-    """What a network says of a shot.
+    """Draw a network's prediction for a shot.
 
     Args:
-        shot: the picture.
-        prediction: with an output.
-        names: of classes.
-        field_of_view: full angle across the square picture in degrees, for what is drawn into it.
+        shot: the input image.
+        prediction: which must have an output.
+        names: class names by task.
+        field_of_view: full angle across the square image in degrees, for geometry drawn into it.
 
     Raises:
-        InputError: the task is drawn in a way that does not fit its outputs.
+        InputError: the task's drawing does not fit its outputs.
     """
     task, output = prediction.task, prediction.output
     assert output is not None
@@ -60,12 +60,12 @@ def draw_prediction(shot: Shot, prediction: Prediction, names: Names, field_of_v
 
 
 def photo(shot: Shot) -> Bytes:
-    """A shot as a drawing."""
+    """A shot's image at the size of a tile, (SIDE, SIDE, 3)."""
     return np.asarray(Image.fromarray(shot.pixels).resize((SIDE, SIDE), Image.Resampling.LANCZOS))
 
 
 def is_choice(task: Task) -> bool:
-    """Whether an example as a whole is one of several classes."""
+    """Whether a task assigns one of several classes to an example as a whole."""
     return isinstance(task.loss, CrossEntropy | SoftCrossEntropy) and not task.output.per_pixel
 
 
@@ -75,11 +75,11 @@ def shares_of(output: Tensor) -> Tensor:
 
 
 def in_units(task: Task, output: Tensor) -> Tensor:
-    """A vector in radians and metres, where the task standardises its vectors."""
+    """A vector in radians and metres, if need be with the task's standardisation undone."""
     if task.standard is None:
         return output.double()
     mean, deviation = (
-        torch.tensor(numbers).double() for numbers in (task.standard.mean, task.standard.deviation)
+        torch.tensor(values).double() for values in (task.standard.mean, task.standard.deviation)
     )
     return mean + deviation * output.double()
 
@@ -102,7 +102,7 @@ def _pixels(prediction: Prediction, output: Tensor, names: Names) -> Tile:
 
 
 def _depth_scale() -> Bytes:
-    """The colours of depths from near to far, with metres below."""
+    """A colour bar of depths from near to far, labelled in metres."""
     near, far = (np.log1p(metres * _UNITS_PER_METRE) for metres in (NEAR_METRES, FAR_METRES))
     bar = torch.linspace(float(near), float(far), SIDE) / np.log(_CODES)
     strip = Image.new("RGB", (SIDE, STRIP), PAPER)
@@ -117,7 +117,7 @@ def _depth_scale() -> Bytes:
 
 
 def _class_legend(output: Tensor, names: tuple[str, ...]) -> Bytes:
-    """The classes that take up most of the picture, largest first."""
+    """A legend of the classes that cover most of the image, the largest first."""
     counts = torch.bincount(output.argmax(dim=0).flatten(), minlength=len(names))
     colours = draw("classes", torch.arange(len(names))[None])[0]
     strip = Image.new("RGB", (SIDE, STRIP), PAPER)
@@ -159,7 +159,7 @@ def _layout(shot: Shot, task: Task, output: Tensor, field_of_view: float) -> Til
 
 def _poses(task: Task, output: Tensor) -> Tile:
     poses = in_units(task, output).numpy().reshape(-1, 6)
-    # Of three views, the poses of the first and the second as the last one sees them.
+    # Of three views, the poses of the first and the second relative to the last one.
     seen = poses if len(poses) == 1 else poses[1:]
     turn, way = turn_and_way(seen[-1])
     return Tile(draw_poses(seen), explained(f"turned {turn:.0f}°, moved {way:.2f} m"))

@@ -1,4 +1,4 @@
-"""Published files, fetched from the authors' folder or a mirror of it."""
+"""Fetching published files from the authors' folder or a mirror of it."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,31 +12,31 @@ from lightning_taskonomy.data.stream.places import FetchError, Place
 
 
 def published_files(tasks: Iterable[str]) -> list[str]:
-    """Names of the published files of some tasks; of all of them where none is named.
+    """Names of the published files of some tasks, by default of all.
 
     Raises:
-        InputError: nothing is published of a task.
+        InputError: nothing is published for a task.
     """
     names = names_among(tasks, BY_NAME, "task") or list(BY_NAME)
     for name in names:
         if name not in BY_NAME:
-            raise InputError(f"task: nothing is published of {name}; expected some of {', '.join(BY_NAME)}")
+            raise InputError(f"task: nothing is published for {name}; expected some of {', '.join(BY_NAME)}")
     return [file for name in names for file in BY_NAME[name].files.values()]
 
 
 def fetch(file: str, folder: Path, mirror: str = PUBLISHED_AT) -> bool:
-    """Fetch a published file, unless it is there already and whole.
+    """Fetch a published file, unless it is already there and intact.
 
     Args:
         file: its name.
-        folder: where to.
+        folder: to write to.
         mirror: address of the published files.
 
     Returns:
         Whether it had to be fetched.
 
     Raises:
-        InputError: it cannot be had, or what comes is not the file.
+        InputError: it cannot be fetched, or its content does not match its name.
     """
     path, name = folder / file, parsed(file)
     assert name is not None

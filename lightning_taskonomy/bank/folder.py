@@ -1,4 +1,4 @@
-"""Which trained networks a folder holds: published files, or files of networks that were trained here."""
+"""Which trained networks a folder holds: published files, or networks trained with this package."""
 
 import os
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.task_names import written_name
 
 FOLDER_VARIABLE = "LIGHTNING_TASKONOMY_BANK"
-"""The environment variable that names the folder where no other is given."""
+"""The environment variable that names the default folder."""
 OWN_SUFFIX = ".safetensors"
 _OWN_NAME = f"weights{OWN_SUFFIX}"
 
@@ -21,7 +21,7 @@ class BankEntry:
 
     Attributes:
         task: name in the dictionary.
-        parts: published files, by what they hold.
+        parts: published files by part.
         own: files that hold whole networks.
     """
 
@@ -31,7 +31,7 @@ class BankEntry:
 
     @property
     def has_encoder(self) -> bool:
-        """Whether there is one; without it a decoder is of no use."""
+        """Whether there is an encoder; a decoder is of no use without one."""
         return bool(self.own or self.parts.get("encoder"))
 
     @property
@@ -71,18 +71,18 @@ class BankFolder:
 
     @classmethod
     def open(cls, path: str | Path | None = None) -> "BankFolder":
-        """Look at what is in a folder, without reading the files.
+        """List the networks in a folder, without reading the files.
 
         Args:
-            path: of the folder; by default the one that the environment names.
+            path: of the folder; by default the one that LIGHTNING_TASKONOMY_BANK names.
 
         Raises:
             InputError: there is no such folder, or none is named.
         """
-        given = path if path is not None else os.environ.get(FOLDER_VARIABLE)
-        if not given:
+        location = path if path is not None else os.environ.get(FOLDER_VARIABLE)
+        if not location:
             raise InputError(f"bank: expected a folder of weights; give one, or set {FOLDER_VARIABLE}")
-        folder = Path(given)
+        folder = Path(location)
         if not folder.is_dir():
             raise InputError(f"{folder}: expected a folder of weights")
         entries: dict[str, BankEntry] = {}
@@ -104,7 +104,7 @@ class BankFolder:
             task: name in the dictionary.
 
         Raises:
-            InputError: there are none, or they do not make one network.
+            InputError: there are none, or they do not form one network.
         """
         entry = self.entries.get(task)
         if entry is None:
@@ -119,7 +119,7 @@ class BankFolder:
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:
-    """Sorted, without what is hidden: `._a.pth`, which macOS leaves beside `a.pth`, holds no weights."""
+    """Sorted, without hidden files: `._a.pth`, which macOS leaves beside `a.pth`, holds no weights."""
     return sorted(file for file in folder.glob(pattern) if not file.name.startswith("."))
 
 

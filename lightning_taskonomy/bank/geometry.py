@@ -1,6 +1,6 @@
 """Geometry drawn into photos: the box of a room, vanishing points, and cameras as axes.
 
-Cameras as in the whole package: x right, y up, looking along -z; rotations turn camera into world directions.
+Cameras are as in the whole package: x right, y up, looking along -z; rotations map camera to world axes.
 """
 
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ Floats = npt.NDArray[np.float64]
 Colour = tuple[int, int, int]
 
 AXES: tuple[Colour, Colour, Colour] = ((213, 94, 0), (0, 158, 115), (0, 114, 178))
-"""Of x, y and z: from Okabe and Ito's palette, which the colour-blind can tell apart."""
+"""Colours of x, y and z, from Okabe and Ito's palette, which is safe for colour-blind readers."""
 _AXIS_NAMES = ("right", "left", "up")
 _NEAREST_METRES = 0.05
 _SCALE = 2
-"""Lines are drawn so many times larger and then averaged: they become smooth."""
+"""Lines are drawn at this multiple of the size and averaged down, which smooths them."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class DrawnLayout:
     """A room's box as a camera sees it.
 
     Attributes:
-        centre: in the camera, (3), metres.
+        centre: in camera coordinates, (3,), metres.
         rotation: of the camera in the turned world, 3x3.
-        sides: of the box along the turned world's x, y and z, (3), metres.
+        sides: of the box along the turned world's x, y and z, (3,), metres.
     """
 
     centre: Floats
@@ -41,17 +41,17 @@ class DrawnLayout:
 
     @classmethod
     def of(cls, layout: npt.ArrayLike) -> "DrawnLayout":
-        """Of the nine numbers of the task: centre, Euler angles, sides."""
-        numbers = np.asarray(layout, np.float64)
-        return cls(numbers[:3], rotation_from_euler(numbers[3:6]), numbers[6:])
+        """From the nine values of the task: centre, Euler angles, sides."""
+        values = np.asarray(layout, np.float64)
+        return cls(values[:3], rotation_from_euler(values[3:6]), values[6:])
 
     def corners(self) -> Floats:
-        """In the camera, (2, 2, 2, 3): by low and high x, y and z."""
+        """Corners in camera coordinates, (2, 2, 2, 3), by low and high x, y and z."""
         signs = np.stack(np.meshgrid(*[[-0.5, 0.5]] * 3, indexing="ij"), axis=-1)
         return np.asarray((signs * self.sides) @ self.rotation + self.centre)
 
     def edges(self) -> list[tuple[Floats, Floats, int]]:
-        """Twelve edges: both ends, and the axis along which they run."""
+        """The twelve edges: both ends, and the axis along which each runs."""
         corners = self.corners()
         found = []
         for axis in range(3):
@@ -78,11 +78,11 @@ def project(points: Floats, field_of_view: float) -> Floats:
 
 
 def draw_vanishing_points(photo: Bytes, directions: Floats, field_of_view: float) -> tuple[Bytes, Bytes]:
-    """Little crosses that run along the world's axes, and rings where these vanish; and a legend.
+    """Small crosses along the world's axes, rings at their vanishing points, and a legend.
 
     Args:
         photo: (SIDE, SIDE, 3).
-        directions: of the three axes in the camera, (3, 3), of any length.
+        directions: of the three axes in camera coordinates, (3, 3), of any length.
         field_of_view: full angle across the photo in degrees.
     """
     canvas = _Canvas(_paler(photo))
@@ -106,7 +106,7 @@ def draw_poses(poses: Floats) -> Bytes:
     """Cameras as axes, seen from behind and above the last one, (SIDE, SIDE, 3).
 
     Args:
-        poses: of the other cameras as the last one sees them, (n, 6): Euler angles (radians), place (metres).
+        poses: of the other cameras relative to the last, (n, 6): Euler angles (radians), position (metres).
     """
     canvas = _Canvas(np.full((SIDE, SIDE, 3), PAPER, np.uint8))
     reach = max(1.0, *(1.3 * float(np.linalg.norm(pose[3:])) for pose in poses))
@@ -164,7 +164,7 @@ class _Canvas:
 
 
 def _draw_view(canvas: _Canvas, flat: "_FromAbove", rotation: Floats, place: Floats, length: float) -> None:
-    """The pyramid of what a camera sees."""
+    """Draw a camera's viewing frustum."""
     half = 0.45 * length
     corners = np.array(
         [(-half, half, -length), (half, half, -length), (half, -half, -length), (-half, -half, -length)]
@@ -176,7 +176,7 @@ def _draw_view(canvas: _Canvas, flat: "_FromAbove", rotation: Floats, place: Flo
 
 
 class _FromAbove:
-    """From the last camera's axes, metres, to pixels: seen along a slope, without perspective."""
+    """Maps the last camera's coordinates, metres, to pixels: an orthographic view from behind and above."""
 
     def __init__(self, reach: float) -> None:
         turn, tilt = np.radians(-25.0), np.radians(35.0)
@@ -211,5 +211,5 @@ def _axis_legend() -> Bytes:
 
 
 def _paler(photo: Bytes) -> Bytes:
-    """Nearer to white, so that lines can be seen on it."""
+    """Blended with white, so that lines stand out."""
     return (photo * 0.6 + 255 * 0.4).astype(np.uint8)

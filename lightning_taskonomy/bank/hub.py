@@ -28,12 +28,12 @@ def push(
     token: str | None = None,
     after_each: Callable[[], object] = bool,
 ) -> str:
-    """Upload trained networks as safetensors, with a card, in one commit; gives its address.
+    """Upload trained networks as safetensors, with a card, in one commit, and return its URL.
 
     Args:
-        networks: what loads each, by task.
-        repository: `user/name`; made if need be.
-        private: whether others cannot see a repository that is made.
+        networks: a loader for each, by task.
+        repository: `user/name`; created if need be.
+        private: whether a repository that is created is private.
         endpoint: address of the Hub; by default HF_ENDPOINT, or the public one.
         token: of the user; by default the one that `hf auth login` has stored.
         after_each: called after each network is ready, to show progress.
@@ -69,36 +69,36 @@ def pull(
     token: str | None = None,
     tasks: Iterable[str] = (),
 ) -> list[Path]:
-    """Download the networks of a repository into a folder, and see that each can be loaded.
+    """Download the networks of a repository into a folder, and check that each can be loaded.
 
     Args:
         repository: `user/name`.
-        folder: where to.
+        folder: to write to.
         revision: branch, tag or commit; by default the newest.
         endpoint: address of the Hub; by default HF_ENDPOINT, or the public one.
         token: of the user; by default the one that `hf auth login` has stored.
-        tasks: tasks of one's own that some of the networks are for, `FILE.py:NAME`; whatever else the files
+        tasks: custom tasks that some of the networks are for, `FILE.py:NAME`; all other tasks that the files
             name must be registered.
 
     Returns:
-        The files of networks.
+        The network files.
 
     Raises:
-        InputError: no such repository, no networks in it, or one that is damaged.
+        InputError: no such repository, no networks in it, or a damaged one.
     """
-    own = {task.name: task for task in map(task_named, tasks)}
+    custom = {task.name: task for task in map(task_named, tasks)}
     make_folder(folder)
     try:
         HfApi(endpoint=endpoint, token=token).snapshot_download(
             repository, revision=revision, local_dir=folder, allow_patterns=_PULLED
         )
-    except (*_REFUSALS, ValueError) as error:  # it refuses names that lead out of the folder
+    except (*_REFUSALS, ValueError) as error:  # the client refuses names that lead out of the folder
         raise _refused(repository, error) from error
     files = sorted(folder.glob(f"[!.]*{OWN_SUFFIX}"))
     if not files:
         raise InputError(f"{repository}: expected networks ({OWN_SUFFIX}), found none")
     for file in files:
-        load_file(file, own.get(file.stem))
+        load_file(file, custom.get(file.stem))
     return files
 
 
@@ -107,7 +107,7 @@ def card(repository: str, rows: Sequence[Sequence[str]]) -> str:
 
     Args:
         repository: `user/name`.
-        rows: of its table.
+        rows: of its table, one per network.
     """
     lines = [
         "---",
@@ -123,7 +123,7 @@ def card(repository: str, rows: Sequence[Sequence[str]]) -> str:
         "Task-specific networks (Zamir et al., *Taskonomy*, CVPR 2018): an encoder and a decoder for each",
         "task, in the layout of the published weights.",
         "",
-        "| file | task | output | picture size | weights |",
+        "| file | task | output | image size | parameters |",
         "| --- | --- | --- | --- | --- |",
         *(f"| {' | '.join(row)} |" for row in rows),
         "",
@@ -145,25 +145,23 @@ def card(repository: str, rows: Sequence[Sequence[str]]) -> str:
 def _row(network: BankNetwork) -> list[str]:
     task, output = network.task, network.task.output
     if network.decoder is None:
-        put_out = "representation only"
+        described = "representation only"
     elif output.per_pixel:
-        put_out = f"{output.channels} per pixel"
+        described = f"{output.channels} per pixel"
     else:
-        put_out = f"{output.outputs} numbers"
-    weights = sum(values.numel() for values in network.parameters())
+        described = f"{output.outputs} values"
+    parameters = sum(values.numel() for values in network.parameters())
     return [
         f"{task.name}{OWN_SUFFIX}",
         task.title,
-        put_out,
+        described,
         f"{network.size} x {network.size}",
-        f"{weights:,}",
+        f"{parameters:,}",
     ]
 
 
 def _refused(repository: str, error: Exception) -> InputError:
     if isinstance(error, RepositoryNotFoundError):
-        return InputError(
-            f"{repository}: no such repository on the Hub, or it may not be seen with this token"
-        )
+        return InputError(f"{repository}: no such repository on the Hub, or this token has no access to it")
     reason = " ".join(str(error).split())[:160]
     return InputError(f"{repository}: the Hub cannot be used ({reason})")

@@ -1,4 +1,4 @@
-"""What `bank list` says: every published network and every network of a folder, and whether it is whole."""
+"""What `bank list` shows: every published network and every network of a folder, and whether it is intact."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class ListedFile:
         name: of the task.
         title: of the task; empty for a custom one.
         part: `encoder`, `decoder`, or `network` for both in one file.
-        channels: that the part puts out, where known.
-        state: whether it is there, and if so whether it is the published one; or what is wrong with it.
-        place: where it is, or where it can be had.
+        channels: output channels of the part, where known.
+        state: whether it is present, and if so whether it is the published one; or what is wrong with it.
+        place: where it is, or where it can be fetched.
     """
 
     name: str
@@ -44,10 +44,10 @@ class ListedFile:
 def listed(
     folder: BankFolder | None, mirror: str = PUBLISHED_AT, after_each: Callable[[], object] = bool
 ) -> list[ListedFile]:
-    """Every published part, and what a folder has.
+    """Every published part, and everything in a folder.
 
     Args:
-        folder: its files are read whole and their hashes compared; None lists what there is to be had.
+        folder: its files are read in full and their hashes compared; None lists what can be fetched.
         mirror: address of the published files.
         after_each: called after every task, to show progress.
     """
@@ -59,7 +59,7 @@ def listed(
 
 
 def tasks_listed(folder: BankFolder | None) -> list[str]:
-    """The tasks of the list by name: the published ones, then others of a folder."""
+    """The tasks of the list by name: the published ones, then others in the folder."""
     others = [] if folder is None else [task for task in folder.entries if task not in BY_NAME]
     return [*BY_NAME, *others]
 
@@ -78,9 +78,9 @@ def _rows(name: str, folder: BankFolder | None, mirror: str) -> Iterator[ListedF
         for path, file in files:
             yield ListedFile(name, title, part, channels, _state(path, file), str(path))
         if not files and known is not None:
-            there = known.files.get(part)
-            state = "not published" if there is None else "absent"
-            yield ListedFile(name, title, part, channels, state, f"{mirror}/{there}" if there else "")
+            published = known.files.get(part)
+            state = "not published" if published is None else "absent"
+            yield ListedFile(name, title, part, channels, state, f"{mirror}/{published}" if published else "")
 
 
 def _state(path: Path, name: FileName) -> str:
@@ -88,5 +88,5 @@ def _state(path: Path, name: FileName) -> str:
         verify(path, name)
     except InputError as error:
         return str(error).removeprefix(f"{path}: ")
-    own = name.sha256 not in NAME_OF_FILE and name.task in BY_NAME
-    return _OTHER if own else "present"
+    another = name.sha256 not in NAME_OF_FILE and name.task in BY_NAME
+    return _OTHER if another else "present"

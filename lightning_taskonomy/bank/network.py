@@ -36,9 +36,9 @@ class BankNetwork(nn.Module):
 
     Attributes:
         task: what it was trained for.
-        size: pixels per side of the pictures that it was trained on.
+        size: pixels per side of the images that it was trained on.
         encoder: (B, C, S, S) from −1 to 1 -> (B, 8, S/16, S/16).
-        decoder: of the representations of all views, concatenated on channels; None where there is none.
+        decoder: of the representations of all views, concatenated along channels; None if absent.
     """
 
     def __init__(
@@ -50,20 +50,20 @@ class BankNetwork(nn.Module):
         self.float().requires_grad_(False).eval()
 
     def represent(self, pictures: Tensor) -> Tensor:
-        """(B, views, C, S, S) -> (B, views * channels, s, s), view by view on the channels."""
+        """(B, views, C, S, S) -> (B, views * channels, s, s), the views concatenated along channels."""
         representations: Tensor = self.encoder(pictures.flatten(0, 1))
         return representations.reshape(pictures.shape[0], -1, *representations.shape[2:])
 
     @property
     def stored(self) -> StoredNetwork:
-        """Its weights, with what a file should say of them."""
+        """Its weights, with the metadata that a file should hold."""
         decoder = None if self.decoder is None else dict(self.decoder.state_dict())
         return StoredNetwork(
             dict(self.encoder.state_dict()), decoder, self.task.name, self.size, self.task.standard
         )
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """(B, views, C, S, S) -> what the decoder gives.
+        """(B, views, C, S, S) -> the decoder's output.
 
         Raises:
             InputError: there is no decoder.
@@ -75,14 +75,14 @@ class BankNetwork(nn.Module):
 
 
 def tasks_in(folder: BankFolder, named: Iterable[str] = ()) -> list[Task]:
-    """The tasks whose networks a folder's encoders belong to.
+    """The tasks that a folder has encoders of.
 
     Args:
         folder: of weights.
-        named: names that the user gives, as `task_named` takes them; by default all tasks of the folder.
+        named: names given by the user, as `task_named` takes them; by default all tasks of the folder.
 
     Raises:
-        InputError: no such task, one of a file's name that is not registered, or none at all.
+        InputError: no such task, a file named after a task that is not registered, or no weights at all.
     """
     tasks = [task_named(name) for name in named] or [
         registered_task(name, str(entry.paths[0]))
@@ -98,13 +98,13 @@ def load(task: str | Task, folder: str | Path | None = None, normalised: bool = 
     """The trained network of a task.
 
     Args:
-        task: itself, or a name of it; or `FILE.py:NAME`, a custom task, whose file is run.
+        task: a task or its name; or `FILE.py:NAME` for a custom task, whose file is run.
         folder: of weights; by default the one that the environment variable LIGHTNING_TASKONOMY_BANK names.
-        normalised: group-normalise the representations, as users of the published encoders alone do; the
-            decoders are made for those that are not.
+        normalised: group-normalise the representations, as is done where the published encoders are used
+            alone; the decoders expect representations that are not normalised.
 
     Raises:
-        InputError: no such task, no weights of it, or files that are damaged or another network's.
+        InputError: no such task, no weights for it, or files that are damaged or of another network.
     """
     found = task if isinstance(task, Task) else task_named(task)
     return network_of(found, stored_network(found, BankFolder.open(folder).entry(found.name)), normalised)
@@ -115,16 +115,16 @@ def load_file(path: str | Path, task: str | Task | None = None) -> BankNetwork:
 
     Args:
         path: of the file.
-        task: what it was trained for, as `load` takes it; by default what the file says, among the tasks that
-            are registered.
+        task: what it was trained for, as `load` takes it; by default the task that the file names, which must
+            be registered.
 
     Raises:
-        InputError: damaged, another task's, or nothing says which task it is for.
+        InputError: the file is damaged, of another task, or does not say which task it is for.
     """
     path = Path(path)
     stored, named = _read_file(path)
     if task is None and named is None:
-        raise InputError(f"{path}: nothing says which task these weights are for; name it")
+        raise InputError(f"{path}: the file does not say which task its weights are for; name it")
     if task is None:
         task = registered_task(named or "", str(path))
     return network_of(task if isinstance(task, Task) else task_named(task), stored, False, str(path))
@@ -138,7 +138,7 @@ def load_encoder(task: str | Task, place: Path) -> Encoder:
         place: a folder of weights, or a file.
 
     Raises:
-        InputError: no such task or weights, or files that are damaged or another network's.
+        InputError: no such task or weights, or files that are damaged or of another network.
     """
     return load_file(place, task).encoder if place.is_file() else load(task, place).encoder
 
@@ -147,7 +147,7 @@ def stored_network(task: Task, entry: BankEntry) -> StoredNetwork:
     """The weights of a folder's entry, their hashes checked.
 
     Raises:
-        InputError: damaged, or another task's.
+        InputError: damaged, or of another task.
     """
     if entry.own:
         return read_network(entry.own[0])
@@ -163,16 +163,16 @@ def stored_network(task: Task, entry: BankEntry) -> StoredNetwork:
 def network_of(
     task: Task, stored: StoredNetwork, normalised: bool = False, origin: str | None = None
 ) -> BankNetwork:
-    """A module with given weights.
+    """Build a network from stored weights.
 
     Args:
         task: what it was trained for.
         stored: the weights.
         normalised: group-normalise the representations.
-        origin: what a message calls them; by default the task.
+        origin: what messages call the weights; by default the task's name.
 
     Raises:
-        InputError: the weights are those of another task, or of no such network.
+        InputError: the weights are those of another task or another architecture.
     """
     origin = origin or f"weights of {task.name}"
     if stored.task is not None and written_name(stored.task) != task.name:
@@ -204,12 +204,12 @@ def _read_file(path: Path) -> tuple[StoredNetwork, str | None]:
 def _published(
     encoder: StoredPart, decoder: StoredPart | None, task: str | None, origin: str
 ) -> StoredNetwork:
-    """A network of published parts; the authors' own say nothing of themselves, and are of their size."""
+    """A network of published parts; the authors' own files hold no metadata, and are for `PUBLISHED_SIZE`."""
     parts = [encoder] if decoder is None else [encoder, decoder]
-    said = {part.about for part in parts} - {About()}
-    if len(said) > 1:
-        raise InputError(f"{origin}: expected parts of one network; encoder and decoder say different things")
-    about = said.pop() if said else About()
+    metadata = {part.about for part in parts} - {About()}
+    if len(metadata) > 1:
+        raise InputError(f"{origin}: expected parts of one network; encoder and decoder disagree")
+    about = metadata.pop() if metadata else About()
     return StoredNetwork(
         encoder.weights,
         None if decoder is None else decoder.weights,
@@ -243,7 +243,7 @@ def _decoder(task: Task, weights: Weights, origin: str) -> PixelDecoder | Vector
         divisor = _size_divisor(weights, origin)
         if divisor != task.output.size_divisor:
             raise InputError(
-                f"{origin}: expected outputs {task.output.size_divisor} times smaller, not {divisor}"
+                f"{origin}: expected outputs {task.output.size_divisor} times smaller, found {divisor}"
             )
         depth = 1 + sum(
             name.startswith(f"{INNER_LAYERS[0]}_") and name.endswith(".0.weight") for name in weights
@@ -286,11 +286,11 @@ def _require_joined(
         inputs = _vector_inputs(decoder)
         fits = inputs % channels == 0 and math.isqrt(inputs // channels) ** 2 == inputs // channels
     if not fits:
-        raise InputError(f"{origin}: the decoder reads {inputs} numbers, which this encoder does not give")
+        raise InputError(f"{origin}: the decoder takes {inputs} inputs, which this encoder does not provide")
 
 
 def _size(task: Task, encoder: Encoder, decoder: PixelDecoder | VectorDecoder | None) -> int | None:
-    """Pixels per side that a vector decoder was made for; any other takes all multiples of 16."""
+    """Pixels per side that a vector decoder was built for; None for others, which take any multiple of 16."""
     if not isinstance(decoder, VectorDecoder):
         return None
     channels = encoder.channels * (task.pictures or task.views)
@@ -302,7 +302,7 @@ def _size(task: Task, encoder: Encoder, decoder: PixelDecoder | VectorDecoder | 
 
 
 def _vector_inputs(decoder: VectorDecoder) -> int:
-    """Numbers in the representations of all views together."""
+    """Values in the representations of all views together."""
     inputs = decoder.fc0.in_features
     return inputs * decoder.views // 2 if isinstance(decoder, PairDecoder) else inputs
 

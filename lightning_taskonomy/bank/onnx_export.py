@@ -1,4 +1,4 @@
-"""Networks as ONNX, which other programs run without Python; what is written is run and compared."""
+"""Exporting networks to ONNX, which runs without Python; every export is run and compared."""
 
 import warnings
 from pathlib import Path
@@ -15,15 +15,15 @@ from lightning_taskonomy.nn import PixelDecoder
 
 PICTURES, OUTPUT, REPRESENTATION = "pictures", "output", "representation"
 _TOLERANCE = 1e-3
-"""Largest difference allowed, of the largest number that the network puts out."""
+"""Largest difference allowed, relative to the network's largest output."""
 
 
 _ANOTHER_SIZE = 32
-"""Pixels more in height, and half as many in width, of the second pictures that are compared."""
+"""Pixels added to the height, and half of them to the width, of the second images compared."""
 
 
 class _Exported(nn.Module):
-    """Gives the output, where there is a decoder, and the representation; one view has no axis of its own."""
+    """Returns the output, if there is a decoder, and the representation; a single view has no axis."""
 
     def __init__(self, network: BankNetwork) -> None:
         super().__init__()
@@ -38,14 +38,14 @@ class _Exported(nn.Module):
 
 
 def export(network: BankNetwork, path: Path) -> float:
-    """Write a network as ONNX, run it by onnxruntime, and compare.
+    """Write a network as ONNX, run it with onnxruntime, and compare.
 
-    Its input is `pictures`: (B, C, H, W), or (B, views, C, H, W) for tasks of several, with any B. H and W
-    may be any multiples of 16, but for decoders of vectors, which are made for one size. Its outputs are
-    `output`, where there is a decoder, and `representation`.
+    Its input is `pictures`: (B, C, H, W), or (B, views, C, H, W) for tasks of several views, with any B. H
+    and W may be any multiples of 16, except for vector decoders, which are built for one size. Its outputs
+    are `output`, if there is a decoder, and `representation`.
 
     Returns:
-        The largest difference, as a share of the largest number that the network puts out.
+        The largest difference, relative to the network's largest output.
 
     Raises:
         InputError: the file cannot be written, or what it computes differs.
@@ -59,7 +59,7 @@ def export(network: BankNetwork, path: Path) -> float:
     names = [REPRESENTATION] if network.decoder is None else [OUTPUT, REPRESENTATION]
     with whole_file(path) as temporary:
         with warnings.catch_warnings():
-            # The exporter that is to replace this one needs a package more, and gives the same file.
+            # The exporter that will replace this one needs another package, and gives the same file.
             warnings.simplefilter("ignore", DeprecationWarning)
             torch.onnx.export(
                 _Exported(network).cpu().eval(),
@@ -76,9 +76,7 @@ def export(network: BankNetwork, path: Path) -> float:
         difference = max(_difference(network, temporary, 2 * pictures - 1) for pictures in compared)
     if not difference <= _TOLERANCE:
         path.unlink(missing_ok=True)
-        raise InputError(
-            f"{path}: ONNX gives other numbers than the network, by {difference:.1e}; not written"
-        )
+        raise InputError(f"{path}: its outputs differ from the network's by {difference:.1e}; not written")
     return difference
 
 
@@ -94,9 +92,9 @@ def _pictures(network: BankNetwork, batch: int, height: int, width: int) -> Tens
 
 @torch.inference_mode()
 def _difference(network: BankNetwork, path: Path, pictures: Tensor) -> float:
-    found = onnx_session(path).run(None, {PICTURES: pictures.numpy()})
+    exported = onnx_session(path).run(None, {PICTURES: pictures.numpy()})
     expected = [part.numpy() for part in _Exported(network)(pictures)]
     return max(
         float(np.abs(there - here).max() / max(np.abs(here).max(), 1e-12))
-        for there, here in zip(found, expected, strict=True)
+        for there, here in zip(exported, expected, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Opening ONNX files: nothing is read but the file and what lies beside it."""
+"""Opening ONNX files: only the file and what lies beside it are read."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,11 +13,11 @@ from lightning_taskonomy.core.errors import InputError
 def onnx_session(path: Path) -> onnxruntime.InferenceSession:
     """A session that runs an ONNX file on the CPU.
 
-    Weights may lie in other files, "external data", but in the file's folder only: a file from elsewhere
-    could else have any file of this machine read into its outputs.
+    Weights may lie in other files ("external data"), but only in the same folder: otherwise an untrusted file
+    could copy any file of this machine into its outputs.
 
     Raises:
-        InputError: not such a file, one that cannot be run, or one whose weights lie elsewhere.
+        InputError: not an ONNX file, one that cannot be run, or one whose weights lie elsewhere.
     """
     try:
         model = onnx.load(path, load_external_data=False)
@@ -29,7 +29,7 @@ def onnx_session(path: Path) -> onnxruntime.InferenceSession:
             raise InputError(f"{path}: expected weights in this file's folder, found them in {place[:120]!r}")
     try:
         return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime's errors have no common type but this
+    except Exception as error:  # the runtime's errors have no narrower common type
         raise InputError(f"{path}: cannot run this ONNX file ({_line(error)})") from error
 
 

@@ -1,4 +1,4 @@
-"""Several networks at once over shots that come one after another; nothing but a batch is in memory."""
+"""Running several networks over a stream of shots, with only one batch in memory."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ _COLOURS = 3
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network says of a shot, on the CPU.
+    """A network's prediction for a shot, on the CPU.
 
     Attributes:
         task: with the means and deviations that the network was trained with.
-        input: what it was given, (views, C, H, W).
+        input: of the network, (views, C, H, W).
         representation: (views * channels, s, s).
         output: in the shape of the task's output; None for a network without a decoder.
     """
@@ -44,18 +44,18 @@ Predictions = Mapping[str, Prediction]
 def predict(
     networks: Sequence[BankNetwork], shots: Iterable[Shot], batch_size: int = 8, device: str = "cpu"
 ) -> Iterator[tuple[Shot, Predictions]]:
-    """What every network says of every shot.
+    """Predict with every network for every shot.
 
-    Tasks of two or three views are given a shot and those before it; before the first, the first itself.
+    Tasks of two or three views get a shot and those before it; at the start, copies of the first shot.
 
     Args:
         networks: moved to the device.
-        shots: of one video, or pictures; their sizes may differ from the networks'.
+        shots: of one video, or images; their sizes may differ from the networks'.
         batch_size: shots at a time.
-        device: as torch calls it.
+        device: as torch names it.
 
     Raises:
-        InputError: a network cannot be given plain pictures.
+        InputError: a network needs more than plain images.
     """
     for network in networks:
         network.to(device)
@@ -75,7 +75,7 @@ def predict(
 def _add_predictions(
     network: BankNetwork, seen: Sequence[Shot], found: list[dict[str, Prediction]], device: str
 ) -> None:
-    """Add what a network says of the last shots of those seen, as many as `found` has places."""
+    """Add a network's predictions for the last `len(found)` of the shots seen."""
     views, skipped = network.task.views, len(seen) - len(found)
     ends = range(skipped + 1, len(seen) + 1)
     inputs = torch.stack([network_input(network, seen[end - views : end]) for end in ends])
@@ -88,17 +88,17 @@ def _add_predictions(
 
 
 def network_input(network: BankNetwork, shots: Sequence[Shot]) -> Tensor:
-    """What a network is given of as many shots as its task has views, (views, C, H, W).
+    """A network's input from as many shots as its task has views, (views, C, H, W).
 
-    In-painting's middle is taken out and jigsaw's tiles are shuffled as in training; denoising is given the
-    picture as it is: a photo has noise of its own.
+    Inpainting's centre is removed and jigsaw's tiles are shuffled, as in training; denoising gets the image
+    as it is: a photo has noise of its own.
 
     Raises:
-        InputError: its task takes more than plain pictures.
+        InputError: its task needs more than plain images.
     """
     task, channels = network.task, network.encoder.input_channels
     made_of_colours = task.read is not read_denoising and not task.domains and task.views == 1
-    # The published encoder of colorization may take colours.
+    # The published encoder of colorization may take colour images.
     if made_of_colours and channels == task.input_channels:
         example = task.read(
             [{"rgb": shots[0].pixels, "key": shots[0].name}], network.size, np.random.default_rng(0)

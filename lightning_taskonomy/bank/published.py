@@ -1,6 +1,6 @@
-"""The networks that Taskonomy's authors have published (MIT licence): a file per encoder and per decoder.
+"""The networks published by Taskonomy's authors (MIT licence): a file per encoder and per decoder.
 
-A file is called `<task>_<encoder|decoder>-<sha256>.pth` and holds a dict with the key `state_dict`.
+A file is named `<task>_<encoder|decoder>-<sha256>.pth` and holds a dict with the key `state_dict`.
 """
 
 import re
@@ -10,19 +10,19 @@ from typing import Literal, NamedTuple
 Part = Literal["encoder", "decoder"]
 
 PUBLISHED_AT = "https://github.com/alexsax/visual-prior/raw/networks/assets/pytorch"
-"""The authors' folder; any mirror of it has the same names in it."""
+"""The authors' folder; a mirror has files of the same names."""
 _NAME = re.compile(r"(?P<task>\w+)_(?P<part>encoder|decoder)-(?P<sha256>[0-9a-f]{64})\.pth")
 
 
 @dataclass(frozen=True)
 class PublishedTask:
-    """What is published of a task.
+    """What is published for a task.
 
     Attributes:
         name: of the task, in file names and in the dictionary.
-        channels: that the decoder puts out; None where no decoder is published.
+        channels: output channels of the decoder; None if no decoder is published.
         encoder: SHA-256 of the encoder's file.
-        decoder: of the decoder's file, or None.
+        decoder: SHA-256 of the decoder's file, or None.
     """
 
     name: str
@@ -54,12 +54,12 @@ class FileName(NamedTuple):
 
 
 def file_name(task: str, part: Part, sha256: str) -> str:
-    """What a file is called."""
+    """The name of a published file."""
     return f"{task}_{part}-{sha256}.pth"
 
 
 def parsed(name: str) -> FileName | None:
-    """What a file's name says; None where it is not one of a bank's."""
+    """Parse a file's name; None if it is not that of a published file."""
     found = _NAME.fullmatch(name)
     if found is None:
         return None

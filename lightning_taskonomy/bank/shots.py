@@ -1,4 +1,4 @@
-"""Pictures and the frames of videos, one after another, as networks take them: square and 8 bits."""
+"""Images and video frames, one after another, as networks take them: square and 8-bit."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,11 +26,11 @@ _SMALLEST_SIDE = 8
 
 
 class Source(NamedTuple):
-    """A file to look at.
+    """An input file.
 
     Attributes:
-        name: of what is made of it; no other file has it.
-        path: of a picture or a video.
+        name: stem of its output files, different for every source.
+        path: of an image or a video.
     """
 
     name: str
@@ -39,10 +39,10 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture, or one frame of a video.
+    """One image, or one frame of a video.
 
     Attributes:
-        name: of the files that are made of it, without suffix.
+        name: stem of its output files.
         pixels: (S, S, 3).
     """
 
@@ -51,10 +51,10 @@ class Shot:
 
 
 def is_video(path: Path) -> bool:
-    """Whether a path is that of a video, by its suffix.
+    """Whether a file is a video, by its suffix.
 
     Raises:
-        InputError: there is no such file, or it is neither picture nor video by its suffix.
+        InputError: there is no such file, or its suffix is neither that of an image nor of a video.
     """
     suffix = path.suffix.lower()
     if not path.is_file():
@@ -68,13 +68,13 @@ def is_video(path: Path) -> bool:
 
 
 def found_files(paths: Sequence[Path]) -> list[Source]:
-    """The given files, and for a folder the pictures in it; each once.
+    """The given files, and the images in the given folders; each once.
 
     Args:
-        paths: of pictures, videos and folders of pictures.
+        paths: of images, videos and folders of images.
 
     Raises:
-        InputError: a folder without pictures.
+        InputError: a folder without images.
     """
     found: list[Path] = []
     for path in paths:
@@ -92,12 +92,12 @@ def pictures(
     leave_out: Callable[[PictureError], None],
     note: Callable[[str], None] | None = None,
 ) -> Iterator[Shot]:
-    """Pictures as shots, read one by one.
+    """Images as shots, read one by one.
 
     Args:
         sources: names and paths.
         size: pixels per side.
-        leave_out: called with what is wrong where one cannot be read.
+        leave_out: called with the error for each image that cannot be read.
         note: as `read_picture` takes it.
     """
     for name, path in sources:
@@ -110,15 +110,15 @@ def pictures(
 
 
 def read_shot(path: Path, size: int, note: Callable[[str], None] | None = None) -> Bytes:
-    """The largest central square of a picture, (size, size, 3).
+    """The largest central square of an image, (size, size, 3).
 
     Args:
-        path: of the picture.
+        path: of the image.
         size: pixels per side.
         note: as `read_picture` takes it.
 
     Raises:
-        PictureError: it is no picture that can be read, or is too small or too large.
+        PictureError: it cannot be read as an image, or is too small or too large.
     """
     picture = read_picture(path, least_side=2 * size, note=note)
     height, width = picture.shape[:2]
@@ -130,5 +130,5 @@ def read_shot(path: Path, size: int, note: Callable[[str], None] | None = None) 
 
 
 def square(image: Image.Image, size: int) -> Bytes:
-    """The largest central square at another size, as training reads its pictures, (size, size, 3)."""
+    """The largest central square, resized as in training, (size, size, 3)."""
     return np.asarray(np.rint(resized(np.asarray(image), size)), np.uint8)

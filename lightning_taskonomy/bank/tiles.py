@@ -1,4 +1,4 @@
-"""Tiles of pictures: a square drawing, a strip of explanation below, a title above, many side by side."""
+"""Tiles: a square drawing with a title above and a strip of explanation below, many side by side."""
 
 import math
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ _GAP, _COLUMNS = 10, 6
 
 @dataclass(frozen=True)
 class Tile:
-    """A drawing with what explains it.
+    """A drawing and its explanation.
 
     Attributes:
         drawing: (SIDE, SIDE, 3).
@@ -44,7 +44,7 @@ class Tile:
 
 
 def in_square(drawing: Bytes) -> Bytes:
-    """A drawing as (SIDE, SIDE, 3): pixels repeated, or averaged where it is larger; bars in the middle."""
+    """A drawing as (SIDE, SIDE, 3): pixels repeated, or averaged if larger; centred if it is not square."""
     height, width = drawing.shape[:2]
     if height != width:
         tile = np.full((SIDE, SIDE, 3), PAPER, np.uint8)
@@ -58,14 +58,14 @@ def in_square(drawing: Bytes) -> Bytes:
 
 
 def explained(text: str) -> Bytes:
-    """A line of text."""
+    """A strip with a line of text, (STRIP, SIDE, 3)."""
     strip = Image.new("RGB", (SIDE, STRIP), PAPER)
     ImageDraw.Draw(strip).text((4, 8), fitted(text, SIDE - 8), INK, font())
     return np.asarray(strip)
 
 
 def sheet(tiles: Sequence[tuple[str, Tile]]) -> Bytes:
-    """Titled tiles in rows of equal length, at most six in one, (H, W, 3)."""
+    """Titled tiles in rows of equal length, at most six per row, (H, W, 3)."""
     columns = math.ceil(len(tiles) / math.ceil(len(tiles) / _COLUMNS))
     drawn = [titled(tile.whole, title) for title, tile in tiles]
     return framed_by(contact_sheet(in_rows(drawn, columns), _GAP, upright=True), _GAP)

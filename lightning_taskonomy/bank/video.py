@@ -20,24 +20,24 @@ from lightning_taskonomy.core.pictures import PictureError
 
 _DEFAULT_RATE = Fraction(25)
 _WHOLE = 0.97
-"""Share of the frames that a file promises which a whole one has: uneven rates make the promise rough."""
+"""Fraction of the announced frames that an intact file has: the count is rough at variable frame rates."""
 _QUALITY = "18"
-"""Of x264: at 18 a person hardly sees a difference."""
+"""Rate factor of x264: at 18, losses are hardly visible."""
 
 
 class Video:
-    """A video that can be read.
+    """A video file, opened for reading.
 
     Args:
         path: of the file.
 
     Attributes:
         rate: frames per second.
-        frames: how many there are, where the file says it or its length; else 0.
-        cut: once its frames have been read, how a file that ends early is told; None for a whole one.
+        frames: how many there are, by the file's header or its duration; 0 if unknown.
+        cut: once its frames have been read, the message for a file that ends early; None for an intact one.
 
     Raises:
-        PictureError: it is no video that can be read.
+        PictureError: it cannot be read as a video.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,9 +52,9 @@ class Video:
             raise PictureError(f"{path}: cannot read this video ({_reason(error)})") from error
 
     def shots(self, size: int) -> Iterator[Shot]:
-        """Its frames as the camera was held, each one's largest central square.
+        """Its frames, upright, each cropped to its largest central square.
 
-        A file that is cut short, or damaged after some frames, ends there; `cut` then says it.
+        A file that is cut short, or damaged after some frames, ends there; `cut` then holds a message.
 
         Args:
             size: pixels per side.
@@ -77,16 +77,17 @@ class Video:
         if number == 0:
             raise PictureError(f"{self.path}: expected frames, found none in this video")
         if reason or number < _WHOLE * self.frames - 1:
-            of = f" of {self.frames}" if self.frames > number else ""
+            total = f" of {self.frames}" if self.frames > number else ""
             self.cut = (
-                f"{self.path}: this video is cut short or damaged: it ends after frame {number}{of}{reason}"
+                f"{self.path}: this video is cut short or damaged: "
+                f"it ends after frame {number}{total}{reason}"
             )
 
 
 class VideoWriter:
     """Writes drawings as a video (H.264), whole or not at all.
 
-    Use it in a `with` block; the size is that of the first drawing.
+    Use it in a `with` block; the frame size is that of the first drawing.
 
     Args:
         path: of the file, with the suffix `.mp4`.
@@ -136,7 +137,7 @@ class VideoWriter:
 
 def _stream(path: Path, file: av.container.InputContainer) -> VideoStream:
     if not file.streams.video:
-        raise PictureError(f"{path}: expected a video, found no pictures in this file")
+        raise PictureError(f"{path}: expected a video, found no video stream in this file")
     return file.streams.video[0]
 
 
@@ -146,7 +147,7 @@ def _upright(frame: VideoFrame) -> Image.Image:
 
 
 def _even(drawing: Bytes) -> Bytes:
-    """Of even height and width: the colours of a video have half its resolution."""
+    """Pad to even height and width: a video stores colour at half its resolution."""
     height, width = drawing.shape[:2]
     return np.pad(drawing, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 

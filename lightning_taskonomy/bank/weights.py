@@ -1,4 +1,4 @@
-"""Files of weights, read and written; nothing in them is run."""
+"""Reading and writing files of weights; nothing in them is run."""
 
 import io
 from collections.abc import Mapping
@@ -30,13 +30,13 @@ _LARGEST_SIZE = 4096
 
 @dataclass(frozen=True)
 class StoredNetwork:
-    """A network's weights, and what the file says of them.
+    """A network's weights and the file's metadata.
 
     Attributes:
         encoder: weights by their names in the published layout.
-        decoder: likewise; None without one.
-        task: its name in the dictionary, where the file says it.
-        size: pixels per side of its pictures, where the file says it.
+        decoder: likewise; None if absent.
+        task: its name in the dictionary, if the file names it.
+        size: pixels per side of its images, if the file states it.
         standard: of its vectors, where it is not the task's own.
     """
 
@@ -49,11 +49,11 @@ class StoredNetwork:
 
 @dataclass(frozen=True)
 class About:
-    """What a file of weights says of them, as far as it says it.
+    """The metadata of a file of weights; None for what it does not state.
 
     Attributes:
-        task: its name in the dictionary, or that of a task of somebody's own.
-        size: pixels per side of its pictures.
+        task: its name in the dictionary, or that of a custom task.
+        size: pixels per side of its images.
         standard: of its vectors, where it is not the task's own.
     """
 
@@ -62,7 +62,7 @@ class About:
     standard: Standard | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """As files hold it, with the labels' conventions."""
+        """As stored in files, with the label conventions."""
         return {
             "conventions": LABEL_CONVENTIONS,
             "task": self.task,
@@ -77,7 +77,7 @@ class StoredPart:
 
     Attributes:
         weights: by their names in the published layout.
-        about: what the file says of them; the authors' own files say nothing.
+        about: the file's metadata; the authors' own files have none.
     """
 
     weights: Weights
@@ -109,7 +109,7 @@ def read_network(path: Path) -> StoredNetwork:
 
 
 def write_network(path: Path, network: StoredNetwork) -> None:
-    """Write a whole network as safetensors, with what it is for.
+    """Write a whole network as safetensors, with its metadata.
 
     Raises:
         InputError: the file cannot be written.
@@ -120,15 +120,15 @@ def write_network(path: Path, network: StoredNetwork) -> None:
 
 
 def write_published(folder: Path, part: Part, network: StoredNetwork) -> Path:
-    """Write a part of a network as it is published, under a name with its SHA-256.
+    """Write a part of a network in the published layout, under a name with its SHA-256.
 
-    What the layout has no place for, such as the pictures' size, stands beside the weights, where the
+    Metadata that the layout has no place for, such as the image size, is stored beside the weights, where the
     authors' classes do not look.
 
     Args:
-        folder: where to.
-        part: which it is.
-        network: of a task, with that part.
+        folder: to write to.
+        part: `encoder` or `decoder`.
+        network: which must have that part and name its task.
 
     Returns:
         The file.
@@ -153,13 +153,13 @@ def _read_checkpoint(path: Path) -> StoredNetwork:
     weights = content.get("state_dict") if isinstance(content, dict) else None
     if not _is_weights(weights):
         raise InputError(f"{path}: expected a checkpoint with weights as 'state_dict'")
-    own = {
+    network = {
         name.removeprefix(_CHECKPOINT_PREFIX): values
         for name, values in weights.items()
         if name.startswith(_CHECKPOINT_PREFIX)
     }
     about = content.get("contender")
-    return _stored(path, own, about if isinstance(about, dict) else {})
+    return _stored(path, network, about if isinstance(about, dict) else {})
 
 
 def _stored(path: Path, weights: Weights, about: Mapping[str, Any]) -> StoredNetwork:
@@ -172,19 +172,19 @@ def _stored(path: Path, weights: Weights, about: Mapping[str, Any]) -> StoredNet
         for part in ("encoder", "decoder")
     )
     if not encoder:
-        found = (
+        message = (
             f"a decoder without its encoder in {path}"
             if decoder
             else f"{path}: expected an encoder's weights"
         )
-        raise InputError(found)
-    said = _read_about(path, about)
-    return StoredNetwork(encoder, decoder or None, said.task, said.size, said.standard)
+        raise InputError(message)
+    metadata = _read_about(path, about)
+    return StoredNetwork(encoder, decoder or None, metadata.task, metadata.size, metadata.standard)
 
 
 def _read_about(path: Path, about: Any) -> About:  # noqa: ANN401 - as a file has it
     try:
-        if about:  # weights that come from elsewhere say nothing
+        if about:  # weights from elsewhere have no metadata
             require_conventions(about.get("conventions"), str(path), "train again")
         task, size = about.get("task"), about.get("size")
         if size is not None and not 16 <= int(size) <= _LARGEST_SIZE:

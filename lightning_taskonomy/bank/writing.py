@@ -1,4 +1,4 @@
-"""Predictions in files: a picture of every output, a sheet of all of a shot, and the numbers."""
+"""Writing predictions: an image of every output, a sheet of all outputs of a shot, and the values."""
 
 import json
 import math
@@ -35,13 +35,13 @@ _SHEET = "sheet"
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is written beside the drawings.
+    """What to write besides the drawings.
 
     Attributes:
         raw: outputs as `.npy`.
-        representations: likewise.
-        names: of classes by task.
-        field_of_view: full angle across the square picture in degrees.
+        representations: as `.npy`, too.
+        names: class names by task.
+        field_of_view: full angle across the square image in degrees.
     """
 
     raw: bool = False
@@ -51,9 +51,9 @@ class Wanted:
 
 
 def write_pictures(folder: Path, found: Iterable[tuple[Shot, Predictions]], wanted: Wanted) -> int:
-    """Write `<picture>_<task>.png` for every prediction and `<picture>_sheet.png`; gives how many pictures.
+    """Write `<name>_<task>.png` for every prediction and `<name>_sheet.png`; returns the number of images.
 
-    Vectors and choices come with a `.json`.
+    Vectors and class probabilities are also written as `.json`.
 
     Raises:
         InputError: a file cannot be written.
@@ -71,14 +71,14 @@ def write_pictures(folder: Path, found: Iterable[tuple[Shot, Predictions]], want
 def write_video(
     folder: Path, name: str, rate: Fraction, found: Iterable[tuple[Shot, Predictions]], wanted: Wanted
 ) -> int:
-    """Write `<video>_<task>.mp4` for every task and `<video>_sheet.mp4`; gives how many frames.
+    """Write `<video>_<task>.mp4` for every task and `<video>_sheet.mp4`; returns the number of frames.
 
-    Numbers of a frame stand in the folder `<video>_<task>`, in `<frame>.npy` and `.json`.
+    The values of a frame are written into the folder `<video>_<task>`, as `<frame>.npy` and `.json`.
 
     Raises:
         InputError: a file cannot be written.
     """
-    from lightning_taskonomy.bank.video import VideoWriter  # pictures do not need PyAV
+    from lightning_taskonomy.bank.video import VideoWriter  # images do not need PyAV
 
     writers: dict[str, VideoWriter] = {}
     frames = 0
@@ -96,7 +96,7 @@ def write_video(
 
 
 def _drawings(shot: Shot, predictions: Predictions, wanted: Wanted) -> dict[str, Bytes]:
-    """Of every task by its name, and the sheet."""
+    """The drawing of every task by its name, and the sheet."""
     tiles = {
         task: draw_prediction(shot, prediction, wanted.names, wanted.field_of_view)
         for task, prediction in predictions.items()
@@ -137,5 +137,5 @@ def _in_words(task: Task, output: Tensor, names: Names) -> dict[str, Any]:
 
 
 def _rounded(number: float) -> float | None:
-    """To the digits that single precision holds; JSON has no word for what is not finite."""
+    """Rounded to single precision; None for what is not finite, which JSON cannot express."""
     return float(f"{number:.7g}") if math.isfinite(number) else None

@@ -27,7 +27,7 @@ def publish(folder: Path, task: str, part: str, network: nn.Module) -> Path:
 
 @pytest.fixture(scope="session")
 def written_by_reference(reference: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Written:
-    """Writes a task's encoder and, where one is published, decoder with random weights; gives them too.
+    """Writes and returns a task's encoder and, where one is published, decoder, with random weights.
 
     Tasks whose networks have the same shape share random weights: writing each anew takes minutes.
     """

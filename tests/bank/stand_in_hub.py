@@ -26,7 +26,7 @@ class Hub(ThreadingHTTPServer):
         self.endpoint = f"http://127.0.0.1:{self.server_port}"
 
     def take(self, files: dict[str, bytes], line: dict[str, Any]) -> None:
-        """Add what a line of a commit says."""
+        """Apply one line of a commit."""
         value = line["value"]
         if line["key"] == "file":
             files[value["path"]] = base64.b64decode(value["content"])

@@ -47,6 +47,6 @@ def test_names_of_ones_own(tmp_path: Path) -> None:
     path.write_text("\n".join(f"room {number}" for number in range(63)))
     assert class_names(dictionary()["class_scene"], path)[62] == "room 62"
     with pytest.raises(
-        InputError, match="expected the names of the 1000 classes of class_object, one a line, found 63"
+        InputError, match="expected the names of the 1000 classes of class_object, one per line, found 63"
     ):
         class_names(dictionary()["class_object"], path)

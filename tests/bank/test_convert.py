@@ -92,7 +92,7 @@ def test_onnx_computes_the_same_for_any_batch_and_size(task: str, tmp_path: Path
 def test_what_a_network_was_trained_for_travels_through_the_published_layout(
     task: str, tmp_path: Path
 ) -> None:
-    """Its pictures have 64 pixels; published files of the authors' are all for 256."""
+    """Its images have 64 pixels; the authors' published files are all for 256."""
     network = small_network(task)
     if network.task.standard is not None:
         own = Standard(tuple(range(6)), (2.0,) * 6)
@@ -112,7 +112,7 @@ def test_parts_of_different_networks_are_refused(tmp_path: Path) -> None:
     convert(small, "published", tmp_path)
     next(tmp_path.glob("normal_decoder-*")).unlink()
     convert(large, "published", tmp_path)
-    # Their encoders have the same weights, and yet other names: what is said of them counts, too.
+    # Their encoders have the same weights, yet different names: the metadata counts too.
     encoders = sorted(tmp_path.glob("normal_encoder-*"))
     assert len(encoders) == 2
     for encoder in encoders:

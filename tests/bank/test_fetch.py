@@ -107,5 +107,5 @@ def test_published_files_of_tasks() -> None:
     assert [name.split("-")[0] for name in published_files(["normal", "jigsaw"])] == [
         "normal_encoder", "normal_decoder", "jigsaw_encoder",
     ]  # fmt: skip
-    with pytest.raises(InputError, match="nothing is published of class_selected"):
+    with pytest.raises(InputError, match="nothing is published for class_selected"):
         published_files(["class_selected"])

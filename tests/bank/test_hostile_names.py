@@ -36,7 +36,7 @@ NAMES = ("evil.py:T", "{folder}/evil.py:T", "evil.T", "os.path", "T")
 
 @pytest.fixture
 def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder from which Python imports `evil`, as from where the user stands; nothing may run there."""
+    """A folder from which Python imports `evil`, like the user's current folder; nothing may run there."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "evil.py").write_text(HOSTILE.format(ran=str(tmp_path / "RAN"), name="T"))
@@ -88,7 +88,7 @@ def test_weights_say_it(name: str, evil: Path, capsys: pytest.CaptureFixture[str
 )
 def test_the_name_of_a_file_says_it(file: str, evil: Path, capsys: pytest.CaptureFixture[str]) -> None:
     safetensors(evil, "normal", f"bank/{file}")
-    assert main(["bank", "list", "--weights", "bank"]) == 0  # it only looks
+    assert main(["bank", "list", "--weights", "bank"]) == 0  # it only lists
     capsys.readouterr()
     for words in ("convert --to safetensors --out o", "predict --out o photo.png"):
         if words.startswith("predict"):
@@ -179,7 +179,7 @@ def test_no_data_are_made_from_a_checkpoint(evil: Path) -> None:
 
 
 def test_a_checkpoint_to_go_on_from_says_it(evil: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its arguments and its configuration are not looked at; its contender is another one."""
+    """Its arguments and its configuration are ignored; its contender is another one."""
     config = {"model": {"class_path": "evil.T"}, "fit": {"model": {"class_path": "evil.T"}}}
     path = checkpoint(evil, "evil.T", hyper_parameters={"task": "evil.T"}, config=config)
     for command in ("test", "validate"):

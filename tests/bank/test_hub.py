@@ -16,13 +16,13 @@ from lightning_taskonomy.core.errors import InputError
 from tests.bank.stand_in_hub import TOKEN, Hub, stand_in_hub
 from tests.bank.test_network import small_bank
 
-# The client passes files to its own HTTP library in a way that is to go.
+# The client passes files to its own HTTP library in a way that will be removed.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    # Its storage of pieces is a service of its own; the Hub takes whole files as well.
+    # Its chunk storage is a separate service; the Hub also takes whole files.
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     with stand_in_hub() as served:
         yield served

@@ -49,7 +49,7 @@ def test_files_are_compared_with_their_names(tmp_path: Path) -> None:
     damaged.write_bytes(damaged.read_bytes()[:-1])
     states = {row.part: row for row in listed(BankFolder.open(tmp_path)) if row.name == "normal"}
     assert states["encoder"].state == "present, not the published one"
-    assert states["decoder"].state.startswith("damaged or not whole: expected SHA-256")
+    assert states["decoder"].state.startswith("damaged or incomplete: expected SHA-256")
     assert [row.part for row in states.values() if row.is_damaged] == ["decoder"]
 
 

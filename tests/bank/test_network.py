@@ -91,7 +91,9 @@ def test_truncated_file_is_refused(tmp_path: Path) -> None:
     small_bank(tmp_path)
     path = next(tmp_path.glob("normal_decoder-*"))
     path.write_bytes(path.read_bytes()[:-1000])
-    refused(tmp_path, rf"{path.name}: damaged or not whole: expected SHA-256 \w+… as in its name, found \w+…")
+    refused(
+        tmp_path, rf"{path.name}: damaged or incomplete: expected SHA-256 \w+… as in its name, found \w+…"
+    )
 
 
 def test_truncated_file_whose_name_fits_is_refused(tmp_path: Path) -> None:
@@ -134,7 +136,7 @@ def test_decoder_of_another_encoder_is_refused(tmp_path: Path) -> None:
     small_bank(tmp_path)
     next(tmp_path.glob("normal_decoder-*")).unlink()
     publish(tmp_path, "normal", "decoder", PixelDecoder(3, inputs=16, width=64))
-    refused(tmp_path, "the decoder reads 16 numbers, which this encoder does not give")
+    refused(tmp_path, "the decoder takes 16 inputs, which this encoder does not provide")
 
 
 def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
@@ -197,7 +199,7 @@ def test_networks_trained_on_normals_towards_the_camera_are_refused(tmp_path: Pa
     message = r": made by label conventions 1, expected 2 \(normals point into the scene.*\); train again$"
     with pytest.raises(InputError, match=r"weights\.safetensors" + message):
         load_file(path)
-    # Weights from elsewhere say nothing of themselves.
+    # Weights from elsewhere have no metadata.
     save_file(weights, path)
     assert load_file(path, "normal").task.name == "normal"
 

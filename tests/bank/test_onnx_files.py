@@ -1,4 +1,4 @@
-"""ONNX files made by hand; their weights may lie beside them and nowhere else."""
+"""Handmade ONNX files; their weights may lie beside them and nowhere else."""
 
 from pathlib import Path
 

@@ -84,7 +84,7 @@ def test_sound_alone_is_refused(tmp_path: Path) -> None:
         frame.sample_rate = 16_000
         file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
-    with pytest.raises(InputError, match="found no pictures in this file"):
+    with pytest.raises(InputError, match="found no video stream in this file"):
         Video(tmp_path / "a.mp4")
 
 
@@ -100,7 +100,7 @@ def test_an_error_leaves_no_file(tmp_path: Path) -> None:
 
 
 def noise(path: Path, form: str, codec: str, **options: str) -> int:
-    """60 frames that do not compress: a file that is cut in its middle ends in that of the video."""
+    """60 incompressible frames: cutting the file in half cuts the video in half."""
     with av.open(str(path), "w", format=form, options=options) as file:
         stream = file.add_stream(codec, rate=10)
         assert isinstance(stream, VideoStream)

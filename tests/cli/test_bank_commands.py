@@ -214,7 +214,7 @@ def test_conversion_writes_what_can_be_loaded(tmp_path: Path, photo: Path) -> No
         ),
         ("convert --weights {photo} --to onnx --out {out}", "photo.png: expected .safetensors, .ckpt, or"),
         ("list --weights {photo}", "photo.png: expected a folder of weights"),
-        ("fetch --weights {out} --task class_selected", "nothing is published of class_selected"),
+        ("fetch --weights {out} --task class_selected", "nothing is published for class_selected"),
     ],
 )
 def test_mistakes_are_one_line(
