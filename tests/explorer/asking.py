@@ -1,4 +1,4 @@
-"""Requests as the page's own scripts send them, without a browser."""
+"""Requests like those of the page's scripts, without a browser."""
 
 import json
 from http.client import HTTPConnection, HTTPResponse
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 def get(page: str, path: str, method: str = "GET", **headers: str) -> tuple[HTTPResponse, bytes]:
-    """Ask for a path exactly as it is written.
+    """Request a path exactly as written.
 
     Args:
         page: the address of the server.
@@ -41,7 +41,7 @@ def post(page: str, content: object, **headers: str) -> tuple[int, bytes]:
 
 
 def graphs(page: str, query: str) -> dict[str, Any]:
-    """What the page shows of a view: the properties of its components, by id."""
+    """The page for a view: the properties of its components, by id."""
     status, body = post(page, graphs_request(page, query))
     if status != 200:
         raise AssertionError(f"{status}: {body[:500]!r}")

@@ -1,4 +1,4 @@
-"""Chromium, driven by Selenium, and what the tests ask of the page in it."""
+"""Chromium, driven by Selenium, with the queries that the tests make of the page."""
 
 import shutil
 import time
@@ -53,7 +53,7 @@ class Browser:
         self.until(lambda: bool(self.text("#headline")))
 
     def forget(self) -> None:
-        """Leave the page and forget what was kept: preferences, messages, the size of a phone."""
+        """Leave the page and reset preferences, messages and the window size."""
         self.driver.execute_script("localStorage.clear(); sessionStorage.clear()")  # type: ignore[no-untyped-call, unused-ignore]
         self.driver.get("about:blank")
         self.complaints()
@@ -89,7 +89,7 @@ class Browser:
         return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
 
     def until(self, look: Callable[[], Value | None]) -> Value:
-        """Look until there is something to see."""
+        """Wait until there is a result."""
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
             seen = look()

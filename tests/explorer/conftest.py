@@ -1,4 +1,4 @@
-"""A running page, and a browser to look at it."""
+"""A running page, and a browser for it."""
 
 import shutil
 import threading

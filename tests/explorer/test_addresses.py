@@ -1,4 +1,4 @@
-"""Where the page is reached: any address of this machine, and a proxy's path and name before it."""
+"""Addresses of the page: any address of this machine, and a proxy's path and host name."""
 
 import re
 import socket
@@ -59,7 +59,7 @@ def test_names_of_this_machine_in_any_case(page: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", PREFIX, PREFIX[:-1]])
-def test_a_proxy_may_take_its_path_away_or_leave_it(proxied: str, path: str) -> None:
+def test_a_proxy_may_strip_its_prefix_or_keep_it(proxied: str, path: str) -> None:
     response, body = get(proxied, path, Host="hub.example.org")
     assert response.status == 200
     loaded = re.findall(r'(?:href|src)="([^"]*)"', body.decode())
@@ -75,7 +75,7 @@ def test_behind_a_proxy_everything_answers_below_its_path(proxied: str) -> None:
     assert get(proxied, "/", Host="localhost")[0].status == 200
 
 
-def test_a_page_for_all_may_be_limited_to_names() -> None:
+def test_a_public_page_may_be_limited_to_host_names() -> None:
     assert answered_names("0.0.0.0", ()) is None
     assert answered_names("127.0.0.1", ()) == frozenset({"127.0.0.1", "localhost", "[::1]"})
     names = answered_names("0.0.0.0", ("Hub.Example.org",))
@@ -92,7 +92,7 @@ def test_prefixes(given: str, expected: str | None) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["/a/../b", 'x"y', "a b", "http://x/y?z", "<script>"])
-def test_what_is_no_path_is_refused(prefix: str, own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_prefixes_are_refused(prefix: str, own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(InputError, match="prefix: expected a path such as"):
         read_prefix(prefix)
     assert main(["explore", "--transfers", str(own), "--port", "0", "--prefix", prefix]) == 2

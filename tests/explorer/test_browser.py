@@ -1,4 +1,4 @@
-"""The page in a real browser: it shows what the command line finds, and says what the command line says."""
+"""The page in a real browser: the same results and messages as on the command line."""
 
 import json
 import threading
@@ -149,7 +149,7 @@ def test_uploading_tables(browser: Browser, page: str, tmp_path: Path) -> None:
     browser.until(lambda: browser.text("#upload-problem") == problem)
 
 
-def test_names_that_mean_something_elsewhere(browser: Browser, empty_page: str, tmp_path: Path) -> None:
+def test_names_with_special_meaning_elsewhere(browser: Browser, empty_page: str, tmp_path: Path) -> None:
     names = ["a:b", "c.d", "<img src=x onerror=alert(1)>", 'é "q"', "{}", "#1 &amp; 50%", "it's"]
     path = tmp_path / "names.csv"
     rows = [Transfer(name, ("self",), 0.2, 0.9, 0.5) for name in names]
@@ -322,7 +322,7 @@ return [Math.round(corner.x + place.x), Math.round(corner.y + place.y)];
 """
 
 
-def test_pointing_shows_the_numbers_of_a_transfer(browser: Browser, page: str, own: Path) -> None:
+def test_hovering_shows_the_values_of_a_transfer(browser: Browser, page: str, own: Path) -> None:
     browser.open(f"{page}/?budget=3")
     browser.until(browser.transfers)
     x, y = browser.driver.execute_script(PLACE, "target:depth")
@@ -339,7 +339,7 @@ def test_pointing_shows_the_numbers_of_a_transfer(browser: Browser, page: str, o
     browser.until(lambda: "Point at a line" in browser.text("#about"))
 
 
-def test_a_finger_on_the_graph_scrolls_the_page_and_shows_numbers(browser: Browser, page: str) -> None:
+def test_touching_the_graph_scrolls_the_page_and_shows_values(browser: Browser, page: str) -> None:
     driver = browser.driver
     size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)

@@ -1,4 +1,4 @@
-"""The graph says what the taxonomy says: every transfer, its order, who is trained, what is unused."""
+"""The graph matches the taxonomy: every transfer, its order, trained tasks, unused transfers."""
 
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,7 @@ def test_unused_transfers_are_the_best_that_were_not_chosen(
         assert lead_to(graph, f"target:{chosen.target}", "unused") == expected
 
 
-def test_tasks_keep_their_place_whatever_is_solved(table: Table, taxonomy: Taxonomy) -> None:
+def test_tasks_have_fixed_positions(table: Table, taxonomy: Taxonomy) -> None:
     def places(graph: list[dict[str, Any]]) -> dict[str, object]:
         return {
             element["data"]["id"]: element["position"]
@@ -121,7 +121,7 @@ def test_colours_and_numbers_are_of_the_measure(table: Table, taxonomy: Taxonomy
             assert f"{transfer.affinity:.4f}" in data["about"]
 
 
-def test_curves_leave_and_arrive_level(table: Table, taxonomy: Taxonomy) -> None:
+def test_curves_are_horizontal_at_both_ends(table: Table, taxonomy: Taxonomy) -> None:
     graph = drawn(table, taxonomy)
     place = {element["data"]["id"]: element.get("position") for element in graph}
     bent = [element["data"] for element in graph if "bent" in classes(element)]
@@ -137,7 +137,7 @@ def test_curves_leave_and_arrive_level(table: Table, taxonomy: Taxonomy) -> None
         assert heights == pytest.approx([start[1], end[1]])
 
 
-def test_losing_and_winning_have_colours_of_their_own() -> None:
+def test_losing_and_winning_have_different_colours() -> None:
     for colour in (win_rate_colour, line_colour):
         red_lost, blue_lost = int(colour(0.1)[1:3], 16), int(colour(0.1)[5:], 16)
         red_won, blue_won = int(colour(0.9)[1:3], 16), int(colour(0.9)[5:], 16)

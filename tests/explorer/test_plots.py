@@ -1,4 +1,4 @@
-"""The plots hold the numbers they are named after, and are figures that plotly accepts."""
+"""The plots contain the values they are named for, and are valid plotly figures."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_curves(table: Table) -> None:
         assert trace["y"] == [getattr(taxonomy, attribute) for taxonomy in taxonomies.values()]
 
 
-def test_what_a_table_does_not_hold_is_not_drawn(table: Table) -> None:
+def test_missing_values_are_not_drawn(table: Table) -> None:
     rows = tuple(replace(row, gain=None) for row in table.transfers)
     taxonomy = TaxonomyProblem(replace(table.transfers, rows=rows), 3).solve()
     figure = curve_plot({"own": {3.0: taxonomy}}, "gain", {})
@@ -109,7 +109,7 @@ def test_a_message_is_text() -> None:
     assert figure["layout"]["annotations"][0]["text"] == "a &lt;b>bold&lt;/b> name"
 
 
-def test_names_are_no_markup(tmp_path: Path) -> None:
+def test_names_are_not_interpreted_as_markup(tmp_path: Path) -> None:
     names = ["a<b>c", "x<br>y", "&lt;tag&gt;", "depth", "Depth"]
     rows = [Transfer(t, (s,), 0.1 + 0.01 * n, 0.5, 0.5) for t in names for n, s in enumerate(names) if s != t]
     path = tmp_path / "t.csv"

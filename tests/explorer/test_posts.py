@@ -1,4 +1,4 @@
-"""Whoever asks without the page is told what is wrong, and keeps nobody else waiting."""
+"""Clients other than the page get error messages, and do not block other visitors."""
 
 import json
 import socket
@@ -44,7 +44,7 @@ def raw(page: str, body: bytes) -> int:
         *(b'{"output": "..a.b...c.d.."}', b"[" * 50_000, b"\xff\xfe", b'{"output": NaN}'),
     ],
 )
-def test_what_is_no_request_is_refused(page: str, body: bytes) -> None:
+def test_invalid_requests_are_refused(page: str, body: bytes) -> None:
     assert raw(page, body) == 400
 
 
@@ -61,7 +61,7 @@ def test_what_is_no_request_is_refused(page: str, body: bytes) -> None:
         {"changedPropIds": [{}]},
     ],
 )
-def test_half_a_request_is_refused(page: str, change: dict[str, Any]) -> None:
+def test_incomplete_requests_are_refused(page: str, change: dict[str, Any]) -> None:
     status, body = post(page, {**graphs_request(page, "budget=3"), **change})
     assert status == 400
     assert b"malformed request: " in body
@@ -100,7 +100,7 @@ def test_no_value_makes_a_callback_fail(page: str) -> None:
         ("budget=nan", "budget: expected a finite number, found 'nan'"),
     ],
 )
-def test_numbers_out_of_all_proportion_are_said(page: str, query: str, message: str) -> None:
+def test_excessive_numbers_are_reported(page: str, query: str, message: str) -> None:
     response, body = get(page, f"/export/taxonomy.json?{query}")
     assert response.status == 400
     assert message in body.decode()
@@ -116,7 +116,7 @@ def test_a_second_table_that_is_missing_leaves_the_first(page: str) -> None:
     assert shown["second-graph-box"]["hidden"] is True
 
 
-def test_who_says_nothing_is_dropped(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idle_connections_are_dropped(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app._Quiet, "timeout", 0.3)
     address = ("127.0.0.1", int(page.rpartition(":")[2]))
     head = b"POST /_dash-update-component HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

@@ -1,4 +1,4 @@
-"""The tab of a run: every picture once, under its transfer, with its numbers."""
+"""The tab of a run: every image once, under its transfer, with its losses."""
 
 import base64
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 from lightning_taskonomy.explorer.run_panel import pictures_of, run_panel, strips
 
 
-def test_every_picture_stands_under_its_transfer(run: Path) -> None:
+def test_every_image_is_listed_under_its_transfer(run: Path) -> None:
     pictures = pictures_of(run)
     assert pictures.targets == ["depth"]
     sections = [section.children for section in strips(pictures.of("depth"))]
@@ -23,7 +23,7 @@ def test_every_picture_stands_under_its_transfer(run: Path) -> None:
     assert "furthest behind" in images[0][1].alt
 
 
-def test_what_may_be_believed_stands_first(run: Path, tmp_path: Path) -> None:
+def test_the_verdict_comes_first(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "run")
     (tmp_path / "run" / "taxonomy").mkdir(exist_ok=True)
     (tmp_path / "run" / "taxonomy" / "taxonomy.json").write_text('{"verdict": ["3 of 6 networks lose"]}')
@@ -32,5 +32,5 @@ def test_what_may_be_believed_stands_first(run: Path, tmp_path: Path) -> None:
     assert [item.children for item in words.children] == ["3 of 6 networks lose"]
 
 
-def test_a_run_without_pictures_says_so(tmp_path: Path) -> None:
+def test_a_run_without_images_has_a_message(tmp_path: Path) -> None:
     assert "no images" in str(run_panel(pictures_of(tmp_path)))

@@ -1,4 +1,4 @@
-"""What the server answers, to whom, and that nothing but the page and its tables can be had from it."""
+"""What the server answers, to whom, and that it serves nothing but the page and its tables."""
 
 import csv
 import json
@@ -80,7 +80,7 @@ def test_a_bad_link_gives_one_line(page: str, query: str, message: str) -> None:
         "//etc/passwd",
     ],
 )
-def test_no_file_of_the_machine_can_be_had(page: str, path: str) -> None:
+def test_no_file_of_the_machine_is_served(page: str, path: str) -> None:
     response, body = get(page, path)
     assert b"root:" not in body
     assert b"InputError" not in body

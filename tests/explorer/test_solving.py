@@ -1,4 +1,4 @@
-"""Shared answers: those of the solver, each worked out once, the urgent ones first."""
+"""Shared answers: those of the solver, each computed once, urgent ones first."""
 
 import threading
 import time
@@ -63,7 +63,7 @@ def test_a_question_is_answered_once(answers: SharedAnswers, table: Table) -> No
     assert answers.curve(table, question, [2, 3], 4)[3] is first
 
 
-def test_a_curve_leaves_out_budgets_that_serve_not_all(answers: SharedAnswers, table: Table) -> None:
+def test_a_curve_omits_infeasible_budgets(answers: SharedAnswers, table: Table) -> None:
     question = Question.of(View(cost={"scene": 1.0}), table)
     curve = answers.curve(table, question, [0, 1, 2, 3], 4)
     solver = TaxonomyProblem(table.transfers)
@@ -108,7 +108,7 @@ def test_significance_is_that_of_all_budgets_at_once(answers: SharedAnswers, tab
         np.testing.assert_allclose(own.computed[measure], whole.computed[measure])
 
 
-def test_many_ask_at_once(table: Table) -> None:
+def test_concurrent_questions(table: Table) -> None:
     answers = SharedAnswers()
     question = Question.of(View(), table)
     budgets = [float(1 + number % 9) for number in range(200)]
@@ -136,7 +136,7 @@ def test_the_budgets_of_a_slider_are_solved_ahead(table: Table) -> None:
     assert solved() == {1.0, 2.0, 3.0}
 
 
-def test_the_urgent_go_first() -> None:
+def test_urgent_jobs_run_first() -> None:
     turns, order = Turns(), list[str]()
     busy, waiting = threading.Event(), Future[None]()
     turns.add(Future(), busy.wait, Urgency.NOW)
@@ -150,7 +150,7 @@ def test_the_urgent_go_first() -> None:
     assert order == ["now", "now, later", "soon", "ahead"]
 
 
-def test_a_job_asked_for_twice_is_done_once() -> None:
+def test_a_job_queued_twice_runs_once() -> None:
     turns, busy = Turns(), threading.Event()
     done: list[int] = []
     turns.add(Future(), busy.wait, Urgency.NOW)
@@ -164,7 +164,7 @@ def test_a_job_asked_for_twice_is_done_once() -> None:
     assert done == [1]
 
 
-def test_a_job_that_fails_stops_no_other() -> None:
+def test_a_failing_job_does_not_stop_others() -> None:
     turns = Turns()
     failing: Future[None] = Future()
 
@@ -203,8 +203,8 @@ def test_a_curve_has_few_budgets_and_both_ends() -> None:
 
 
 @pytest.mark.parametrize("max_order", [2, None])
-def test_an_answer_comes_within_the_seconds_that_are_promised(tmp_path: Path, max_order: int | None) -> None:
-    """Of a program that takes longer, on a table that nothing has been prepared of."""
+def test_answers_arrive_within_the_time_limit(tmp_path: Path, max_order: int | None) -> None:
+    """For a program that takes longer, on a table that is not prepared yet."""
     random = np.random.default_rng(0)
     tasks = [f"t{number}" for number in range(60)]
     rows = ["target,sources,order,affinity,win_rate_vs_scratch,win_rate_vs_full"]

@@ -1,4 +1,4 @@
-"""Tables given and uploaded: the same reader, the same wording, and no more kept than may be."""
+"""Given and uploaded tables: the same reader and messages, and a limit on what is kept."""
 
 import base64
 import re
@@ -37,7 +37,7 @@ def as_sent(content: bytes) -> str:
         b"\x00" * 100,
     ],
 )
-def test_an_upload_is_told_what_the_command_line_tells(
+def test_uploads_get_the_command_lines_messages(
     content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "table.csv"
@@ -57,7 +57,7 @@ def test_only_the_last_part_of_a_name_counts(name: str) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "data:text/csv,plain", "nonsense;base64,QQ==", "data:;base64,Q!Q="])
-def test_what_is_no_file(content: str) -> None:
+def test_invalid_uploads_are_refused(content: str) -> None:
     with pytest.raises(InputError, match=r"mine\.csv: (expected a file|damaged)"):
         upload(Tables(), "mine.csv", content)
 
@@ -89,12 +89,12 @@ def test_the_oldest_uploads_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("key", ["../transfers", "/etc/passwd", "transfers.csv", "nothing"])
-def test_a_key_is_no_path(key: str, own: Path) -> None:
+def test_keys_are_not_paths(key: str, own: Path) -> None:
     with pytest.raises(InputError, match=re.escape(f"link: no table {key!r}; expected transfers")):
         Tables([own]).find(key)
 
 
-def test_files_of_one_name_are_told_apart(own: Path, tmp_path: Path) -> None:
+def test_files_with_the_same_name_have_different_keys(own: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run" / "transfers.csv"
     copy.parent.mkdir()
     copy.write_bytes(own.read_bytes())

@@ -1,4 +1,4 @@
-"""The link: it restores what it was made from, and says what is wrong with one that was not."""
+"""Links restore the view that they were made from; malformed ones are refused with a message."""
 
 from dataclasses import replace
 
@@ -38,12 +38,12 @@ def test_a_link_restores_the_view(view: View) -> None:
     assert View.read("?" + view.query()) == view
 
 
-def test_defaults_need_no_words() -> None:
+def test_defaults_are_not_in_the_link() -> None:
     assert View().query() == ""
     assert View.read("") == View()
 
 
-def test_what_others_add_to_a_link_is_let_be() -> None:
+def test_unknown_keys_of_a_link_are_ignored() -> None:
     assert View.read("?budget=3&utm_source=mail") == View(budget=3)
 
 
@@ -76,7 +76,7 @@ def test_another_table_keeps_the_tasks_it_has() -> None:
     )
 
 
-def test_links_name_tasks_in_any_way_and_a_table_has_its_own() -> None:
+def test_links_may_use_any_name_of_a_task() -> None:
     view = View(source_only=("normal",), importance={"Z-depth": 2}, cost={"reshade": 0}, target_only=("c",))
     there = ["rgb2sfnorm", "rgb2depth", "reshade"]
     named = View(

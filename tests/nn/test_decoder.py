@@ -13,7 +13,7 @@ from tests.nn.trained_statistics import unsettle
 
 @pytest.mark.parametrize(("channels", "tanh"), [(1, True), (2, True), (3, True), (17, False), (64, True)])
 @torch.no_grad()
-def test_published_pixel_decoders_give_the_same_from_the_same_weights(
+def test_published_pixel_decoders_give_the_same_outputs(
     reference: ModuleType, channels: int, tanh: bool
 ) -> None:
     torch.manual_seed(channels)
@@ -28,9 +28,7 @@ def test_published_pixel_decoders_give_the_same_from_the_same_weights(
 
 @pytest.mark.parametrize("outputs", [63, 1000])
 @torch.no_grad()
-def test_published_vector_decoders_give_the_same_from_the_same_weights(
-    reference: ModuleType, outputs: int
-) -> None:
+def test_published_vector_decoders_give_the_same_outputs(reference: ModuleType, outputs: int) -> None:
     torch.manual_seed(outputs)
     ours, theirs = VectorDecoder(outputs), reference.TaskonomyDecoder(outputs, is_decoder_mlp=True)
     unsettle(theirs)
@@ -84,7 +82,7 @@ def test_colorization_ends_after_the_second_doubling() -> None:
     assert decoder.state_dict()["decoder_output.0.weight"].shape == (313, 32, 3, 3)
 
 
-def test_layers_keep_their_share_of_the_width() -> None:
+def test_layer_widths_scale_in_proportion() -> None:
     def widths(width: int) -> list[int]:
         weights = PixelDecoder(3, width=width).state_dict()
         return [value.numel() for key, value in weights.items() if key.endswith("running_mean")]
@@ -94,7 +92,7 @@ def test_layers_keep_their_share_of_the_width() -> None:
 
 
 @torch.no_grad()
-def test_tanh_bounds_the_output_only_where_asked() -> None:
+def test_tanh_bounds_the_output_only_on_request() -> None:
     torch.manual_seed(0)
     bounded, free = PixelDecoder(1, width=32), PixelDecoder(1, width=32, tanh=False)
     free.load_state_dict(bounded.state_dict())
@@ -137,7 +135,7 @@ def test_vectors_do_not_depend_on_the_memory_format() -> None:
     torch.testing.assert_close(found, decoder(representation))
 
 
-def test_third_layer_sits_between_the_published_two() -> None:
+def test_the_third_layer_is_between_the_published_two() -> None:
     assert list(VectorDecoder(9, 32, 16, layers=2).state_dict()) == [
         "fc0.weight",
         *(f"bn0.{kind}" for kind in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")),

@@ -24,7 +24,7 @@ def test_five_convolutions_with_64_n_channels() -> None:
 
 
 @torch.no_grad()
-def test_judgement_depends_on_picture_and_condition() -> None:
+def test_logits_depend_on_image_and_condition() -> None:
     torch.manual_seed(0)
     judge = Discriminator(3, 1, width=8).eval()
     condition, picture = torch.randn(1, 3, 32, 32), torch.randn(1, 1, 32, 32)
@@ -49,8 +49,8 @@ def test_a_logit_sees_469_pixels() -> None:
     ("side", "kernel", "stride"), [(16, 5, 4), (10, 5, 4), (2, 5, 4), (7, 4, 1), (1, 4, 1)]
 )
 @torch.no_grad()
-def test_zeros_at_the_border_are_as_even_as_can_be(side: int, kernel: int, stride: int) -> None:
-    """Restated pixel by pixel: as many zeros as the last window needs, the odd one behind."""
+def test_padding_is_as_even_as_possible(side: int, kernel: int, stride: int) -> None:
+    """Restated pixel by pixel: as many zeros as the last window needs, with the odd one at the end."""
     torch.manual_seed(0)
     layer, given = SameConv2d(1, 1, kernel, stride=stride), torch.randn(1, 1, side, side)
     outputs = -(-side // stride)

@@ -21,9 +21,7 @@ def small(
 
 @pytest.mark.parametrize("normalised", [False, True])
 @torch.no_grad()
-def test_published_classes_give_the_same_from_the_same_weights(
-    reference: ModuleType, normalised: bool
-) -> None:
+def test_published_classes_give_the_same_outputs(reference: ModuleType, normalised: bool) -> None:
     torch.manual_seed(3)
     ours, theirs = Encoder(normalised=normalised), reference.TaskonomyEncoder(normalize_outputs=normalised)
     unsettle(theirs)
@@ -68,7 +66,7 @@ def test_a_sixteenth_of_each_side_is_left(size: int) -> None:
 @given(st.integers(3, 140))
 @settings(max_examples=40, deadline=None)
 @torch.no_grad()
-def test_side_is_told_without_running(size: int) -> None:
+def test_the_side_is_known_without_a_forward_pass(size: int) -> None:
     encoder = small(width=1, channels=1)
     assert encoder(torch.zeros(1, 3, size, 16)).shape[2] == Encoder.representation_side(size)
 
@@ -114,7 +112,7 @@ def test_gradient_reaches_all_weights() -> None:
 
 
 @torch.no_grad()
-def test_fresh_network_tells_pictures_apart() -> None:
+def test_a_fresh_network_distinguishes_images() -> None:
     torch.manual_seed(0)
     encoder = Encoder(width=16)
     representation = encoder(torch.rand(4, 3, 64, 64) * 2 - 1)

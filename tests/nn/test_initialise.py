@@ -9,7 +9,7 @@ from lightning_taskonomy.nn.initialise import he_normal
 @pytest.mark.parametrize("slope", [0.0, 0.2])
 @pytest.mark.parametrize("kind", ["convolution", "strided", "transposed", "linear"])
 @torch.no_grad()
-def test_layers_keep_the_variance_of_their_signal(kind: str, slope: float) -> None:
+def test_layers_preserve_the_variance_of_the_signal(kind: str, slope: float) -> None:
     torch.manual_seed(0)
     layer: nn.Module = {
         "convolution": nn.Conv2d(32, 64, 3),
@@ -28,7 +28,7 @@ def test_layers_keep_the_variance_of_their_signal(kind: str, slope: float) -> No
 
 
 @torch.no_grad()
-def test_last_layer_gives_outputs_of_the_size_of_its_inputs() -> None:
+def test_the_last_layer_preserves_the_scale_of_its_inputs() -> None:
     torch.manual_seed(0)
     layer = nn.Linear(512, 512)
     he_normal(nn.Sequential(layer), 0.0, layer)

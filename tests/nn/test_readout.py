@@ -1,4 +1,4 @@
-"""The readout against the published description, restated in numpy and by hand."""
+"""The readout against the published description, restated in numpy."""
 
 from typing import get_args
 
@@ -45,14 +45,14 @@ def test_all_variants_give_the_decoders_shape(variant: Variant) -> None:
 
 
 @torch.no_grad()
-def test_a_vector_target_is_given_4096_values_at_the_papers_size() -> None:
+def test_a_vector_target_reads_4096_values_at_the_papers_size() -> None:
     read = Readout(1, nn.Identity()).read(torch.randn(2, 8, 16, 16))
     assert read.flatten(1).shape == (2, 4096)
 
 
 @torch.no_grad()
 def test_the_standard_readout_is_two_parallel_streams_of_two_convolutions() -> None:
-    """Rebuilt as two networks of their own, each with its half of the weights."""
+    """Rebuilt as two separate networks, each with half of the weights."""
     readout = Readout(3, nn.Identity())
     layers = list(readout.streams)
     assert [type(layer).__name__ for layer in layers] == ["Conv2d", "BatchRenorm2d", "ReLU"] * 2
@@ -95,7 +95,7 @@ def test_statistics_decay_by_the_published_share() -> None:
 
 
 @torch.no_grad()
-def test_what_is_read_is_normalised() -> None:
+def test_the_decoders_input_is_normalised() -> None:
     read = pixel_readout(2).read(7 + 3 * torch.randn(8, 16, 4, 4))
     deviation, mean = torch.std_mean(read, dim=(0, 2, 3), correction=0)
     torch.testing.assert_close(mean, torch.zeros(16), atol=1e-5, rtol=0)
@@ -144,7 +144,7 @@ def test_whitening_makes_scale_and_shift_of_each_source_irrelevant() -> None:
     assert not torch.allclose(readout(given * scale + shift), readout(given), rtol=1e-2, atol=3e-3)
 
 
-def test_parameters_are_as_many_as_counted_by_hand() -> None:
+def test_the_parameter_count_matches_the_formula() -> None:
     def count(readout: nn.Module) -> int:
         return sum(weight.numel() for weight in readout.parameters())
 
@@ -162,7 +162,7 @@ def test_parameters_are_as_many_as_counted_by_hand() -> None:
 
 @pytest.mark.parametrize("depth", [0, 1, 2])
 @torch.no_grad()
-def test_a_decoders_depth_is_how_often_its_inner_layers_stand_there(depth: int) -> None:
+def test_a_decoders_depth_is_the_repetition_of_its_inner_layers(depth: int) -> None:
     decoder = PixelDecoder(3, 16, 64, depth=depth)
     names = [name for name, _ in decoder.named_children()]
     for inner in ("conv3", "conv4", "conv6"):
@@ -176,7 +176,7 @@ def test_the_variants_are_named_in_the_study() -> None:
     assert VARIANTS["standard"] == ReadoutShape(channels=8, convolutions=2, depth=1, width=1.0)
 
 
-def test_step_dropout_drops_its_share_and_keeps_the_mean() -> None:
+def test_step_dropout_drops_its_fraction_and_keeps_the_mean() -> None:
     dropout = StepDropout(0.3)
     values = torch.ones(200, 500)
     dropped = dropout(values)
@@ -185,7 +185,7 @@ def test_step_dropout_drops_its_share_and_keeps_the_mean() -> None:
     torch.testing.assert_close(dropped[dropped > 0], torch.full((int((dropped > 0).sum()),), 1 / 0.7))
 
 
-def test_step_dropout_follows_from_its_seed_alone() -> None:
+def test_step_dropout_depends_only_on_its_seed() -> None:
     one, other = StepDropout(0.5), StepDropout(0.5)
     values = torch.randn(16, 16)
     one.seed = other.seed = 5

@@ -25,7 +25,7 @@ class Restated:
         self.running_mean, self.running_var = np.zeros(CHANNELS), np.ones(CHANNELS)
 
     def average(self, values: list[Floats], standing_in: Floats | None) -> Floats:
-        """Each batch weighs 0.1 · 0.9^(batches since); what lacks to 1 is the batch's, or left out."""
+        """Each batch weighs 0.1 · 0.9^(batches since); the rest is the current batch's, or omitted."""
         weights = [0.1 * 0.9**since for since in range(len(values))][::-1]
         known = sum((w * v for w, v in zip(weights, values, strict=True)), start=np.zeros(CHANNELS))
         if standing_in is None:
@@ -85,7 +85,7 @@ def restated(made: BatchRenorm2d) -> Restated:
 
 
 def batches(number: int) -> list[Floats]:
-    """Whose scale and place wander, so that corrections are needed."""
+    """Batches with drifting scale and mean, so that corrections are needed."""
     random = np.random.default_rng(0)
     scale = np.exp(random.normal(0, 0.7, (number, CHANNELS)))
     place = random.normal(0, 2, (number, CHANNELS))
@@ -95,7 +95,7 @@ def batches(number: int) -> list[Floats]:
 
 @pytest.mark.parametrize("limited", [True, False])
 @torch.no_grad()
-def test_training_and_evaluation_are_as_restated(limited: bool) -> None:
+def test_training_and_evaluation_match_the_restatement(limited: bool) -> None:
     made = layer() if limited else layer(ratios=INFINITE, shifts=INFINITE)
     by_hand = restated(made)
     corrected = 0
@@ -160,7 +160,7 @@ def _correction(made: BatchRenorm2d, batch: torch.Tensor) -> tuple[torch.Tensor,
 
 
 @torch.no_grad()
-def test_a_stored_layer_goes_on_as_it_would_have() -> None:
+def test_a_restored_layer_continues_identically() -> None:
     whole = layer()
     given = [torch.from_numpy(batch).float() for batch in batches(6)]
     for batch in given[:3]:

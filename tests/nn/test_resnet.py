@@ -1,4 +1,4 @@
-"""ResNets against independent facts: published sizes and names, a plain functional copy, and files."""
+"""ResNets against published sizes and names, a plain functional copy, and files."""
 
 from collections.abc import Callable
 from functools import partial
@@ -88,7 +88,7 @@ def test_features_are_the_four_stages(name: str) -> None:
 
 @pytest.mark.parametrize("start", range(11))
 @torch.no_grad()
-def test_started_in_the_middle_it_ends_the_same(start: int) -> None:
+def test_starting_in_the_middle_gives_the_same_output(start: int) -> None:
     network = ResNet("resnet18", classes=5, width=4).eval()
     pictures = torch.randn(2, 3, 32, 32)
     values = pictures

@@ -139,7 +139,7 @@ NAMES = [
 
 @pytest.mark.parametrize("build", NETWORKS, ids=NAMES)
 @torch.no_grad()
-def test_a_mixed_batch_gives_what_each_task_gives_alone(build: Callable[[], MultiTaskNet]) -> None:
+def test_a_mixed_batch_gives_the_outputs_of_separate_tasks(build: Callable[[], MultiTaskNet]) -> None:
     torch.manual_seed(0)
     network = build().eval()
     pictures = torch.randn(5, 3, 64, 96)
@@ -199,7 +199,7 @@ def test_the_conditional_block_is_its_formula() -> None:
     expected = style[:, :8, None, None] * normal + style[:, 8:, None, None]
     expected = torch.where(expected > 0, expected, 0.01 * expected)
     found = block(features, Condition([(0, 4)], embedding))
-    torch.testing.assert_close(found, expected)  # the bias, not used above, has no say
+    torch.testing.assert_close(found, expected)  # the bias, which is not used above, has no effect
     plain = block(features, Condition([(0, 4)], torch.zeros(4, 10).double()))
     torch.testing.assert_close(plain, functional.leaky_relu(normal, 0.01))
 
@@ -247,7 +247,7 @@ def test_an_equalised_layer_is_its_formula() -> None:
 
 
 @pytest.mark.parametrize(("tasks", "size"), [(5, 100), (4, 80), (5, 512), (1, 3)])
-def test_blocks_are_ones_in_a_place_of_their_own(tasks: int, size: int) -> None:
+def test_block_codes_are_ones_in_separate_blocks(tasks: int, size: int) -> None:
     codes = TaskCodes(tasks, size)()
     assert codes.sum(dim=1).tolist() == [size // tasks] * tasks
     torch.testing.assert_close(codes @ codes.T, torch.eye(tasks) * (size // tasks))
@@ -267,7 +267,7 @@ def test_codes_are_learned_where_they_should_be(kind: Literal["blocks", "gaussia
         assert float(codes().detach().std()) == pytest.approx(1, abs=0.1)
 
 
-def test_codes_without_room_are_refused() -> None:
+def test_codes_that_are_too_short_are_refused() -> None:
     with pytest.raises(InputError, match="at least 5 places for 5 tasks, found 4"):
         TaskCodes(5, 4)
     with pytest.raises(InputError, match="tasks"):

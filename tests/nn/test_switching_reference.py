@@ -18,7 +18,7 @@ CODE = SLOTS * EACH
 
 
 def reference_weights() -> Weights:
-    """Random ones with the names and shapes of the published checkpoints."""
+    """Random weights with the names and shapes of the published checkpoints."""
     torch.manual_seed(0)
     weights: Weights = {}
 
@@ -75,7 +75,7 @@ def reference_weights() -> Weights:
 
 
 def written_out(w: Weights, pictures: Tensor, slot: int, training: bool) -> Tensor:
-    """The shared outputs for the task of a slot."""
+    """The shared outputs for the task in a slot."""
 
     def norm(values: Tensor, name: str) -> Tensor:
         return functional.batch_norm(
@@ -183,7 +183,7 @@ def test_gradients_are_those_of_the_formulas(weights: Weights) -> None:
         torch.testing.assert_close(found[ours].grad, double[theirs].grad, rtol=1e-7, atol=1e-10)
 
 
-def test_what_does_not_fit_is_named(weights: Weights) -> None:
+def test_mismatched_weights_are_named(weights: Weights) -> None:
     network = SwitchingNet()
     without = {name: value for name, value in weights.items() if name != "conv_up1.conv1.bias"}
     with pytest.raises(InputError, match=r"expected decoder.merging.2.convolution.bias .* missing"):

@@ -1,4 +1,4 @@
-"""Networks as training leaves them."""
+"""Networks as if after training."""
 
 import torch
 from torch import nn
@@ -6,7 +6,7 @@ from torch import nn
 
 @torch.no_grad()
 def unsettle(network: nn.Module) -> None:
-    """Gives every normalisation statistics, scales and shifts as training leaves them, not 0 and 1."""
+    """Give every normalisation statistics, scales and shifts as if after training, instead of 0 and 1."""
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             assert layer.running_mean is not None

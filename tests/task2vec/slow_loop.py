@@ -1,4 +1,4 @@
-"""What the estimators are compared with: gradients of one sample at a time, written out."""
+"""Reference for the estimators: gradients of one sample at a time, written out."""
 
 from collections.abc import Iterator
 

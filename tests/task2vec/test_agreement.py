@@ -61,7 +61,7 @@ def test_spearman_is_the_mean_over_targets() -> None:
     assert random_tables(0, 0.0).spearman() == pytest.approx(1)
 
 
-def test_mantel_is_the_share_of_relabellings_that_agree_as_well() -> None:
+def test_mantel_is_the_fraction_of_permutations_that_agree_as_well() -> None:
     tables = random_tables(3, 0.4)
     order = [tables.sources.index(name) for name in NAMES]
     distances, affinities = tables.distances[order], tables.affinities[order]
@@ -94,7 +94,7 @@ def test_pruning_by_true_affinities_keeps_the_best_and_all_keep_all() -> None:
     assert [point.best_kept for point in worst] == [0, 0, 0, 1]
 
 
-def test_clusters_are_scipys_and_groups_stand_together() -> None:
+def test_clusters_match_scipy_and_are_contiguous() -> None:
     points = np.concatenate([np.random.default_rng(0).normal(centre, 0.3, (4, 3)) for centre in (0, 4, 9)])
     names = [f"t{n}" for n in range(12)]
     matrix = squareform(pdist(points))
@@ -112,7 +112,7 @@ def test_clusters_are_scipys_and_groups_stand_together() -> None:
         clusters.labels(13)
 
 
-def test_a_plane_shows_points_of_a_plane_as_they_are() -> None:
+def test_scaling_recovers_points_of_a_plane() -> None:
     points = np.random.default_rng(0).random((9, 2))
     matrix = squareform(pdist(points))
     np.testing.assert_allclose(squareform(pdist(plane(matrix))), matrix, atol=1e-9)

@@ -1,4 +1,4 @@
-"""How many pictures are looked at at a time, and by how many processes, changes nothing but rounding."""
+"""Batch size and number of processes change nothing but rounding."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def embedded(method: str, preset: str, **options: Any) -> np.ndarray[Any, Any]: 
 
 
 @pytest.mark.parametrize(("method", "preset"), WAYS)
-def test_pictures_at_a_time_are_a_matter_of_memory(method: str, preset: str) -> None:
+def test_the_batch_size_affects_only_memory(method: str, preset: str) -> None:
     expected = embedded(method, preset)
     for batch in (1, 50):
         np.testing.assert_allclose(embedded(method, preset, batch=batch), expected, rtol=1e-3, atol=1e-9)
@@ -43,12 +43,12 @@ def test_pictures_at_a_time_are_a_matter_of_memory(method: str, preset: str) -> 
 
 
 @pytest.mark.parametrize(("method", "preset"), WAYS)
-def test_processes_that_read_pictures_change_nothing(method: str, preset: str) -> None:
+def test_worker_processes_change_nothing(method: str, preset: str) -> None:
     running = Running({"accelerator": "cpu", "devices": 1}, workers=2)
     np.testing.assert_array_equal(embedded(method, preset, running=running), embedded(method, preset))
 
 
-def test_labels_are_drawn_for_each_picture_as_if_it_were_alone() -> None:
+def test_drawn_labels_do_not_depend_on_the_batch() -> None:
     pictures, labels = class_pictures(40)
     images = _Stack(pictures)
     few = np.arange(3, 31, 2)

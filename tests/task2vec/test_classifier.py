@@ -36,7 +36,7 @@ def test_converges_to_scikit_learns_logistic_regression() -> None:
 
 
 @pytest.mark.parametrize("kind", ["classes", "labels"])
-def test_side_by_side_is_as_alone(kind: Kind) -> None:
+def test_joint_fits_equal_separate_ones(kind: Kind) -> None:
     tasks = [data(kind, seed, count) for seed, count in ((0, 400), (1, 150))]
     fitting = Fitting(epochs=2, draws=640)
     together = fit_heads(tasks, fitting, Running())
@@ -47,7 +47,7 @@ def test_side_by_side_is_as_alone(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", ["classes", "labels"])
-def test_many_tasks_on_few_pictures_are_as_alone(kind: Kind) -> None:
+def test_many_tasks_on_few_images_equal_separate_fits(kind: Kind) -> None:
     generator = np.random.default_rng(0)
     features = torch.from_numpy(generator.normal(size=(40, 6, 1))).float()
     tasks = []
@@ -76,7 +76,7 @@ def test_random_start_is_torchs_and_depends_on_the_seed() -> None:
     assert not torch.equal(started(5).weight, started(6).weight)
 
 
-def test_numbers_are_fitted_as_by_ridge_regression_with_its_leave_one_out_error() -> None:
+def test_values_are_fitted_by_ridge_regression_with_leave_one_out_error() -> None:
     task = data("values", count=60)
     (head,) = fit_heads([task], Fitting(), Running())
     x, y = task.features.double().numpy(), task.targets.double().numpy()
@@ -91,7 +91,7 @@ def test_numbers_are_fitted_as_by_ridge_regression_with_its_leave_one_out_error(
     np.testing.assert_allclose(head.likelihood.variance, errors, rtol=0.05)
 
 
-def test_more_features_than_pictures_do_not_make_numbers_certain() -> None:
+def test_more_features_than_images_leave_a_variance() -> None:
     generator = np.random.default_rng(0)
     features = torch.from_numpy(generator.normal(size=(30, 200, 1))).float()
     task = observations(features, np.arange(30), Targets.of("values", generator.normal(size=(30, 1))))
@@ -100,7 +100,7 @@ def test_more_features_than_pictures_do_not_make_numbers_certain() -> None:
     assert head.likelihood.variance[0] > 0.5
 
 
-def test_pixels_are_drawn_where_something_is_known() -> None:
+def test_pixels_are_drawn_where_labels_are_known() -> None:
     generator = np.random.default_rng(0)
     features = torch.from_numpy(generator.normal(size=(5, 4, 100))).float()
     classes = generator.integers(-1, 3, (5, 10, 10))
@@ -120,7 +120,7 @@ def test_pixels_are_drawn_where_something_is_known() -> None:
     assert known == len(found.targets)
 
 
-def test_pairs_say_whether_segments_are_the_same() -> None:
+def test_pairs_tell_whether_segments_are_the_same() -> None:
     generator = np.random.default_rng(0)
     segments = generator.integers(0, 3, (4, 5, 5))
     features = torch.from_numpy(generator.normal(size=(4, 2, 25))).float()

@@ -1,4 +1,4 @@
-"""Pictures that cannot be read are named, left out and counted."""
+"""Unreadable images are named, left out and counted."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def folder(root: Path) -> Path:
 
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("method", ["exact", "montecarlo", "batch", "variational"])
-def test_the_others_are_embedded_as_if_they_were_alone(
+def test_the_other_images_are_embedded_as_usual(
     method: str, workers: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = Settings(method=method, head_epochs=1, epoch_samples=64, batch=2)  # type: ignore[arg-type]
@@ -47,7 +47,7 @@ def test_the_others_are_embedded_as_if_they_were_alone(
     assert (expected.meta["samples"], expected.meta["left_out"]) == (9, 0)
 
 
-def test_only_if_none_can_be_read_is_there_no_embedding(tmp_path: Path) -> None:
+def test_embedding_fails_only_if_no_image_can_be_read(tmp_path: Path) -> None:
     root = folder(tmp_path)
     for path in root.glob("*/*.png"):
         path.write_bytes(b"")

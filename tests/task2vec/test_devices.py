@@ -1,4 +1,4 @@
-"""Two processes give what one gives."""
+"""Two processes give the same result as one."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ if os.environ.get("LOCAL_RANK", "0") == "0":
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["exact", "montecarlo", "batch"])
-def test_two_processes_give_what_one_gives(method: str, tmp_path: Path) -> None:
+def test_two_processes_give_the_same_as_one(method: str, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     words = [sys.executable, str(tmp_path / "script.py"), str(tmp_path), method]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}

@@ -75,7 +75,7 @@ def test_divergences_against_integrals() -> None:
 
 @given(positive, positive)
 @settings(max_examples=50, deadline=None)
-def test_symmetric_ones_are_and_none_is_negative(h: Vector, g: Vector) -> None:
+def test_symmetric_distances_are_symmetric_and_none_is_negative(h: Vector, g: Vector) -> None:
     a, b = embedding(h, np.ones(7)), embedding(g, np.ones(7))
     for kind in SYMMETRIC:
         assert distance(a, b, kind) == pytest.approx(distance(b, a, kind), rel=1e-6, abs=1e-9)
@@ -85,7 +85,7 @@ def test_symmetric_ones_are_and_none_is_negative(h: Vector, g: Vector) -> None:
 
 @given(positive)
 @settings(max_examples=50, deadline=None)
-def test_a_task_is_at_no_distance_from_itself(h: Vector) -> None:
+def test_a_task_has_distance_0_from_itself(h: Vector) -> None:
     for kind in set(KINDS) - {"asymmetric", "correlation"}:
         assert distance(embedding(h), embedding(h), kind) == pytest.approx(0, abs=1e-6)
 
@@ -152,7 +152,7 @@ def test_without_a_prior_there_is_no_trivial_task(kind: str) -> None:
         (embedding([0.0, 1]), embedding([1.0, 2.0]), "kl", "1 filters have no information"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(a: Embedding, b: Embedding, kind: str, message: str) -> None:
+def test_incomparable_embeddings_are_refused(a: Embedding, b: Embedding, kind: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         distance(a, b, kind)
 

@@ -35,7 +35,7 @@ def test_folders_and_files_are_read(tmp_path: Path) -> None:
     assert [one.name for one in read_embeddings([tmp_path, single])] == ["a", "b", "c"]
 
 
-def test_what_is_no_embedding_is_refused(tmp_path: Path) -> None:
+def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no embeddings \(\*.safetensors\)"):
         read_embeddings([tmp_path])
     path = embedding().save(tmp_path)
@@ -56,6 +56,6 @@ def test_what_is_no_embedding_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("values", [[-1.0, 1.0], [np.nan, 1.0], [[1.0, 2.0]]])
-def test_numbers_that_are_no_information_are_refused(values: list[float]) -> None:
+def test_invalid_information_is_refused(values: list[float]) -> None:
     with pytest.raises(InputError, match="hessian must be a vector of finite values, 0 or more"):
         Embedding(np.array(values), np.ones(2))

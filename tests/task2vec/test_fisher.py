@@ -62,7 +62,7 @@ def test_exact_equals_a_loop_over_samples_and_classes() -> None:
 
 
 @pytest.mark.parametrize("norms", [False, True])
-def test_resnets_information_equals_a_loop(norms: bool) -> None:
+def test_the_information_of_a_resnet_equals_a_loop(norms: bool) -> None:
     network = small_resnet()
     pictures, _ = class_pictures(5, size=32)
     layers = list(weighted(network, norms))
@@ -78,7 +78,7 @@ def test_resnets_information_equals_a_loop(norms: bool) -> None:
 
 
 @pytest.mark.parametrize(("skip", "left"), [(0, 300), (1, 296), (4, 296), (5, 280), (6, 240), (7, 160)])
-def test_skipped_layers_leave_the_rest_as_it_is(skip: int, left: int) -> None:
+def test_skipped_layers_leave_the_rest_unchanged(skip: int, left: int) -> None:
     """A sixteenth of the published lengths 4800, 4736, 4736, 4480, 3840, 2560."""
     network = small_resnet()
     pictures, _ = class_pictures(6, size=32)
@@ -151,7 +151,7 @@ def test_probe_is_left_as_it_was() -> None:
         assert not any(module._forward_hooks for module in network.modules())
 
 
-def test_tasks_on_the_same_pictures_get_what_they_get_alone() -> None:
+def test_tasks_on_the_same_images_equal_separate_embeddings() -> None:
     pictures, labels = class_pictures(60)
     images = _Stack(pictures)
     coarse, some = (labels > 0).long(), np.arange(5, 47)
@@ -171,7 +171,7 @@ def test_tasks_on_the_same_pictures_get_what_they_get_alone() -> None:
 
 
 def test_balanced_classes_weigh_the_same() -> None:
-    """A class's pictures three times over change nothing, save for the classifier, which stays."""
+    """Repeating a class's images three times changes nothing; the classifier is kept fixed."""
     network = Probe(small_net(), "last")
     pictures, labels = class_pictures(12, classes=2)
     again = torch.cat([torch.arange(12), *[(labels == 1).nonzero().squeeze(1)] * 2])
@@ -180,7 +180,7 @@ def test_balanced_classes_weigh_the_same() -> None:
     np.testing.assert_allclose(more.hessian, once.hessian, rtol=1e-5)
 
 
-def test_bfloat16_keeps_the_information_up_to_its_digits() -> None:
+def test_bfloat16_keeps_the_information_within_its_precision() -> None:
     pictures, _ = class_pictures(16, size=32)
     network = small_resnet()
     exact = as_it_is(network, pictures)
@@ -211,12 +211,12 @@ def test_a_filter_that_nothing_depends_on_has_no_information() -> None:
         ({"kind": "labels"}, "task unnamed: labels are 0 or 1; found 2"),
     ],
 )
-def test_what_does_not_fit_is_refused(options: dict[str, Any], message: str) -> None:
+def test_invalid_settings_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         embed(Probe(small_net(), "last"), TensorDataset(*class_pictures(6)), **options)
 
 
-def test_a_network_that_uses_a_layer_twice_is_embedded_the_general_way() -> None:
+def test_a_network_that_uses_a_layer_twice_is_embedded_by_the_general_method() -> None:
     torch.manual_seed(0)
     network = Twice().eval()
     pictures, _ = class_pictures(6, size=8)

@@ -1,4 +1,4 @@
-"""Embeddings of labels per picture and per pixel against gradients written out; what embeddings mean."""
+"""Embeddings of labels per image and per pixel against gradients written out; properties of embeddings."""
 
 import numpy as np
 import pytest
@@ -126,7 +126,7 @@ def test_exact_information_of_many_pixels_is_refused() -> None:
         embed(small_resnet(), data, name="rain", side=65, head_epochs=1, epoch_samples=64)
 
 
-def test_pooled_networks_have_no_maps() -> None:
+def test_pooled_networks_have_no_feature_maps() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     data = TensorDataset(torch.randn(4, 3, 8, 8), torch.randn(4, 1, 8, 8))
     with pytest.raises(InputError, match="needs a network with feature maps"):
@@ -169,7 +169,7 @@ def test_halves_of_a_task_are_nearer_than_other_tasks(digit_tasks: dict[str, Emb
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_nested_tasks_have_smaller_norms(digits: tuple[ImageArrays, np.ndarray], seed: int) -> None:
-    """With classifiers fitted as by default: one that is still unsure of everything says little of a task."""
+    """With classifiers fitted by default: an unsure classifier says little about a task."""
     images, digit = digits
     rows = np.arange(400)
     tasks = [
@@ -181,7 +181,7 @@ def test_nested_tasks_have_smaller_norms(digits: tuple[ImageArrays, np.ndarray],
 
 
 def test_the_broader_task_is_preferred_as_an_expert(digits: tuple[ImageArrays, np.ndarray]) -> None:
-    """It is further from the trivial task, and so nearer, directed, than it is undirected."""
+    """It is further from the trivial task, so its asymmetric distance is smaller than the symmetric one."""
     images, digit = digits
     rows = np.arange(600)
     tasks = [LabelledTask("ten", images, Targets.of("classes", digit[rows]), rows)]
@@ -197,14 +197,14 @@ def test_the_broader_task_is_preferred_as_an_expert(digits: tuple[ImageArrays, n
             assert distance(broad, new, "asymmetric") - distance(pair, new, "asymmetric") < undirected
 
 
-def test_the_same_pictures_with_other_labels_differ_as_tasks_alone(digit_tasks: dict[str, Embedding]) -> None:
+def test_the_same_images_with_other_labels_differ_only_as_tasks(digit_tasks: dict[str, Embedding]) -> None:
     pair = [digit_tasks["true"], digit_tasks["shuffled"]]
     assert domain_distances(pair)[0, 1] == pytest.approx(0, abs=1e-9)
     assert distance(pair[0], pair[1]) > 0.01
 
 
 def test_the_norm_grows_with_label_noise(digits: tuple[ImageArrays, np.ndarray]) -> None:
-    """Of an easy task, whose classifier has been fitted until it is sure wherever it can be."""
+    """For an easy task whose classifier is fitted until it is as certain as possible."""
     images, digit = digits
     rows = np.flatnonzero(digit < 2)
     tasks = []

@@ -1,4 +1,4 @@
-"""Labels of every usual shape and type, and what is said of each."""
+"""Labels of every usual shape and type, and the notes about each."""
 
 from typing import Any
 
@@ -94,7 +94,7 @@ def test_other_kinds(values: Any, kind: str, shape: tuple[int, ...]) -> None:  #
         ),
     ],
 )
-def test_what_is_unknown_is_left_out_and_gaps_are_closed(
+def test_unknown_labels_are_left_out_and_classes_renumbered(
     values: list[Any], rows: list[int], classes: list[int], note: str
 ) -> None:
     found = read_labels(values, "y")
@@ -103,13 +103,13 @@ def test_what_is_unknown_is_left_out_and_gaps_are_closed(
     assert note in found.notes
 
 
-def test_two_hundred_and_fifty_six_classes_are_as_many() -> None:
+def test_all_of_256_classes_are_kept() -> None:
     found = read_labels(np.arange(512) % 256, "y")
     assert (found.targets.outputs, found.notes) == (256, ())
 
 
 @pytest.mark.parametrize("unknown", [255, -1, -100, 65_535])
-def test_maps_of_classes_have_pixels_that_are_unknown(unknown: int) -> None:
+def test_class_maps_may_have_unknown_pixels(unknown: int) -> None:
     maps = np.random.default_rng(0).integers(0, 3, (5, 4, 4)) * 10
     maps[:, :2] = unknown
     found = read_labels(maps, "seg").targets
@@ -120,7 +120,7 @@ def test_maps_of_classes_have_pixels_that_are_unknown(unknown: int) -> None:
 
 
 @given(st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=30))
-def test_renumbered_classes_are_the_same_where_the_numbers_are(values: list[int]) -> None:
+def test_renumbering_keeps_equal_labels_equal(values: list[int]) -> None:
     if len(set(values) - {-1, -100, 255, 65_535}) < 2:
         return
     found = read_labels(values, "y")
@@ -165,7 +165,7 @@ def test_what_is_no_label_gets_one_line_with_the_name(values: Any, kind: Any, li
     assert "\n" not in str(error.value)
 
 
-def test_tasks_say_what_was_taken_for_what(caplog: pytest.LogCaptureFixture) -> None:
+def test_interpretations_of_labels_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     images = ImageArrays(np.zeros((4, 4, 4)), 4)
     task = LabelledTask.of("birds", images, np.array([7, 900, -1, 7]))
     assert task.rows.tolist() == [0, 1, 3]
@@ -191,8 +191,8 @@ def test_data_sets_with_names_and_gaps_are_embedded() -> None:
     np.testing.assert_array_equal(found.hessian, plain.hessian)
 
 
-def test_a_kept_classifier_has_its_own_numbers_of_classes() -> None:
-    """Classes 0 and 2 of the probe's three: noise is fitted on the true labels, by the probe's numbers."""
+def test_a_kept_classifier_has_its_own_class_indices() -> None:
+    """Classes 0 and 2 of the probe's three: noise is fitted on the true labels, in the probe's indices."""
     pictures, labels = class_pictures(18)
     chosen = labels != 1
     options: dict[str, Any] = {

@@ -38,7 +38,7 @@ class SelfPadding(nn.Conv2d):
 
 
 class ScaledLinear(nn.Linear):
-    """An heir of a linear layer that does something else with its weight."""
+    """A subclass of a linear layer that uses its weight differently."""
 
     def forward(self, values: Tensor) -> Tensor:
         return functional.linear(values, self.weight * 3, self.bias)
@@ -81,7 +81,7 @@ class Shared(nn.Module):
 
 
 class Unused(nn.Module):
-    """A layer that nothing depends on, as the second classifier of Inception."""
+    """A layer that the output does not depend on, like Inception's auxiliary classifier."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class Tokens(nn.Module):
 
 
 class Attention(nn.Module):
-    """Attention and nothing else."""
+    """Attention only."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401
         super().__init__()
@@ -202,7 +202,7 @@ def looped(network: nn.Module, pictures: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_layers_are_as_a_loop_of_autograd_says(name: str) -> None:
+def test_layers_equal_a_loop_of_autograd(name: str) -> None:
     body, filters = BODIES[name]
     network, pictures, labels = network_of(body)
     expected = looped(network, pictures)
@@ -216,7 +216,7 @@ def test_layers_are_as_a_loop_of_autograd_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_the_references_estimate_is_as_a_loop_says(name: str) -> None:
+def test_the_references_estimate_equals_a_loop(name: str) -> None:
     """One batch holds one picture: its squared gradient has the information as expectation."""
     body, filters = BODIES[name]
     network, pictures, labels = network_of(body)
@@ -235,7 +235,7 @@ VARIATIONAL = {"plain", "linear", "shared weight", "weight used once more"}
 
 
 @pytest.mark.parametrize("name", sorted(set(BODIES) - VARIATIONAL - {"grouped"}))
-def test_noise_is_refused_by_the_layers_name(name: str) -> None:
+def test_unsupported_layers_are_refused_by_name(name: str) -> None:
     network, pictures, labels = network_of(BODIES[name][0])
     with pytest.raises(InputError, match=r"method: variational .*body.*; expected exact or montecarlo"):
         embed(
@@ -256,7 +256,7 @@ def test_noise_is_refused_by_the_layers_name(name: str) -> None:
         nn.utils.parametrizations.orthogonal,
     ],
 )
-def test_weights_made_of_others_are_refused_by_name(wrap: Callable[[nn.Module], nn.Module]) -> None:
+def test_computed_weights_are_refused_by_name(wrap: Callable[[nn.Module], nn.Module]) -> None:
     layer = nn.Conv2d(3, 4, 3)
     network, pictures, labels = network_of(lambda: nn.Sequential(layer))
     wrap(layer)
@@ -264,7 +264,7 @@ def test_weights_made_of_others_are_refused_by_name(wrap: Callable[[nn.Module], 
         embed(Probe(network, "fc"), TensorDataset(pictures, labels), head_epochs=0)
 
 
-def test_parameters_that_are_no_weights_are_named(caplog: pytest.LogCaptureFixture) -> None:
+def test_parameters_that_are_not_weights_are_named(caplog: pytest.LogCaptureFixture) -> None:
     class WithPositions(nn.Module):
         def __init__(self) -> None:
             super().__init__()

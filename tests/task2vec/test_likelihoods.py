@@ -17,7 +17,7 @@ def size(likelihood: Likelihood) -> int:
 
 
 def information(likelihood: Likelihood, outputs: Tensor) -> Tensor:
-    """Second derivatives of −log p by the outputs at one place, (K, K); they do not depend on the label."""
+    """Second derivatives of −log p in the outputs at one place, (K, K); independent of the label."""
     known = torch.zeros(1, 1, dtype=torch.long) if isinstance(likelihood, Categorical) else outputs[None] * 0
 
     def loss(at: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ def information(likelihood: Likelihood, outputs: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("likelihood", KINDS, ids=repr)
-def test_roots_make_up_the_information(likelihood: Likelihood) -> None:
+def test_roots_sum_to_the_information(likelihood: Likelihood) -> None:
     torch.manual_seed(0)
     outputs = 2 * torch.randn(4, size(likelihood), 3)
     roots = list(likelihood.roots(outputs))
@@ -53,7 +53,7 @@ def test_scores_have_mean_0_and_the_information_as_covariance(likelihood: Likeli
 
 @given(st.lists(st.floats(-300, 300), min_size=2, max_size=6))
 @settings(max_examples=60, deadline=None)
-def test_sure_classes_leave_no_nan(logits: list[float]) -> None:
+def test_certain_classes_give_no_nan(logits: list[float]) -> None:
     outputs = torch.tensor(logits)[None, :, None]
     vectors = torch.stack(list(Categorical(len(logits)).roots(outputs)))[:, 0, :, 0]
     p = outputs[0, :, 0].softmax(0)
@@ -61,7 +61,7 @@ def test_sure_classes_leave_no_nan(logits: list[float]) -> None:
     torch.testing.assert_close(vectors.T @ vectors, expected, rtol=1e-3, atol=1e-5)
 
 
-def test_negative_logs_are_torchs() -> None:
+def test_negative_log_likelihoods_match_torch() -> None:
     torch.manual_seed(0)
     outputs = torch.randn(6, 4, 2)
     classes, present = torch.randint(4, (6, 2)), torch.randint(2, (6, 4, 2)).float()

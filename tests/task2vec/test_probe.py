@@ -23,7 +23,7 @@ from tests.task2vec.slow_loop import SmallNet, small_resnet
 
 
 class OfTheUsers(pytorch_lightning.LightningModule):
-    """A LightningModule that says itself which module its classifier is."""
+    """A LightningModule that names its own classifier."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ def test_embeddings_are_as_long_as_the_published_ones(name: str, filters: list[i
         length(8, norms=True)
 
 
-def test_features_are_what_the_classifier_is_given() -> None:
+def test_features_are_the_classifiers_input() -> None:
     network = OfTheUsers().eval()
     pictures = torch.randn(3, 3, 8, 8)
     found = Probe(network).features(pictures)
@@ -115,7 +115,7 @@ def test_checkpoints_are_read(tmp_path: Path, name: str) -> None:
 
 
 class Evil:
-    """Something whose unpickling would run code."""
+    """An object whose unpickling would run code."""
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return print, ("unpickled",)
@@ -140,7 +140,7 @@ def test_other_files_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "unpickled" not in capsys.readouterr().out
 
 
-def test_a_probe_trained_here_learns_says_so_and_is_read_back(tmp_path: Path) -> None:
+def test_a_self_supervised_probe_learns_and_is_read_back(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     pictures = generator.random((40, 32, 32)) * 0.3
     pictures[:, :10] += 0.7  # a bright sky

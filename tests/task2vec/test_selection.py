@@ -1,4 +1,4 @@
-"""Choosing experts, where the truth is known."""
+"""Choosing experts where the best choice is known."""
 
 from pathlib import Path
 
@@ -93,8 +93,8 @@ def test_single_best_expert_is_learned_from_other_tasks_alone() -> None:
         assert choice.expert == history.experts[allowed[0]]
 
 
-def test_model2vec_learns_which_expert_is_better_than_its_task_says() -> None:
-    """Two experts of one task's embedding, one twice as good everywhere: distances cannot tell them apart."""
+def test_model2vec_learns_which_expert_is_better_than_its_task_suggests() -> None:
+    """Two experts with the same task, one twice as good everywhere: distances cannot distinguish them."""
     history, embeddings = world()
     twin = History(
         history.tasks,
@@ -123,7 +123,7 @@ def test_unlearned_model2vec_is_the_asymmetric_distance() -> None:
 
 @given(st.integers(0, 100))
 @settings(max_examples=5, deadline=None)
-def test_nobody_beats_brute_force(seed: int) -> None:
+def test_no_method_beats_brute_force(seed: int) -> None:
     history, embeddings = world(seed, groups=3, each=3)
     choices = judged(history, embeddings, folds=3, learning=Learning(steps=5))
     assert all(choice.excess >= 0 for choice in choices)

@@ -1,4 +1,4 @@
-"""Readers on small files of the formats that they read."""
+"""Readers on small files of their formats."""
 
 import csv
 import gzip
@@ -102,7 +102,7 @@ def class_files(count: int) -> dict[str, bytes]:
     return files
 
 
-def test_shards_cut_anywhere_are_refused(tmp_path: Path) -> None:
+def test_truncated_shards_are_refused(tmp_path: Path) -> None:
     tar(tmp_path / "s.tar", class_files(3))
     whole = (tmp_path / "s.tar").read_bytes()
     end = len(whole.rstrip(b"\0"))
@@ -119,7 +119,7 @@ def test_shards_cut_anywhere_are_refused(tmp_path: Path) -> None:
         by_name("webdataset", tmp_path)
 
 
-def test_empty_shards_are_passed_over_and_compressed_ones_read(tmp_path: Path) -> None:
+def test_empty_shards_are_skipped_and_compressed_ones_read(tmp_path: Path) -> None:
     tar(tmp_path / "a.tar", {})
     tar(tmp_path / "b.tar", class_files(4))
     (tmp_path / "._b.tar").write_bytes(b"no tar")
@@ -144,7 +144,7 @@ def test_hidden_members_and_damaged_pictures_of_shards_are_left_out(
     assert "left out: 1 of 4 images, which cannot be read" in caplog.text
 
 
-def test_only_what_is_asked_for_must_be_a_task(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_only_requested_fields_must_be_tasks(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     files = {}
     for number in range(12):
         about = {
@@ -173,7 +173,7 @@ def test_only_what_is_asked_for_must_be_a_task(tmp_path: Path, caplog: pytest.Lo
         read_tasks("webdataset", tmp_path, SIZE, ("z",))
 
 
-def test_arrays_that_can_be_no_tasks_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_arrays_that_cannot_be_tasks_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     images, y = np.zeros((12, 4, 4), np.uint8), np.arange(12) % 3
     np.savez(
         tmp_path / "a.npz",
@@ -200,7 +200,7 @@ def test_arrays_that_can_be_no_tasks_are_left_out(tmp_path: Path, caplog: pytest
         read_tasks("arrays", tmp_path, SIZE, ("z",))
 
 
-def test_hidden_files_are_no_pictures(tmp_path: Path) -> None:
+def test_hidden_files_are_ignored(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         write(tmp_path / name / "0.PNG", 0)
         (tmp_path / name / "._0.PNG").write_bytes(b"\0\5\x16\7")

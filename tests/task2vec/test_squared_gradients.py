@@ -1,4 +1,4 @@
-"""Squares of per-sample gradients: by patches, by `torch.func`, and by a loop over samples."""
+"""Squared per-sample gradients: by patches, by `torch.func`, and by a loop over samples."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ def looped(features: Features, norms: bool, values: Tensor, cotangents: Tensor) 
 @pytest.mark.parametrize("norms", [False, True])
 @pytest.mark.parametrize("views", [1, 2])
 @pytest.mark.parametrize("passes", [1, 1000])
-def test_all_ways_agree(norms: bool, views: int, passes: int) -> None:
+def test_all_methods_agree(norms: bool, views: int, passes: int) -> None:
     features = Features(Probe(small_net(), "last"), View())
     pictures, _ = class_pictures(4 * views)
     values = pictures if views == 1 else pictures.view(4, views, 3, 16, 16)
@@ -45,7 +45,7 @@ def test_all_ways_agree(norms: bool, views: int, passes: int) -> None:
 
 
 @pytest.mark.parametrize("view", [View("maps", 0, 8), View("maps", 5, 4), View("pooled", 6)])
-def test_all_ways_agree_on_maps_and_in_the_middle(view: View) -> None:
+def test_all_methods_agree_on_maps_and_after_skipped_layers(view: View) -> None:
     probe = Probe(small_resnet())
     features = Features(probe, view)
     values = probe.run_to(class_pictures(3, size=32)[0], view.start).detach()
@@ -101,7 +101,7 @@ def test_any_convolution(kernel: int, stride: int, padding: int, dilation: int, 
     ],
     ids=["groups", "same", "reflect", "transposed", "1d", "group norm"],
 )
-def test_other_layers_go_the_general_way(layer: nn.Module) -> None:
+def test_other_layers_use_the_general_method(layer: nn.Module) -> None:
     features = Features(Probe(OneLayer(layer)), View())
     layers = features.filters(norms=True)
     assert not all(suits(part) for part in layers.values())
@@ -131,7 +131,7 @@ class Twice(nn.Module):
 
 
 class ChangedInPlace(Twice):
-    """A layer whose input is another one later."""
+    """A layer whose input is modified later."""
 
     def forward(self, pictures: Tensor) -> Tensor:
         values = pictures * 2
@@ -141,7 +141,7 @@ class ChangedInPlace(Twice):
 
 
 @pytest.mark.parametrize("network", [Twice, ChangedInPlace])
-def test_what_patches_cannot_tell_is_noticed(network: type[Twice]) -> None:
+def test_unsuited_networks_are_noticed(network: type[Twice]) -> None:
     features = Features(Probe(network()), View())
     patches, values = ByPatches(features, features.filters(norms=False)), torch.randn(2, 3, 5, 5)
 

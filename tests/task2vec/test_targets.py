@@ -1,4 +1,4 @@
-"""Labels of every kind, and the tasks made of them."""
+"""Labels of every kind, and tasks with them."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def test_kinds(kind: Kind, values: Any, outputs: int, likelihood: object) -> Non
         ("words", [1], "kind: expected one of classes, labels"),
     ],
 )
-def test_what_is_no_label_is_refused(kind: Any, values: Any, message: str) -> None:  # noqa: ANN401
+def test_invalid_labels_are_refused(kind: Any, values: Any, message: str) -> None:  # noqa: ANN401
     with pytest.raises(InputError, match=message):
         Targets.of(kind, values)
 
@@ -56,7 +56,7 @@ def test_unknown_pixels_do_not_count() -> None:
     assert Targets.of("pixel_values", values).counted().tolist() == [[False, True, True, True]]
 
 
-def test_another_resolution_takes_the_nearest_pixel() -> None:
+def test_resizing_takes_the_nearest_pixel() -> None:
     picture = np.arange(64).reshape(1, 8, 8)
     found = Targets.of("pixel_classes", picture).at_side(4).values[0]
     np.testing.assert_array_equal(found, picture[0, 1::2, 1::2])
@@ -80,9 +80,9 @@ def test_kind_follows_from_shape(labels: torch.Tensor, kind: str) -> None:
     assert task.images[2].shape == (3, 8, 8)
 
 
-def test_labels_are_found_without_reading_pictures() -> None:
+def test_labels_are_found_without_reading_images() -> None:
     class Torchvisions:
-        """As torchvision's data sets are."""
+        """Like torchvision's data sets."""
 
         targets = (2, 0, 1)
 
@@ -100,7 +100,7 @@ def task(labels: list[int]) -> LabelledTask:
     return LabelledTask("t", images, Targets.of("classes", labels), np.arange(len(labels)))
 
 
-def test_a_sample_is_exact_and_has_every_class_in_its_share() -> None:
+def test_a_sample_has_the_exact_size_and_is_stratified() -> None:
     whole = task([0] * 60 + [1] * 30 + [2] * 10)
     for count in (10, 20, 50):
         part = whole.sample(count, seed=count)
@@ -112,7 +112,7 @@ def test_a_sample_is_exact_and_has_every_class_in_its_share() -> None:
     assert whole.sample(1000) is whole
 
 
-def test_pictures_that_are_not_there_are_refused() -> None:
+def test_missing_images_are_refused() -> None:
     images = ImageArrays(np.zeros((3, 4, 4)), 4)
     with pytest.raises(InputError, match="task t: expected image indices below 3"):
         LabelledTask("t", images, Targets.of("classes", [0, 1]), np.array([0, 3]))

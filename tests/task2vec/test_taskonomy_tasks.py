@@ -44,6 +44,6 @@ def test_every_task_is_embedded(shards: Path) -> None:
 
 
 @pytest.mark.slow
-def test_only_what_is_asked_for_is_read(shards: Path) -> None:
+def test_only_requested_tasks_are_read(shards: Path) -> None:
     (normals,) = read_tasks("taskonomy", shards, 64, ("normal",))
     assert normals.targets.values.shape[1:] == (3, 64, 64)

@@ -76,7 +76,7 @@ def test_output_variance_is_that_of_noisy_weights(layer: nn.Module) -> None:
     torch.testing.assert_close(output_variance(layer, given, log_variance).expand_as(expected), expected)
 
 
-def test_noise_has_that_variance_and_no_mean() -> None:
+def test_noise_has_that_variance_and_mean_0() -> None:
     network = small_net()
     noise, seen = noise_of(network), []
     pictures = class_pictures(1)[0].expand(4000, -1, -1, -1)[..., :8, :8]
@@ -92,7 +92,7 @@ def test_noise_has_that_variance_and_no_mean() -> None:
     assert float(distance.max()) < 5
 
 
-def test_settles_where_theory_says() -> None:
+def test_converges_to_the_stationary_point() -> None:
     """1/σ² = 1/λ² + F̄/(2β), F̄ the mean of squared inputs plus 0.01; λ² = mean of w² + σ².
 
     For half the squared error of a linear layer, whose curvature does not depend on its weights.
@@ -119,7 +119,7 @@ def test_settles_where_theory_says() -> None:
     np.testing.assert_allclose(hessian, scale + curvature / (2 * beta), rtol=0.03)
 
 
-def test_steps_are_those_of_the_formulas(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_follow_the_formulas(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four steps of Adam on cross-entropy of noisy outputs plus β L, written out, with the same noise."""
     network, (pictures, labels) = small_net(), class_pictures(24)
     head = Head(torch.randn(3, 5), torch.randn(3), Categorical(3))
@@ -198,7 +198,7 @@ def test_filters_rank_as_by_the_exact_information() -> None:
     assert stats.spearmanr(exact.hessian[alive], (noisy.hessian - noisy.scale)[alive]).statistic > 0.8
 
 
-def test_only_what_is_meant_to_learn_does() -> None:
+def test_only_noise_and_classifier_are_trained() -> None:
     network = small_resnet()
     before = copy.deepcopy(network.state_dict())
     data = TensorDataset(*class_pictures(64, size=32))

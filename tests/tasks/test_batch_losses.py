@@ -87,7 +87,7 @@ def test_a_loss_of_each_image_is_that_of_a_batch_of_one() -> None:
     torch.testing.assert_close(loss(output, target), loss(output, target, torch.ones_like(kept)))
 
 
-def test_nothing_counted_is_no_loss_and_no_gradient() -> None:
+def test_without_valid_pixels_loss_and_gradient_are_0() -> None:
     none = torch.zeros(1, 5, 6, dtype=torch.bool)
     cases = (
         (class_cross_entropy, torch.randn(1, 4, 5, 6), torch.full((1, 5, 6), 255)),

@@ -22,7 +22,7 @@ def cube(step: int) -> npt.NDArray[np.uint8]:
 
 
 def spread_out(few: npt.NDArray[np.generic]) -> Floats:
-    """Bins and shares (…, 20) as a share of each of the 313 bins."""
+    """Bins and probabilities (…, 20) as a distribution over the 313 bins."""
     flat = few.reshape(-1, 20).astype(np.float64)
     shares = np.zeros((len(flat), 313))
     for row, (bins, its) in enumerate(zip(flat[:, :10].astype(int), flat[:, 10:], strict=True)):
@@ -57,7 +57,7 @@ def test_bins_are_the_published_ones_in_their_order() -> None:
     assert digest == "e74b520cf1929e90ad9f051db10931e8ac5d1534c6cedabd7bfeba7a78a96c89"
 
 
-def test_whatever_a_screen_can_show_is_near_a_bin() -> None:
+def test_every_srgb_colour_is_near_a_bin() -> None:
     colours = rgb2lab(cube(6)[:, None])[:, 0, 1:]
     distances, _ = NearestNeighbors(n_neighbors=1).fit(BINS).kneighbors(colours)
     assert distances.max() < 10
@@ -95,7 +95,7 @@ def test_colours_of_lab_are_those_of_scikit_image() -> None:
     assert (np.abs(rgb_of_lab(values.astype(np.float32)) - expected) <= 0.51).all()
 
 
-def test_colours_that_a_screen_cannot_show_are_clipped() -> None:
+def test_colours_outside_the_gamut_are_clipped() -> None:
     values = np.array([[50, 100, -110], [100, -90, 90], [0, 100, 100], [120, 0, 0]], np.float32)
     made = rgb_of_lab(values)
     assert made.dtype == np.uint8

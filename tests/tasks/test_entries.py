@@ -87,7 +87,7 @@ each_task = pytest.mark.parametrize("name", PAPER)
 
 
 def labels(number: int) -> dict[str, Any]:
-    """All that is stored of a view, made up."""
+    """Made-up labels of a view, in all domains."""
     random = np.random.default_rng(number)
     view: dict[str, Any] = {"key": f"town/point_1_view_{number}"}
     for domain in DOMAINS.values():
@@ -170,7 +170,7 @@ def test_poses_and_layouts_are_standardised() -> None:
 
 @each_task
 @pytest.mark.parametrize("size", [SIZE, 16, 48])
-def test_every_task_gives_what_its_output_promises(name: str, size: int) -> None:
+def test_every_tasks_targets_fit_its_output(name: str, size: int) -> None:
     task = task_named(name)
     made = examples(task, size)
     pictures = [numbers(part) for part in made.inputs]
@@ -221,7 +221,7 @@ def test_a_task_reads_the_labels_that_it_names_and_no_others(name: str) -> None:
 
 
 @each_task
-def test_tasks_travel_to_other_processes(name: str) -> None:
+def test_tasks_can_be_pickled(name: str) -> None:
     assert pickle.loads(pickle.dumps(task_named(name))) == task_named(name)
 
 
@@ -251,7 +251,7 @@ def test_the_dictionary_lists_each_task_once_by_the_written_name() -> None:
     assert not {"rgb2sfnorm", "rgb2depth", "edge2d"} & set(names)
 
 
-def test_a_name_that_several_tasks_could_have_is_refused_in_one_line() -> None:
+def test_ambiguous_names_are_refused_in_one_line() -> None:
     message = "tasks: 'object class' is ambiguous; expected one of class_object, class_selected"
     with pytest.raises(InputError, match=message):
         task_named("object class")
@@ -285,7 +285,7 @@ def test_unknown_names_are_refused() -> None:
         task_named("rgb2depht")
 
 
-def test_a_task_of_ones_own_is_named_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_custom_task_is_named_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.path", [*sys.path])
     file = tmp_path / "lines_of_mine.py"
     file.write_text(
@@ -311,7 +311,7 @@ def own_read(views: Sequence[ViewLabels], size: int, random: np.random.Generator
 
 
 @pytest.mark.usefixtures("_own_tasks_are_forgotten")
-def test_ones_own_task_stands_beside_the_others_and_takes_no_name_twice() -> None:
+def test_custom_tasks_are_listed_and_names_are_unique() -> None:
     own = replace(task_named("autoencoding"), name="my_depth", read=own_read)
     register(own)
     register(own)
@@ -323,12 +323,12 @@ def test_ones_own_task_stands_beside_the_others_and_takes_no_name_twice() -> Non
         register(replace(own, name="segmentsemantic"))
 
 
-def test_the_dictionary_is_only_added_to_by_registering() -> None:
+def test_only_registering_changes_the_dictionary() -> None:
     with pytest.raises(TypeError):
         dictionary()["my_depth"] = task_named("autoencoding")  # type: ignore[index]
 
 
-def test_rare_objects_weigh_what_was_published() -> None:
+def test_rare_objects_have_the_published_weights() -> None:
     loss = task_named("segmentsemantic").loss
     assert isinstance(loss, CrossEntropy)
     assert loss.weights is not None

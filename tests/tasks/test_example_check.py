@@ -1,4 +1,4 @@
-"""The commonest mistakes in a reader of one's own, each told in terms of the task."""
+"""The most common mistakes in custom readers, each reported in the task's terms."""
 
 # ruff: noqa: ANN401 - mistakes have any type
 
@@ -63,7 +63,7 @@ def zeros(*shape: int, kind: Any = np.float32) -> Any:
         (PAIR, of(zeros(6), inputs=(PICTURE, PICTURE))),
     ],
 )
-def test_what_fits_is_taken(of_task: Task, example: Example) -> None:
+def test_valid_examples_are_accepted(of_task: Task, example: Example) -> None:
     assert misfit(of_task, example, SIZE) is None
 
 
@@ -130,14 +130,14 @@ def test_what_fits_is_taken(of_task: Task, example: Example) -> None:
         ),
     ],
 )
-def test_what_does_not_fit_is_said(of_task: Task, example: Any, message: str) -> None:
+def test_mismatches_are_described(of_task: Task, example: Any, message: str) -> None:
     found = misfit(of_task, example, SIZE)
     assert found is not None
     assert message in found
     assert "\n" not in found
 
 
-def test_a_loss_of_ones_own_is_tried() -> None:
+def test_custom_losses_are_tried() -> None:
     def wrong(output: Any, target: Any, mask: Any = None) -> Any:
         return (output - target).abs().mean()
 
@@ -161,7 +161,7 @@ def test_all_tasks_of_the_dictionary_fit(name: str) -> None:
     assert misfit(dictionary()[name], examples(dictionary()[name], 32), 32) is None
 
 
-def test_later_examples_are_judged_by_their_classes() -> None:
+def test_later_examples_are_checked_for_classes_only() -> None:
     assert class_misfit(CLASSES, of(np.array(4))) is None
     assert class_misfit(CLASSES, of(np.array(5))) is not None
     assert class_misfit(NUMBER, of(zeros(1))) is None

@@ -31,7 +31,7 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 
 def some_mask(seed: int = 1) -> Tensor:
-    """A third of the pixels counts, and in the last image none does."""
+    """A third of the pixels is valid, and none in the last image."""
     mask = torch.rand((B, H, W), generator=torch.Generator().manual_seed(seed)) < 0.33
     mask[0, 0, 0] = mask[1, 0, 0] = True
     mask[2] = False
@@ -60,7 +60,7 @@ each_loss = pytest.mark.parametrize("name", LOSSES)
 
 
 @each_loss
-def test_uncounted_images_have_no_loss_and_uncounted_pixels_no_gradient(name: str) -> None:
+def test_masked_images_have_no_loss_and_masked_pixels_no_gradient(name: str) -> None:
     loss, target = LOSSES[name]
     mask = some_mask()
     output = normal(B, C, H, W).requires_grad_()
@@ -75,7 +75,7 @@ def test_uncounted_images_have_no_loss_and_uncounted_pixels_no_gradient(name: st
 
 
 @each_loss
-def test_what_stands_at_uncounted_pixels_does_not_matter(name: str) -> None:
+def test_values_at_masked_pixels_do_not_matter(name: str) -> None:
     loss, target = LOSSES[name]
     mask = some_mask()
     changed = target.clone()
@@ -88,7 +88,7 @@ def test_what_stands_at_uncounted_pixels_does_not_matter(name: str) -> None:
 
 
 @each_loss
-def test_images_do_not_touch_each_other_and_masks_may_be_numbers(name: str) -> None:
+def test_images_are_independent_and_masks_may_be_numbers(name: str) -> None:
     loss, target = LOSSES[name]
     output, mask = normal(B, C, H, W), some_mask()
     whole = loss(output, target, mask)
@@ -203,7 +203,7 @@ def pairs_by_loop(output: np.ndarray, ids: np.ndarray, places: list[tuple[int, i
     return float(np.mean(losses))
 
 
-def test_pairs_of_all_counted_pixels_against_loops() -> None:
+def test_pairs_of_all_valid_pixels_against_loops() -> None:
     output, ids, mask = 0.5 * normal(B, C, H, W), classes(), some_mask()
     values = PixelPairs(pixels=300)(output, ids, mask)
     for image in range(2):
@@ -228,7 +228,7 @@ def test_pairs_gradient_against_torchs_own() -> None:
     torch.testing.assert_close(gradient.double(), expected, rtol=1e-3, atol=1e-6)
 
 
-def test_fewer_pixels_are_a_sample_of_the_counted_ones() -> None:
+def test_fewer_pixels_are_a_sample_of_the_valid_ones() -> None:
     numbers = torch.arange(400.0).reshape(1, 1, 20, 20)
     ids = torch.zeros(1, 20, 20, dtype=torch.int64)
     mask = torch.zeros(1, 20, 20, dtype=torch.bool)
@@ -250,7 +250,7 @@ def test_fewer_pixels_are_a_sample_of_the_counted_ones() -> None:
     assert drawn(fixed) == drawn(fixed) != drawn(PixelPairs(50).pixels_at(5))
 
 
-def test_fixed_pixels_depend_on_the_image_size_and_the_mask_alone() -> None:
+def test_fixed_pixels_depend_only_on_the_image_size_and_the_mask() -> None:
     loss = PixelPairs(40, seed=7)
     ids = torch.zeros(2, 16, 16, dtype=torch.int64)
     mask = torch.ones(2, 16, 16, dtype=torch.bool)
@@ -260,12 +260,12 @@ def test_fixed_pixels_depend_on_the_image_size_and_the_mask_alone() -> None:
     assert torch.equal(before, torch.random.get_rng_state())
     alone, _ = loss.places(ids[1:], mask[1:])
     assert torch.equal(places[1], alone[0])
-    # Both images try the same candidates: what the first took and the second counts, the second took too.
+    # Both images have the same candidates: the second also took those of the first that are valid in it.
     candidates = {place for place in places[0].tolist() if mask[1].flatten()[place]}
     assert candidates <= set(places[1].tolist())
     everything, _ = PixelPairs(256, seed=7).places(ids, None)
     assert sorted(everything[0].tolist()) == list(range(256))
-    # The order itself is part of the loss: contenders judged years apart must see the same pixels.
+    # The order is part of the loss: contenders evaluated years apart must use the same pixels.
     assert everything[0, :5].tolist() == FIRST_PLACES
 
 
@@ -302,7 +302,7 @@ def test_pairs_stay_finite_at_all_distances(scale: float) -> None:
         assert value.item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
-def test_images_of_one_counted_pixel_have_no_pairs() -> None:
+def test_images_with_one_valid_pixel_have_no_pairs() -> None:
     mask = torch.zeros(1, H, W)
     mask[0, 2, 2] = 1
     assert PixelPairs()(normal(1, C, H, W), classes()[:1], mask).item() == 0
@@ -319,14 +319,14 @@ def test_pose_norms_against_numpy(poses: int, seed: int) -> None:
 
 
 @given(st.integers(0, 10**6), st.tuples(*[st.floats(0, 4)] * 3))
-def test_norms_of_poses_are_weighed(seed: int, weights: tuple[float, ...]) -> None:
+def test_norms_of_poses_are_weighted(seed: int, weights: tuple[float, ...]) -> None:
     output, target = normal(B, 18, seed=seed), normal(B, 18, seed=seed + 1)
     norms = [PoseNorm()(output[:, at : at + 6], target[:, at : at + 6]) for at in (0, 6, 12)]
     expected = weights[0] * norms[0] + weights[1] * norms[1] + weights[2] * norms[2]
     torch.testing.assert_close(PoseNorm(3, weights)(output, target), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_a_right_pose_has_no_gradient() -> None:
+def test_a_correct_pose_has_no_gradient() -> None:
     output = normal(2, 6).requires_grad_()
     value = PoseNorm()(output, output.detach().clone())
     assert (value == 0).all()

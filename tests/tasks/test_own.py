@@ -1,4 +1,4 @@
-"""Tasks of one's own by where they are defined: the file that is named is the file that is run."""
+"""Custom tasks named by where they are defined: the named file is the one that runs."""
 
 import multiprocessing
 import os
@@ -42,7 +42,7 @@ def written(path: str, name: str, number: float = 0.0) -> str:
 
 
 def read(name: str) -> float:
-    """The target that the task's reader gives."""
+    """The target returned by the task's reader."""
     return float(np.asarray(task_named(name).read([], 4, np.random.default_rng(0)).target).item())
 
 
@@ -83,14 +83,14 @@ def _target(task: object) -> float:
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_worker_processes_find_it(method: str) -> None:
+def test_worker_processes_find_the_file(method: str) -> None:
     tasks = [task_named(written(f"{folder}/task.py", folder, number)) for number, folder in enumerate("ab")]
     context = multiprocessing.get_context(method)
     with context.Pool(1) as pool:
         assert pool.map(_target, tasks) == [0, 1]
 
 
-def test_a_reader_alone_is_found_by_a_process_that_knows_nothing_yet() -> None:
+def test_a_fresh_process_finds_a_reader() -> None:
     sent = pickle.dumps(task_named(written("own/random.py", "mine", 7)).read)
     code = "import pickle, sys; print(pickle.load(sys.stdin.buffer)([], 4, None).target[0])"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -99,7 +99,7 @@ def test_a_reader_alone_is_found_by_a_process_that_knows_nothing_yet() -> None:
 
 
 def test_a_file_that_has_changed_is_run_again() -> None:
-    """As in a notebook; within the same second and with the same size, too, which bytecode would hide."""
+    """As in a notebook; even within the same second and with the same size, which bytecode would hide."""
     name = written("task.py", "mine", 1)
     first = task_named(name)
     assert read(name) == 1
@@ -117,7 +117,7 @@ def test_a_module_is_the_file_where_both_are_named() -> None:
     assert task_named("lines_of_mine.TASK") is found
 
 
-def test_modules_beside_a_file_are_found_but_stand_behind_all_others() -> None:
+def test_sibling_modules_are_found_after_all_others() -> None:
     name = written("one/task.py", "one")
     Path("one/beside_one.py").write_text("NUMBER = 3.0\n")
     Path("one/queue.py").write_text("raise SystemExit('shadows the standard library')\n")
@@ -128,7 +128,7 @@ def test_modules_beside_a_file_are_found_but_stand_behind_all_others() -> None:
     assert task_named(name).name == "3.0"
 
 
-def test_two_folders_with_a_module_of_one_name_are_no_mixture() -> None:
+def test_two_folders_with_a_module_of_one_name_are_kept_apart() -> None:
     for folder in ("one", "two"):
         written(f"{folder}/task.py", folder)
         Path(folder, "shared_by_two.py").write_text(f"NUMBER = '{folder}'\n")
@@ -159,21 +159,21 @@ def test_two_folders_with_a_module_of_one_name_are_no_mixture() -> None:
         ("OTHER = 3\n", r"expected a Task called 'TASK' in own\.py; it has none"),
     ],
 )
-def test_a_file_that_does_not_run_is_told_with_its_line(text: str, line: str) -> None:
+def test_an_error_in_a_file_is_reported_with_its_line(text: str, line: str) -> None:
     Path("own.py").write_text(text)
     for _ in range(2):
         with pytest.raises(InputError, match=f"task own.py:TASK: .*{line}"):
             task_named("own.py:TASK")
 
 
-def test_a_mended_file_runs() -> None:
+def test_a_corrected_file_runs() -> None:
     Path("own.py").write_text("nothing\n")
     with pytest.raises(InputError, match="NameError"):
         task_named("own.py:TASK")
     assert read(written("own.py", "mine", 5)) == 5
 
 
-def test_what_is_no_task_is_refused() -> None:
+def test_other_objects_are_refused() -> None:
     name = written("own.py", "mine")
     with pytest.raises(InputError, match=r"expected a Task called 'OTHER' in own\.py; it has TASK"):
         task_named("own.py:OTHER")

@@ -38,7 +38,7 @@ def example(name: str, size: int = SIZE, **labels: npt.NDArray[Any]) -> Example:
 
 
 def numbers(part: Stored | npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """What a network gets: stored numbers, scaled."""
+    """The network's input: stored values, scaled."""
     assert isinstance(part, Stored)
     values = part.values[..., None] if part.values.ndim == 2 else part.values
     made: npt.NDArray[np.float32] = part.scale(torch.tensor(values)).numpy()
@@ -62,7 +62,7 @@ def stored(domain: str) -> npt.NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("name", ["autoencoding", "normal", "curvature", "edge_texture", "depth_zbuffer"])
-def test_pictures_of_the_wanted_size_travel_in_8_and_16_bits(name: str) -> None:
+def test_images_of_the_right_size_stay_in_8_and_16_bits(name: str) -> None:
     made = example(name).target
     assert isinstance(made, Stored)
     assert made.values.dtype == STORED[[*task_named(name).domains, "rgb"][0]].dtype
@@ -79,7 +79,7 @@ def test_photos_are_scaled_from_minus_1_to_1() -> None:
     assert np.unique(black_and_white).tolist() == [-1, 1]
 
 
-def test_smaller_photos_are_averages_and_larger_ones_lie_between() -> None:
+def test_photos_are_averaged_or_interpolated() -> None:
     averaged = stored("rgb").reshape(16, 2, 16, 2, 3).mean(axis=(1, 3)).transpose(2, 0, 1) / 127.5 - 1
     np.testing.assert_allclose(target("autoencoding", 16), averaged, atol=1e-5)
     ramp = np.arange(SIZE, dtype=np.uint8)[None, :, None] * np.ones((SIZE, 1, 3), np.uint8)
@@ -145,7 +145,7 @@ def test_reshading_is_one_grey_channel_however_it_is_stored() -> None:
     )
 
 
-def test_surface_tasks_count_only_where_there_is_a_surface() -> None:
+def test_surface_tasks_are_masked_to_surfaces() -> None:
     masked = [task for task in dictionary().values() if "depth_zbuffer" in task.domains]
     assert len(masked) == 7
     for task in masked:
@@ -161,7 +161,7 @@ def test_surface_tasks_count_only_where_there_is_a_surface() -> None:
         np.testing.assert_array_equal(uneven, np.indices((20, 20))[0] >= 3)
 
 
-def test_tasks_of_the_photo_alone_count_everywhere() -> None:
+def test_tasks_of_the_photo_alone_have_no_mask() -> None:
     for name in (
         "edge_texture",
         "keypoints2d",
@@ -174,7 +174,7 @@ def test_tasks_of_the_photo_alone_count_everywhere() -> None:
         assert example(name).mask is None
 
 
-def test_semantic_classes_start_at_background_and_uncertain_does_not_count() -> None:
+def test_semantic_classes_start_at_background_and_uncertain_is_masked() -> None:
     made, ids = example("segmentsemantic"), STORED["segment_semantic"]
     assert made.mask is not None
     assert made.mask.dtype == np.bool_
@@ -204,12 +204,12 @@ def test_ids_keep_their_type_and_their_place(kind: type[np.generic]) -> None:
 
 
 @given(st.integers(4, 80))
-def test_ids_are_never_made_up(size: int) -> None:
+def test_resizing_creates_no_new_ids(size: int) -> None:
     for name, domain in (("segment_unsup2d", "segment_unsup2d"), ("segment_unsup25d", "segment_unsup25d")):
         assert set(np.unique(as_is(name, size))) <= set(np.unique(STORED[domain]))
 
 
-def test_masks_of_a_view_are_made_once() -> None:
+def test_masks_of_a_view_are_computed_once() -> None:
     view = {**STORED, "depth_zbuffer": STORED["depth_zbuffer"].copy()}
     masks = [
         task_named(name).read([view], 16, np.random.default_rng(0)).mask
@@ -239,7 +239,7 @@ def test_inpainting_has_its_hole_in_the_middle_half() -> None:
     np.testing.assert_allclose(whole, stored("rgb").transpose(2, 0, 1) / 127.5 - 1, atol=1e-6)
 
 
-def test_reading_leaves_the_labels_alone() -> None:
+def test_reading_does_not_modify_labels() -> None:
     before = {domain: values.copy() for domain, values in STORED.items()}
     for name in (
         "denoising",

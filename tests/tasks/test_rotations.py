@@ -20,7 +20,7 @@ any_rotation = st.integers(0, 2**32 - 1).map(lambda seed: Rotation.random(rng=np
 
 
 def about(axis: int, angle: float) -> Floats:
-    """The textbook turn about x, y or z."""
+    """The textbook rotation about x, y or z."""
     c, s = np.cos(angle), np.sin(angle)
     i, j = (axis + 1) % 3, (axis + 2) % 3
     turn = np.eye(3)
@@ -29,7 +29,7 @@ def about(axis: int, angle: float) -> Floats:
 
 
 def heading(rotation: Floats) -> float:
-    """Where a camera looks, seen from above, in radians from +x."""
+    """Heading of a camera, in radians from +x."""
     return float(np.angle(complex(-rotation[0, 2], -rotation[1, 2])))
 
 
@@ -39,7 +39,7 @@ def is_between_two_walls(rotation: Floats) -> bool:
 
 
 @given(angles, angles, angles)
-def test_euler_angles_come_back(x: float, y: float, z: float) -> None:
+def test_euler_angles_round_trip(x: float, y: float, z: float) -> None:
     assert np.allclose(euler_from_rotation(rotation_from_euler([x, y, z])), [x, y, z], atol=1e-9)
 
 
@@ -49,14 +49,14 @@ def test_euler_angles_turn_about_fixed_axes_in_the_order_x_y_z() -> None:
 
 
 @given(any_rotation)
-def test_rotations_come_back(rotation: Rotation) -> None:
+def test_rotations_round_trip(rotation: Rotation) -> None:
     given_matrix = rotation.as_matrix()
     assert np.allclose(rotation_from_euler(euler_from_rotation(given_matrix)), given_matrix, atol=1e-9)
 
 
 @pytest.mark.parametrize("quarter", [-1, 1])
 @given(st.floats(-3, 3))
-def test_a_quarter_turn_about_y_comes_back_without_a_word(quarter: int, x: float) -> None:
+def test_a_quarter_turn_about_y_round_trips_without_a_warning(quarter: int, x: float) -> None:
     # Level cameras that look at right angles to each other: angles about x and z are then one.
     rotation = about(1, quarter * np.pi / 2) @ about(0, x)
     assert np.allclose(rotation_from_euler(euler_from_rotation(rotation)), rotation, atol=1e-6)
@@ -103,7 +103,7 @@ def test_only_whole_quarters_about_the_vertical_are_turned(rotation: Rotation) -
 
 
 @given(any_rotation)
-def test_what_faces_x_stays_as_it_is(rotation: Rotation) -> None:
+def test_views_that_face_x_are_unchanged(rotation: Rotation) -> None:
     assume(not is_between_two_walls(rotation.as_matrix()))
     once = facing_x(rotation.as_matrix()).rotation
     again, quarters = facing_x(once)
@@ -112,7 +112,7 @@ def test_what_faces_x_stays_as_it_is(rotation: Rotation) -> None:
 
 
 @given(any_rotation, st.integers(-4, 4))
-def test_it_does_not_matter_how_the_building_lies(rotation: Rotation, quarters: int) -> None:
+def test_the_buildings_orientation_does_not_matter(rotation: Rotation, quarters: int) -> None:
     given_matrix = rotation.as_matrix()
     assume(not is_between_two_walls(given_matrix))
     elsewhere = about(2, quarters * np.pi / 2) @ given_matrix

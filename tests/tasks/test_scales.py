@@ -91,7 +91,7 @@ def test_shares_of_the_same_class_add_up() -> None:
 
 
 @pytest.mark.parametrize("scale", SCALES, ids=repr)
-def test_scaling_leaves_the_stored_numbers_alone_and_batches_are_pictures_side_by_side(scale: Scale) -> None:
+def test_scaling_keeps_the_input_and_works_on_batches(scale: Scale) -> None:
     stored = torch.randint(0, 2, (3, 4, 5, 2)).float()
     before = stored.clone()
     made = scale(stored)
@@ -100,14 +100,14 @@ def test_scaling_leaves_the_stored_numbers_alone_and_batches_are_pictures_side_b
 
 
 @pytest.mark.parametrize("scale", SCALES, ids=repr)
-def test_scales_travel_and_compare(scale: Scale) -> None:
+def test_scales_can_be_pickled_and_compared(scale: Scale) -> None:
     travelled = pickle.loads(pickle.dumps(scale))
     assert travelled == scale
     assert hash(travelled) == hash(scale)
     assert [other for other in SCALES if other == scale] == [scale]
 
 
-def test_channels_come_first_without_being_moved() -> None:
+def test_channels_first_is_a_view() -> None:
     stored = torch.arange(2.0 * 3 * 4 * 5).reshape(2, 3, 4, 5)
     made = channels_first(stored)
     assert made.data_ptr() == stored.data_ptr()

@@ -20,7 +20,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def of_places(size: int) -> Picture:
-    """A picture whose pixels say where they are: their row, their column, and the size."""
+    """An image whose pixels encode their row, their column, and the size."""
     rows, columns = np.mgrid[:size, :size]
     return np.stack([rows, columns, np.full_like(rows, size)], axis=-1).astype(np.uint8)
 
@@ -64,7 +64,7 @@ def test_permutations_are_far_from_each_other() -> None:
 
 
 def test_permutations_never_change() -> None:
-    """Trained networks know them by their numbers."""
+    """Trained networks depend on their indices."""
     digest = hashlib.sha256(permutations().astype(np.int8).tobytes()).hexdigest()
     assert digest == "2c934883fce6fe936e04c84403de63f4f503fc001a10fc20972198855f84f494"
 
@@ -86,7 +86,7 @@ def test_each_tile_is_a_piece_of_its_own_cell_in_the_order_of_the_permutation(si
 
 
 @given(sides, seeds)
-def test_tiles_put_back_make_the_picture_but_for_its_seams(side: int, seed: int) -> None:
+def test_reassembled_tiles_make_the_image_except_at_seams(side: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     picture, crop = random.integers(0, 256, (side, side, 3)).astype(np.uint8), crop_of(side)
     # The same draw of a picture of places tells where its tiles were cut out.
@@ -102,7 +102,7 @@ def test_tiles_put_back_make_the_picture_but_for_its_seams(side: int, seed: int)
     np.testing.assert_array_equal(again[covered == 1], picture[covered == 1])
 
 
-def test_crops_and_orders_are_drawn_from_all_there_are() -> None:
+def test_all_crops_and_orders_are_drawn() -> None:
     picture = of_places(30)
     numbers, corners = set(), set()
     for seed in range(1500):

@@ -102,7 +102,7 @@ def test_selected_classes_are_told_apart_where_others_are_far_more_likely() -> N
     np.testing.assert_allclose(selected(logits), np.full(100, 0.01), rtol=1e-6)
 
 
-def test_63_scene_classes_add_up_to_1_again() -> None:
+def test_63_scene_classes_are_renormalised() -> None:
     shares = np.random.default_rng(0).random(63).astype(np.float32) / 100
     np.testing.assert_allclose(scenes(shares), shares / shares.sum(), rtol=1e-5)
 
@@ -153,7 +153,7 @@ def test_turned_vanishing_points_are_the_same_lines_with_x_and_y_ahead(camera: R
 
 
 @given(any_rotation, st.integers(-3, 3))
-def test_vanishing_points_do_not_depend_on_how_the_building_lies(camera: Rotation, quarters: int) -> None:
+def test_vanishing_points_do_not_depend_on_the_buildings_orientation(camera: Rotation, quarters: int) -> None:
     assume((np.abs(camera.as_matrix()[:2, 2]) > 1e-5).all())
     elsewhere = Rotation.from_euler("z", 90 * quarters, degrees=True) * camera
     np.testing.assert_allclose(vanishing_points(elsewhere), vanishing_points(camera), atol=1e-5)
@@ -203,7 +203,7 @@ def test_layout_of_any_camera(camera: Rotation, seed: int) -> None:
 
 
 @given(any_rotation, st.integers(-3, 3))
-def test_layout_does_not_depend_on_how_the_building_lies(camera: Rotation, quarters: int) -> None:
+def test_layout_does_not_depend_on_the_buildings_orientation(camera: Rotation, quarters: int) -> None:
     assume(quarter_is_clear(camera.as_matrix()))
     turn = Rotation.from_euler("z", 90 * quarters, degrees=True)
     corners = turn.apply([LOW, HIGH])

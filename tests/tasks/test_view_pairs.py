@@ -65,7 +65,7 @@ def test_the_pose_carries_points_from_the_first_axes_to_the_second(
 
 
 @given(cameras, cameras, cameras)
-def test_two_steps_are_one(first: Camera, second: Camera, third: Camera) -> None:
+def test_poses_compose(first: Camera, second: Camera, third: Camera) -> None:
     turn_12, move_12 = motion(relative_pose(info(first), info(second)))
     turn_23, move_23 = motion(relative_pose(info(second), info(third)))
     turn_13, move_13 = motion(relative_pose(info(first), info(third)))
@@ -74,7 +74,7 @@ def test_two_steps_are_one(first: Camera, second: Camera, third: Camera) -> None
 
 
 @given(cameras)
-def test_a_camera_is_at_rest_to_itself(camera: Camera) -> None:
+def test_a_camera_has_no_pose_relative_to_itself(camera: Camera) -> None:
     np.testing.assert_allclose(relative_pose(info(camera), info(camera)), np.zeros(6), atol=1e-7)
 
 

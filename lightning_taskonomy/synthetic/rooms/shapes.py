@@ -193,7 +193,7 @@ def _triangles_of_grid(
 
 @compiled
 def _square_of_area(corners: Floats) -> float:
-    """Area of the parallelogram of which a triangle is half."""
+    """Squared area of the parallelogram of which a triangle is half."""
     square = 0.0
     for axis in range(3):
         one, other = (axis + 1) % 3, (axis + 2) % 3

@@ -16,7 +16,7 @@ def random_camera(seed: int) -> Camera:
 
 
 @given(places, places, st.floats(-0.3, 0.3))
-def test_a_camera_has_what_it_looks_at_in_the_centre(
+def test_a_camera_has_its_target_in_the_centre(
     place: tuple[float, float, float], target: tuple[float, float, float], roll: float
 ) -> None:
     way = np.subtract(target, place)
@@ -79,7 +79,7 @@ def test_the_picture_is_upright_and_not_mirrored() -> None:
     assert pixels[1, 1] < 50  # up is towards row 0
 
 
-def test_relative_pose_carries_points_between_cameras() -> None:
+def test_relative_pose_maps_points_between_cameras() -> None:
     first, second = random_camera(1), random_camera(2)
     points = np.random.default_rng(0).normal(size=(10, 3))
     (r1, t1), (r2, t2) = first.pose(), second.pose()

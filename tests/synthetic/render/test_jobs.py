@@ -1,4 +1,4 @@
-"""Rendering again into a folder, and stopping it from a terminal."""
+"""Resuming rendering into a folder, and stopping it from a terminal."""
 
 import json
 import os
@@ -22,7 +22,7 @@ FACES = [
 
 
 def write_room(path: Path, half_m: float) -> None:
-    """A closed box, its faces seen from inside."""
+    """A closed box with faces that point inwards."""
     corners = [f"v {x * half_m} {y * half_m} {z}" for x, y, z in CORNERS]
     faces = [f"f {a + 1} {c + 1} {b + 1}" for a, b, c in FACES]
     path.write_text("\n".join([*corners, *faces]))
@@ -37,7 +37,7 @@ def pictures(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*.png")}
 
 
-def test_a_folder_is_rendered_on_with_the_same_mesh_and_options_alone(
+def test_rendering_resumes_only_with_the_same_mesh_and_options(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mesh, out = tmp_path / "room.obj", tmp_path / "out"

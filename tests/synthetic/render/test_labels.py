@@ -57,7 +57,7 @@ def test_a_wall_across_the_view_has_one_depth(sphere_room: PreparedScene, at_the
     assert np.allclose(ratio, slant, rtol=1e-6)
 
 
-def test_nothing_in_sight_is_marked_in_every_label() -> None:
+def test_pixels_without_a_surface_are_marked_in_every_label() -> None:
     depth = np.array([[np.inf, 0.5, 127.9999, 200.0]], np.float32)
     assert labels.depth_picture(depth).tolist() == [[65535, 256, 65534, 65534]]
     assert labels.normal_picture(np.zeros((1, 3), np.float32)).tolist() == [[127, 127, 127]]
@@ -91,7 +91,7 @@ def test_normals_of_a_sphere_are_those_of_the_formula(
     assert (picture[mask][:, 2] < 127).mean() > 0.98
 
 
-def test_all_that_is_seen_faces_the_camera(sphere_room: PreparedScene, at_the_ball: Camera) -> None:
+def test_all_visible_surfaces_face_the_camera(sphere_room: PreparedScene, at_the_ball: Camera) -> None:
     for turn in np.linspace(0, 2 * np.pi, 7):
         target = np.add(at_the_ball.location, [np.sin(turn), np.cos(turn), 0.3 * np.sin(3 * turn)])
         camera = Camera(at_the_ball.location, looking_at(at_the_ball.location, target), 1.3, SIDE)

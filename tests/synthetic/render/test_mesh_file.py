@@ -1,4 +1,4 @@
-"""One's own scans: meshes of several formats, as a user hands them over."""
+"""The user's scans: meshes of several formats."""
 
 import json
 import struct
@@ -21,7 +21,7 @@ ROOM_M = (5.0, 4.0, 2.6)
 
 
 def room() -> tuple[trimesh.Trimesh, int]:
-    """A closed room with walls seen from inside, a ball and two boxes in it; and how many faces are walls."""
+    """A closed room with walls facing inwards, a ball and two boxes; and the number of faces of walls."""
     walls = trimesh.creation.box(ROOM_M).subdivide().subdivide()
     walls.invert()
     ball = trimesh.creation.icosphere(3, 0.4)
@@ -81,7 +81,7 @@ def test_a_mesh_gets_every_label_that_follows_from_it(suffix: str, tmp_path: Pat
         assert np.asarray(Image.open(labels["rgb"])).std() > 3
 
 
-def test_semantic_ids_and_a_scene_bring_the_labels_of_classes(tmp_path: Path) -> None:
+def test_semantic_ids_and_a_scene_give_class_labels(tmp_path: Path) -> None:
     mesh, walls = room()
     mesh.export(tmp_path / "scan.ply")
     ids = np.where(np.arange(len(mesh.faces)) < walls, 1, 3)
@@ -105,7 +105,7 @@ def test_semantic_ids_and_a_scene_bring_the_labels_of_classes(tmp_path: Path) ->
         ("scan.obj", b"v 0 0 0\n", "scan.obj"),
     ],
 )
-def test_files_that_are_no_meshes_are_one_line(
+def test_other_files_give_a_one_line_error(
     name: str, content: bytes, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / name).write_bytes(content)
@@ -116,7 +116,7 @@ def test_files_that_are_no_meshes_are_one_line(
 
 
 def changed_glb(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """A cube as binary glTF whose header is changed."""
+    """A cube as binary glTF with a modified header."""
     content = trimesh.creation.box().export(file_type="glb")
     length = struct.unpack("<I", content[12:16])[0]
     header = json.loads(content[20 : 20 + length])
@@ -153,7 +153,7 @@ BAD_GLB: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 
 
 @pytest.mark.parametrize("name", BAD_GLB)
-def test_gltf_that_cannot_be_read_is_one_line(
+def test_unreadable_gltf_gives_a_one_line_error(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     change, line = BAD_GLB[name]
@@ -177,7 +177,7 @@ def test_draco_names_the_package(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize("number", ["inf", "nan", "-inf"])
-def test_corners_that_are_not_finite_are_one_line(
+def test_vertices_that_are_not_finite_give_a_one_line_error(
     number: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a.obj").write_text(f"v 0 0 0\nv 1 0 0\nv {number} 1 0\nv 0 1 0\nf 1 2 4\nf 1 2 3\n")
@@ -241,7 +241,7 @@ def test_an_object_is_seen_from_outside_all_around(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("side", [0.01, 100.0])
-def test_objects_of_no_sensible_size_are_refused(
+def test_objects_of_implausible_size_are_refused(
     side: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trimesh.creation.box((side, side, side)).export(tmp_path / "cube.ply")
@@ -249,7 +249,7 @@ def test_objects_of_no_sensible_size_are_refused(
     assert f"it is {side:g} x {side:g} x {side:g} m large; expected 0.2 to 30 m" in capsys.readouterr().err
 
 
-def test_a_texture_that_is_missing_is_told_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_texture_is_reported_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     mesh, _ = room()
     lines = [f"v {x} {y} {z}" for x, y, z in mesh.vertices] + ["vt 0 0", "usemtl wall"]
     lines += ["f " + " ".join(f"{corner + 1}/1" for corner in face) for face in mesh.faces]
@@ -260,7 +260,7 @@ def test_a_texture_that_is_missing_is_told_once(tmp_path: Path, capfd: pytest.Ca
     assert capfd.readouterr().err.splitlines() == [line]
 
 
-def test_options_that_do_not_fit_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_options_give_a_one_line_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mesh, _ = room()
     mesh.export(tmp_path / "scan.ply")
     np.save(tmp_path / "ids.npy", np.ones(3, int))

@@ -40,7 +40,7 @@ REAL_VIEWS: tuple[tuple[list[float], list[float], list[float]], ...] = (
 
 
 def rendered(rotation: Rotation, place: Floats, low: Floats, high: Floats, size: int = 64) -> dict[str, Any]:
-    """The record of a camera in a room, as it is read from a file."""
+    """The record of a camera in a room, as read from a file."""
     matrix = rotation.as_matrix()
     camera = Camera(place, matrix, 1.3089969389957472, size)
     target = Target(0, place - 2 * matrix[:, 2], matrix[:, 2])
@@ -57,7 +57,7 @@ def numbers(made: Example) -> Floats:
 
 
 class Restated(NamedTuple):
-    """The facts about real records, written as they are told: a box and a camera that are both turned.
+    """The facts about real records, written as described: a box and a camera that are both rotated.
 
     The box is (x, −y from high to low, z) of the record; the camera's matrix has its second row first, and
     its first row, negated, second. Of the four quarter turns of that world the best one is searched for.
@@ -147,7 +147,7 @@ def test_pixels_of_vanishing_points_are_those_of_a_real_record() -> None:
     assert found["z"] == pytest.approx([256.7387662612113, 81.5970451304784])
 
 
-def test_a_camera_of_a_real_record_stands_on_the_edge_of_its_box() -> None:
+def test_a_camera_of_a_real_record_is_on_the_edge_of_its_box() -> None:
     info = {
         "camera_location": [-6.19, 4.65, 1.5],
         "bounding_box_ranges": {"x": [-0.42, 6.69], "y": [-6.19, 1.50], "z": [0.0, 2.5]},
@@ -158,7 +158,7 @@ def test_a_camera_of_a_real_record_stands_on_the_edge_of_its_box() -> None:
     assert not is_in_its_room({**info, "camera_location": [-6.19, 4.65, 2.6]})
 
 
-def test_a_rooms_ranges_are_written_in_each_others_place() -> None:
+def test_a_rooms_x_and_y_ranges_are_swapped() -> None:
     low, high = np.array([0.0, 10.0, -1.0]), np.array([3.0, 14.0, 2.0])
     info = rendered(Rotation.from_euler("x", 1.5), np.array([1.0, 12.0, 0.5]), low, high)
     assert info["bounding_box_ranges"] == {"x": [10.0, 14.0], "y": [0.0, 3.0], "z": [-1.0, 2.0]}

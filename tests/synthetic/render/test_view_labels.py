@@ -1,4 +1,4 @@
-"""The labels of rendered rooms agree with each other by geometry, read from the files as a user would."""
+"""The labels of rendered rooms are geometrically consistent, as read from the files."""
 
 import json
 from collections.abc import Mapping
@@ -171,7 +171,7 @@ def test_labels_of_classes_are_distributions_and_ids(views: dict[ViewName, Label
     assert len(seen) >= 5
 
 
-def test_pictures_are_neither_black_nor_flat(views: dict[ViewName, Labels]) -> None:
+def test_images_are_neither_black_nor_flat(views: dict[ViewName, Labels]) -> None:
     spreads = [labels["rgb"].astype(float).std() for labels in views.values()]
     assert np.median(spreads) > 25
     assert np.median([labels["rgb"].mean() for labels in views.values()]) > 40
@@ -187,7 +187,7 @@ def test_the_same_seed_gives_the_same_files_for_any_number_of_workers(folder: Pa
                 assert path.read_bytes() == (folder / path.relative_to(tmp_path)).read_bytes(), path.name
 
 
-def test_finished_views_are_kept_when_started_again(folder: Path) -> None:
+def test_finished_views_are_kept_after_a_restart(folder: Path) -> None:
     building = DataFolder.open(folder).buildings[0]
     kept = label_path(folder, "rgb", building, 0, 0)
     before = kept.stat().st_mtime_ns

@@ -28,7 +28,7 @@ def flat_normals(shape: Shape) -> Floats:
 
 
 def curvatures_by_differences(waves: Waves, point: Floats, first: Floats, second: Floats) -> Floats:
-    """Principal curvatures, convex positive, of the bent plane at a point, by finite differences."""
+    """Principal curvatures (positive if convex) of the bent plane at a point, by finite differences."""
     step = 1e-4
 
     def at(u: float, v: float) -> Floats:
@@ -63,7 +63,7 @@ def test_a_bent_plane_has_the_normals_and_curvatures_of_its_surface() -> None:
     assert np.degrees(np.arccos(np.clip(cosine, -1, 1))).max() < 0.1
 
 
-def test_bent_cylinders_and_spheres_keep_their_curvature_but_for_the_waves() -> None:
+def test_bent_cylinders_and_spheres_keep_their_curvature_except_for_the_waves() -> None:
     waves = Waves.drawn(np.random.default_rng(4), 0.5, 0.9, 0.05)
     pipe = waves.bent(revolved([[0.05, 0.0], [0.05, 0.1], [0.05, 0.2]], 40))
     np.testing.assert_allclose(pipe.curvature[..., 0], 20, rtol=0.02)
@@ -104,7 +104,7 @@ _SIDES = st.floats(0.05, 2.0)
 
 @settings(max_examples=20, deadline=None)
 @given(st.tuples(_SIDES, _SIDES, _SIDES), st.floats(0.1, 0.6))
-def test_cut_shapes_are_the_same_surface_without_gaps(
+def test_subdivided_shapes_are_the_same_surface_without_gaps(
     sides: tuple[float, float, float], longest: float
 ) -> None:
     whole = box(*sides, bevel=0.01)
@@ -112,7 +112,7 @@ def test_cut_shapes_are_the_same_surface_without_gaps(
     edges = np.linalg.norm(fine.corners[:, [1, 2, 0]] - fine.corners, axis=-1)
     assert edges.max() <= longest * (1 + 1e-5)
     assert area(fine) == pytest.approx(area(whole), rel=1e-9)
-    # A closed surface: every edge is met once in each direction.
+    # A closed surface: every edge occurs once in each direction.
     ends = np.round(fine.corners, 7)
     keys, counts = np.unique(
         np.concatenate([np.concatenate([ends[:, a], ends[:, b]], 1) for a, b in ((0, 1), (1, 2), (2, 0))]),

@@ -58,7 +58,7 @@ def plain_chair() -> Item:
     return Item(pieces, Semantic.CHAIR, ObjectClass.FOLDING_CHAIR, 0.42, 0.42, 0.9)
 
 
-def test_a_model_stands_in_with_its_stated_size_place_and_labels(tmp_path: Path) -> None:
+def test_a_model_replaces_an_item_with_its_size_place_and_labels(tmp_path: Path) -> None:
     shop = showroom(catalogue(tmp_path))
     found = shop.exchanged(plain_chair().placed(1.0, 2.0, 0.5, np.pi / 2), 0)
     assert (found.semantic, found.object_class) == (Semantic.CHAIR, ObjectClass.FOLDING_CHAIR)
@@ -75,7 +75,7 @@ def test_a_model_stands_in_with_its_stated_size_place_and_labels(tmp_path: Path)
     assert ((cross * shape.normals.mean(1)).sum(1) > 0).all()
 
 
-def test_what_differs_in_kind_or_size_stays(tmp_path: Path) -> None:
+def test_items_without_a_similar_model_are_kept(tmp_path: Path) -> None:
     shop = showroom(catalogue(tmp_path))
     large = Item(((box(1, 1, 2), 0),), Semantic.CHAIR, ObjectClass.FOLDING_CHAIR, 1, 1, 2)
     bed = Item(((box(0.42, 0.42, 0.9), 0),), Semantic.BED, ObjectClass.FOUR_POSTER, 0.42, 0.42, 0.9)
@@ -114,11 +114,11 @@ def test_malformed_catalogues_are_one_line(
     assert not (tmp_path / "out").exists()
 
 
-def test_what_is_no_catalogue_is_named(tmp_path: Path) -> None:
+def test_other_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="expected furniture catalogues"):
         read_catalogues(tmp_path)
     (tmp_path / "broken.sh3f").write_bytes(b"PK not a zip")
-    with pytest.raises(Exception, match=r"broken.sh3f: expected a zip file"):
+    with pytest.raises(Exception, match=r"broken.sh3f: expected a furniture catalogue"):
         read_catalogues(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""What every metric must hold: a set counted in parts, in any order, is the set counted at once."""
+"""An invariant of every metric: a set processed in parts, in any order, gives the same as at once."""
 
 import pickle
 from collections.abc import Callable, Sequence
@@ -37,13 +37,13 @@ def split(batch: Batch, sizes: Sequence[int]) -> list[Batch]:
 
 
 def assert_counts_in_parts(make: Callable[[], Metric], batch: Batch) -> None:
-    """Six images in batches of other sizes, in two processes whose states are merged, and states summed."""
+    """Six images in batches of other sizes, in two processes with merged states, and with summed states."""
     whole = pytest.approx(result(make, batch), rel=1e-9, nan_ok=True)
     assert result(make, *split(batch, [1, 3, 2])) == whole
     first, second = make(), make()
     for part, metric in zip(split(batch, [2, 2, 2]), (first, second, first), strict=True):
         metric.update(*part)
-    # As another process would send it.
+    # As sent by another process.
     first.merge_state(pickle.loads(pickle.dumps(second)))
     assert first.compute() == whole
     summed = make()

@@ -42,7 +42,7 @@ def matched_by_flow(said: np.ndarray, edges: np.ndarray, radius: float) -> int:
 
 @given(seed=st.integers(0, 10**6), radius=st.floats(0.0, 4.0), share=st.floats(0.02, 0.5))
 @settings(max_examples=40, deadline=None)
-def test_as_many_pixels_are_matched_as_can_be(seed: int, radius: float, share: float) -> None:
+def test_the_matching_is_maximum(seed: int, radius: float, share: float) -> None:
     random = np.random.default_rng(seed)
     said, edges = random.random((8, 9)) < share, random.random((8, 9)) < share
     assert most_matches(said, edges, radius) == matched_by_flow(said, edges, radius)
@@ -71,7 +71,7 @@ def test_against_one_matching_per_threshold_and_image(batch: Batch) -> None:
 
 
 @pytest.mark.parametrize(("shift", "f"), [(0, 1.0), (1, 1.0), (2, 1.0), (3, 0.0)])
-def test_a_line_beside_is_right_within_the_distance(shift: int, f: float) -> None:
+def test_a_shifted_line_is_correct_within_the_distance(shift: int, f: float) -> None:
     target = torch.zeros(1, 1, 30, 40)
     target[..., 20] = 1
     output = 10 * target.roll(shift, dims=3) - 5
@@ -79,7 +79,7 @@ def test_a_line_beside_is_right_within_the_distance(shift: int, f: float) -> Non
 
 
 def test_a_pixel_is_matched_once() -> None:
-    """A line twice as thick as the target's is half wrong, thin or not counted as one line."""
+    """Without thinning, a line twice as thick as the target's is half wrong."""
     target, output = torch.zeros(1, 1, 30, 40), torch.full((1, 1, 30, 40), -5.0)
     target[..., 20] = 1
     output[..., 20:22] = 5
@@ -88,7 +88,7 @@ def test_a_pixel_is_matched_once() -> None:
 
 
 def test_lines_of_a_whole_photo_are_matched_at_once() -> None:
-    """Lines a pixel beside their targets: each can be matched, though each has dozens of others in reach."""
+    """Lines one pixel from their targets: all can be matched, though each has dozens of candidates."""
     random = np.random.default_rng(0)
     regions = random.integers(0, 9, (25, 34)).repeat(15, axis=0).repeat(15, axis=1)
     edges = thin(ndimage.laplace(regions.astype(float)) != 0)  # type: ignore[no-untyped-call]
@@ -98,7 +98,7 @@ def test_lines_of_a_whole_photo_are_matched_at_once() -> None:
     assert most_matches(shifted, edges, 0.0075 * 640) == shifted.sum()
 
 
-def test_nothing_to_find_and_nothing_found() -> None:
+def test_empty_targets_and_empty_outputs() -> None:
     nothing = torch.zeros(1, 1, 8, 8)
     assert np.isnan(list(result(FEW, (nothing, nothing, None)).values())).all()
     found = result(FEW, (nothing - 9, nothing + 1, None))

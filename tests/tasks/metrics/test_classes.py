@@ -42,14 +42,14 @@ def test_iou_against_sklearn() -> None:
 
 
 def test_classes_that_never_occur_do_not_count() -> None:
-    """Of classes 0 and 1 the first is told half right, the second appears in outputs alone."""
+    """Class 0 is half correct, and class 1 appears only in outputs."""
     output = torch.nn.functional.one_hot(torch.tensor([[0, 1]]), 5).permute(0, 2, 1).unsqueeze(2).float()
     found = result(partial(MeanIoU, 5), (output, torch.zeros(1, 1, 2, dtype=torch.uint8), None))
     assert found == {"miou": 0.25, "accuracy": 0.5}
 
 
-def test_over_all_classes_those_that_never_occur_count_nothing() -> None:
-    """The share of each class, 0 where it neither is nor is said, averaged over all of them."""
+def test_over_all_classes_those_that_never_occur_count_0() -> None:
+    """The overlap of each class, 0 if it is in neither target nor output, averaged over all classes."""
     output, ids, mask = BATCH
     assert mask is not None
     metric = MeanIoU(CLASSES + 3, over_all=True)

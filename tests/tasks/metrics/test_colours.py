@@ -7,7 +7,7 @@ from lightning_taskonomy.tasks.colours import BINS
 from lightning_taskonomy.tasks.metrics.colours import ColourError
 
 
-def test_errors_are_distances_of_the_likeliest_bins() -> None:
+def test_errors_are_distances_of_the_most_probable_bins() -> None:
     random = np.random.default_rng(0)
     output, target = (random.random((3, 313, 4, 4)).astype(np.float32) for _ in range(2))
     distances, same = [], []
@@ -28,7 +28,7 @@ def test_errors_are_distances_of_the_likeliest_bins() -> None:
     assert float(numbers["same_bin"]) == pytest.approx(np.mean(same))
 
 
-def test_every_task_says_how_good_its_outputs_are() -> None:
+def test_every_task_has_a_metric() -> None:
     assert all(task.metric is not None for task in list(dictionary().values())[:26])
     task = task_named("colorization")
     assert task.metric is not None

@@ -46,7 +46,7 @@ def test_in_parts() -> None:
     assert_wrong_shapes_are_refused(DepthError, BATCH)
 
 
-def test_outputs_beyond_what_files_hold_stay_finite() -> None:
+def test_outputs_beyond_the_range_of_files_stay_finite() -> None:
     target = code(np.array([2.0, 2.0, 2.0]).reshape(1, 1, 1, 3))
     output = torch.tensor([-1.0, 50.0, 1.0]).reshape(1, 1, 1, 3)
     found = result(DepthError, (output, target, None))
@@ -56,5 +56,5 @@ def test_outputs_beyond_what_files_hold_stay_finite() -> None:
     assert found["within_1.25^3"] == 0
 
 
-def test_nothing_counted_is_not_a_number() -> None:
+def test_without_valid_pixels_values_are_nan() -> None:
     assert all(math.isnan(value) for value in result(DepthError, (*BATCH[:2], torch.zeros(6, 9, 8))).values())

@@ -26,7 +26,7 @@ SQUARE = np.ones((1, 3, 3), bool)
 
 
 def f_by_dilation(batch: Batch, target_from: float) -> tuple[float, float, float]:
-    """The best F of all thresholds, each counted on its own, and its precision and recall."""
+    """The best F over thresholds, each evaluated separately, and its precision and recall."""
     output, target, mask = (None if part is None else part.numpy() for part in batch)
     assert output is not None
     assert target is not None
@@ -68,14 +68,14 @@ def test_isolated_pixels_against_sklearn() -> None:
 
 
 @pytest.mark.parametrize(("shift", "f"), [(0, 1.0), (1, 1.0), (2, 0.0)])
-def test_one_pixel_beside_is_right_and_two_are_not(shift: int, f: float) -> None:
+def test_a_shift_of_one_pixel_is_correct_and_of_two_is_not(shift: int, f: float) -> None:
     target = torch.full((1, 1, 9, 9), -1.0)
     target[..., 4] = 1
     assert result(EdgeF, (target.roll(shift, dims=3), target, None))["ods_f"] == f
 
 
 def test_an_output_at_a_threshold_is_an_edge_there() -> None:
-    """Only the threshold at the edge's own strength tells it from the other pixel."""
+    """Only the threshold at the edge's strength distinguishes it from the other pixel."""
     output, target = torch.full((1, 1, 1, 9), -1.0), torch.full((1, 1, 1, 9), -1.0)
     output[..., 1], output[..., 7] = float(THRESHOLDS[70]), float(THRESHOLDS[69])
     target[..., 1] = 1
@@ -83,7 +83,7 @@ def test_an_output_at_a_threshold_is_an_edge_there() -> None:
     assert (found["ods_f"], found["threshold"]) == (1, THRESHOLDS[70])
 
 
-def test_uncounted_pixels_neither_help_nor_hurt() -> None:
+def test_masked_pixels_have_no_effect() -> None:
     target, output = torch.full((1, 1, 5, 5), -1.0), torch.full((1, 1, 5, 5), -1.0)
     target[..., 1], output[..., 2] = 1, 1
     mask = torch.ones(1, 5, 5)

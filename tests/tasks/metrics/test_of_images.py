@@ -27,7 +27,7 @@ def test_depth_errors_are_means_and_medians_of_images() -> None:
     assert result(DepthOfImages, *parts) == pytest.approx(expected, rel=1e-9)
 
 
-def test_images_without_a_depth_do_not_count() -> None:
+def test_images_without_depth_are_skipped() -> None:
     output, target, mask = DEPTH
     assert mask is not None
     none = torch.zeros_like(mask[:1])
@@ -38,7 +38,7 @@ def test_images_without_a_depth_do_not_count() -> None:
     assert np.isnan(list(empty.compute().values())).all()
 
 
-def test_an_output_that_is_no_depth_is_very_wrong_in_logarithms() -> None:
+def test_a_non_positive_depth_has_a_large_log_error() -> None:
     found = result(DepthOfImages, (-torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2), None))
     assert found["rmse"] == 2
     assert found["log_rmse"] == pytest.approx(-np.log(1e-9))
@@ -54,7 +54,7 @@ def test_depths_in_two_processes() -> None:
     assert first.compute() == pytest.approx(result(DepthOfImages, DEPTH))
 
 
-def test_parts_are_judged_on_images_with_people() -> None:
+def test_parts_are_evaluated_on_images_with_people() -> None:
     torch.manual_seed(0)
     target = torch.randint(0, 7, (6, 5, 8))
     target[1], target[4] = 0, 0

@@ -38,7 +38,7 @@ def test_vectors_and_half_precision() -> None:
     assert found["mae"] == pytest.approx(error.abs().mean().item(), rel=1e-9)
 
 
-def test_values_at_uncounted_pixels_do_not_matter() -> None:
+def test_values_at_masked_pixels_do_not_matter() -> None:
     output, target, mask = BATCH
     assert mask is not None
     changed = torch.where(mask.unsqueeze(1), target, float("nan"))

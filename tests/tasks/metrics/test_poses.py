@@ -76,6 +76,6 @@ def test_in_parts() -> None:
 
 
 @pytest.mark.parametrize(("numbers", "deviation"), [(5, 1.0), (6, 0.0), (0, 1.0)])
-def test_standards_of_no_pose_are_refused(numbers: int, deviation: float) -> None:
+def test_invalid_standards_are_refused(numbers: int, deviation: float) -> None:
     with pytest.raises(ValueError, match="expected six means and positive deviations"):
         PoseError(Standard((0.0,) * numbers, (deviation,) * numbers))

@@ -43,7 +43,7 @@ def test_best_means_over_images_against_sklearn(batch: Batch) -> None:
 
 
 def test_the_best_threshold_is_one_for_all_images() -> None:
-    """Each image alone would be told perfectly, at another threshold."""
+    """Each image alone would be perfect, at a different threshold."""
     target = torch.zeros(2, 1, 2, 2)
     target[:, :, 0] = 1
     chance = torch.tensor([[0.45, 0.25], [0.85, 0.55]])[:, None, :, None].expand(2, 1, 2, 2)
@@ -51,12 +51,12 @@ def test_the_best_threshold_is_one_for_all_images() -> None:
     assert found["miou"] == pytest.approx(0.75)
 
 
-def test_of_no_image_there_is_no_number() -> None:
+def test_without_images_values_are_nan() -> None:
     none = torch.zeros(0, 1, 4, 4)
     assert np.isnan(list(result(SaliencyF, (none, none, None)).values())).all()
 
 
-def test_both_empty_is_right() -> None:
+def test_both_empty_is_correct() -> None:
     nothing = torch.zeros(1, 1, 4, 4)
     assert result(SaliencyF, (nothing - 9, nothing, None))["miou"] == 1
     assert result(SaliencyF, (nothing + 9, nothing, None))["miou"] == 0

@@ -39,14 +39,14 @@ def test_all_pairs_against_loops() -> None:
     assert result(PairAccuracy, BATCH) == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_same_pixels_are_judged_each_time() -> None:
+def test_the_same_pixels_are_evaluated_each_time() -> None:
     few = partial(PairAccuracy, 8)
     assert result(few, BATCH) == result(few, BATCH)
     assert len({result(partial(PairAccuracy, 8, seed), BATCH)["accuracy"] for seed in range(8)}) > 4
     assert result(few, BATCH)["accuracy"] != result(PairAccuracy, BATCH)["accuracy"]
 
 
-def test_embeddings_that_tell_nothing_and_everything() -> None:
+def test_uninformative_and_perfect_embeddings() -> None:
     _, ids, mask = BATCH
     nothing = result(PairAccuracy, (torch.zeros(6, 4, 6, 7), ids, mask))
     assert (nothing["same"], nothing["different"]) == (1, 0)
