@@ -1,1 +1,1 @@
-"""From images to a taxonomy: the plan of jobs, and running it here so that it can die at any time."""
+"""From images to a taxonomy: the plan of jobs, and running it so that it may be killed at any time."""

@@ -1,4 +1,4 @@
-"""Attempts at jobs, as every process that sees a run's folder reads them: who is at a job, how one ended."""
+"""Attempts at jobs, shared through the run's folder: which process runs a job, and how an attempt ended."""
 
 import fcntl
 import json
@@ -20,10 +20,10 @@ class Attempt:
 
     Attributes:
         host: the machine.
-        process: its number there.
-        slurm_job: what SLURM calls it, if it runs there.
-        ended: how: `failed`, `stopped` (it can go on), or None: it is under way, or was killed.
-        message: the error, in a line.
+        process: its process id there.
+        slurm_job: id of its SLURM job, if it has one.
+        ended: `failed`, `stopped` (it can be resumed), or None: it is running, or was killed.
+        message: the error, on one line.
     """
 
     host: str
@@ -36,8 +36,8 @@ class Attempt:
 class Attempts:
     """The attempts at the jobs of a run, in `jobs/`; what the jobs print is in `logs/`.
 
-    Whether a job is being done is told by a lock that the system takes from a process that ends, however it
-    ends. No clock decides anything.
+    A running job holds a lock, which the system releases when its process ends, however it ends. There are no
+    timeouts.
 
     Args:
         root: folder of the run.
@@ -47,11 +47,11 @@ class Attempts:
         self.folder, self.logs = root / "jobs", root / "logs"
 
     def log(self, job: str) -> Path:
-        """What the job prints."""
+        """The file with a job's output."""
         return self.logs / f"{_file_name(job)}.log"
 
     def last_lines(self, job: str, number: int = 10) -> list[str]:
-        """Of what the job has printed."""
+        """The last lines that a job has printed."""
         try:
             text = self.log(job).read_text(encoding="utf-8", errors="replace")
         except OSError:
@@ -60,17 +60,17 @@ class Attempts:
 
     @contextmanager
     def at(self, job: str, slurm_job: str | None) -> Iterator[None]:
-        """Be the one who does a job; note how it ends.
+        """Hold a job while running it, and note how it ends.
 
         Raises:
-            InputError: another process is at it.
+            InputError: another process is running it.
         """
         with self._lock_file(job).open("a") as file:
             if not _locked(file):
-                by = self.read(job)
-                whom = "" if by is None else f" ({by.host}, process {by.process})"
+                other = self.read(job)
+                holder = "" if other is None else f" ({other.host}, process {other.process})"
                 raise InputError(
-                    f"{job}: another process is at this job{whom}; wait for it, or stop it first"
+                    f"{job}: another process is running this job{holder}; wait for it, or stop it first"
                 )
             attempt = Attempt(socket.gethostname(), os.getpid(), slurm_job)
             self._write(job, attempt)
@@ -85,7 +85,7 @@ class Attempts:
             self._path(job).unlink(missing_ok=True)
 
     def is_under_way(self, job: str) -> bool:
-        """Whether a process is at a job now."""
+        """Whether a process is running a job now."""
         path = self._lock_file(job)
         if not path.exists():
             return False
@@ -97,7 +97,7 @@ class Attempts:
         try:
             return Attempt(**json.loads(self._path(job).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
-            return None  # notes for people: a damaged one is none
+            return None  # only a note for people: a damaged one counts as none
 
     def _write(self, job: str, attempt: Attempt) -> None:
         write_text(self._path(job), json.dumps(asdict(attempt)) + "\n")
@@ -111,7 +111,7 @@ class Attempts:
 
 def _locked(file: IO[str]) -> bool:
     try:
-        # Of this process alone: `flock` would be held on by the data workers that a killed job leaves.
+        # Held by this process alone: data workers that outlive a killed job would keep a `flock`.
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""What jobs cost: floating-point operations, counted without computing, and how fast they go here."""
+"""What jobs cost: floating-point operations, counted without computing, and the speed of this machine."""
 
 import time
 
@@ -12,7 +12,7 @@ from lightning_taskonomy.pipeline.settings import RANDOM, PipelineSettings
 from lightning_taskonomy.transfers.readout_network import REPRESENTATION_CHANNELS, readout_network
 
 TRAINED = 3.0
-"""Operations of a training step in forward passes: the backward pass takes two more."""
+"""Operations of a training step, in forward passes: the backward pass costs two."""
 _PROBED_SECONDS = 1.0
 
 
@@ -20,7 +20,7 @@ def operations(network: nn.Module, *shape: int) -> float:
     """Operations of a forward pass for one example, counted on the meta device.
 
     Args:
-        network: to be counted; made there, because drawing weights takes longer than counting.
+        network: on the meta device, because initialising weights takes longer than counting.
         shape: of its input, without the batch.
     """
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -29,7 +29,7 @@ def operations(network: nn.Module, *shape: int) -> float:
 
 
 def network_operations(settings: PipelineSettings, name: str) -> float:
-    """Of a forward pass of one example through a task's network."""
+    """Operations of a forward pass of one example through a task's network."""
     task = settings.by_name[name]
     pictures = task.pictures or task.views
     with torch.device("meta"):
@@ -38,7 +38,7 @@ def network_operations(settings: PipelineSettings, name: str) -> float:
 
 
 def encoder_operations(settings: PipelineSettings, source: str) -> float:
-    """Of a forward pass of one picture through an encoder."""
+    """Operations of a forward pass of one image through an encoder."""
     channels = 3 if source == RANDOM else settings.by_name[source].input_channels
     with torch.device("meta"):
         encoder = Encoder(channels, settings.network.width, settings.network.blocks)
@@ -46,7 +46,7 @@ def encoder_operations(settings: PipelineSettings, source: str) -> float:
 
 
 def readout_operations(settings: PipelineSettings, target: str, order: int) -> float:
-    """Of a forward pass of one example through a readout."""
+    """Operations of a forward pass of one example through a readout."""
     task = settings.by_name[target]
     with torch.device("meta"):
         readout = readout_network(task, order, settings.readout_size, settings.seed)
@@ -55,13 +55,13 @@ def readout_operations(settings: PipelineSettings, target: str, order: int) -> f
 
 
 def probed_rate(settings: PipelineSettings) -> float:
-    """Operations per second on this machine, in a few training steps of an encoder."""
+    """Operations per second on this machine, measured in a few training steps of an encoder."""
     on_gpu = torch.cuda.is_available() and settings.machine.accelerator != "cpu"
     device = torch.device("cuda" if on_gpu else "cpu")
-    of = settings.network
-    encoder = Encoder(3, of.width, of.blocks).to(device)
+    network = settings.network
+    encoder = Encoder(3, network.width, network.blocks).to(device)
     batch = torch.zeros(
-        min(of.batch_size, 4 if device.type == "cpu" else 32), 3, settings.size, settings.size
+        min(network.batch_size, 4 if device.type == "cpu" else 32), 3, settings.size, settings.size
     )
     batch = batch.to(device)
 

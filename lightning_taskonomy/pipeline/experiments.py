@@ -1,4 +1,4 @@
-"""Experiments on the transfers: other amounts of data, other readouts, and how far affinities move."""
+"""Experiments on the transfers: other amounts of data, other readouts, and how the affinities change."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +14,12 @@ from lightning_taskonomy.taxonomy.sensitivity import Sensitivity
 
 
 def folder_of(settings: PipelineSettings, name: str) -> Path:
-    """Of an experiment."""
+    """The folder of an experiment."""
     return settings.root / "experiments" / name
 
 
 def table_of(settings: PipelineSettings, name: str) -> Path:
-    """What an experiment ends with."""
+    """The table that an experiment ends with."""
     table = TABLE if settings.experiments[name].transitive else "correlations.csv"
     return folder_of(settings, name) / table
 

@@ -1,4 +1,4 @@
-"""Which transfers of higher order are worth training: a plan to be read before an hour is spent on it."""
+"""Which higher-order transfers to train: a plan that can be read before hours are spent on it."""
 
 import csv
 import itertools
@@ -15,11 +15,11 @@ COLUMNS = ("target", "sources", "order", "estimated_seconds")
 
 @dataclass(frozen=True)
 class HigherOrderPlan:
-    """The transfers of order 2 and more to a target.
+    """The transfers of order 2 and above to a target.
 
     Attributes:
         target: the task.
-        transfers: sources joined by +, the better ones first.
+        transfers: sources joined by +, the most promising first.
         estimated_seconds: of each, on this machine; None where nothing has been measured yet.
     """
 
@@ -31,11 +31,12 @@ class HigherOrderPlan:
     def of(
         cls, target: str, ranked: Sequence[str], settings: TransferSettings, estimated_seconds: float | None
     ) -> "HigherOrderPlan":
-        """All combinations of the best sources up to some order; above it, the best ones of each number.
+        """All combinations of the best sources up to some order; above it, one set of the best per order.
 
         Args:
             target: the task.
-            ranked: sources by their first-order result, the best first; without the target and the random.
+            ranked: sources by their first-order result, the best first; without the target and the random
+                encoder.
             settings: how many are combined, and up to which order.
             estimated_seconds: of one transfer.
         """

@@ -1,4 +1,4 @@
-"""Where the jobs of a run are done: in this process, in several here, or on a cluster."""
+"""Where the jobs of a run are executed: in this process, in several on this machine, or on a cluster."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,13 +15,13 @@ from lightning_taskonomy.pipeline.slurm_launcher import SlurmLauncher, SlurmSett
 
 @dataclass(frozen=True)
 class Launching:
-    """Who does the jobs.
+    """How the jobs are executed.
 
     Attributes:
-        launcher: `here`, one after another; `local`, in processes of this machine, each with a GPU of its own
+        launcher: `here`, one after another; `local`, in processes on this machine, each with its own GPU
             where there are several; `slurm`, as job arrays.
-        jobs: how many at a time; under SLURM, of one kind.
-        attempts: at each job that fails or is killed.
+        jobs: how many at a time; under SLURM, per kind.
+        attempts: how often a job that fails or is killed is tried.
         slurm: how jobs are submitted.
     """
 
@@ -32,35 +32,35 @@ class Launching:
 
 
 def without_effect(settings: PipelineSettings) -> list[str]:
-    """Options of a run that change nothing in it, a line each."""
-    of, there = settings.transfer, samples_of(settings, "val")
+    """Options of a run that have no effect, one line each."""
+    transfer, samples = settings.transfer, samples_of(settings, "val")
     used = max(settings.program.max_orders)
     lines = []
-    if of.samples > there:
+    if transfer.samples > samples:
         lines.append(
-            f"transfer.samples: {of.samples}, but val has {there} samples; transfers learn from these"
+            f"transfer.samples: {transfer.samples}, but val has {samples} samples; transfers learn from these"
         )
-    if of.racing and of.samples >= there:
+    if transfer.racing and transfer.samples >= samples:
         lines.append("transfer.racing: no sample of val is left to watch; no transfer is stopped")
-    if of.max_order > used:
+    if transfer.max_order > used:
         lines.append(
-            f"transfer.max_order: {of.max_order}, but program.max_orders end at {used}; transfers of more "
-            "sources are measured and left out of the taxonomy"
+            f"transfer.max_order: {transfer.max_order}, but program.max_orders end at {used}; transfers of "
+            "more sources are measured and left out of the taxonomy"
         )
     return lines
 
 
 def launch(plan: Plan, by: Launching, config: str, say: Callable[[str], None]) -> None:
-    """Do what is left of a plan, or submit it.
+    """Run what is left of a plan, or submit it.
 
     Args:
         plan: of the run.
-        by: whom.
-        config: the run's whole configuration, JSON, for processes of their own.
-        say: is told what happens, a line each.
+        by: which launcher, and its options.
+        config: the run's whole configuration, JSON, for the processes that run jobs.
+        say: called with each line of progress.
 
     Raises:
-        InputError: a job cannot be done or submitted, or another run writes into the folder.
+        InputError: a job fails or cannot be submitted, or another run writes into the folder.
     """
     for line in without_effect(plan.settings):
         say(f"warning: {line}")

@@ -1,4 +1,4 @@
-"""Doing the jobs of a plan in parallel processes of this machine."""
+"""Running the jobs of a plan in parallel processes on this machine."""
 
 import os
 import signal
@@ -21,13 +21,13 @@ from lightning_taskonomy.pipeline.records import alone_in
 from lightning_taskonomy.pipeline.run import DONE, FAILED, RUNNING, WAITING, Estimate, note_states, write_plan
 
 BAD_INPUT = 2
-"""Exit status of a job that fails whenever it is tried."""
-_LOOKED_EVERY = 0.2
+"""Exit status of a job that would fail again."""
+_POLL_INTERVAL = 0.2
 """Seconds."""
 
 
 def job_command(config: Path, name: str) -> list[str]:
-    """The words that do one job of a run in a process of its own."""
+    """The command that runs one job of a run in its own process."""
     program = [sys.executable, "-m", "lightning_taskonomy", "taxonomy", "job"]
     return [*program, "--config", str(config), "--name", name]
 
@@ -40,17 +40,17 @@ class _Running:
 
 
 class LocalLauncher:
-    """Does what is left of a plan, several jobs at a time, each in a process of its own.
+    """Runs what is left of a plan, several jobs at a time, each in its own process.
 
-    A job that fails or is killed is tried again; jobs that need one that has failed are held back, all others
-    are done.
+    A job that fails or is killed is tried again; jobs that need a failed one are held back, and all others
+    run.
 
     Args:
         plan: of the run.
         config: a file with the run's settings.
         jobs: how many at a time.
-        attempts: at each job.
-        say: is told what happens, a line each.
+        attempts: for each job.
+        say: called with each line of progress.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class LocalLauncher:
         self._noted: dict[str, str] = {}
 
     def run(self) -> None:
-        """Do all that can be done.
+        """Run every job that can be run.
 
         Raises:
-            InputError: another run writes into the folder, or jobs have failed: names them, with the last
-                lines that they printed.
+            InputError: another run writes into the folder, or jobs have failed; names them, with the last
+                lines of their output.
         """
         with alone_in(self.plan.settings.root):
             estimate = Estimate.of(self.plan)
@@ -83,8 +83,8 @@ class LocalLauncher:
                 while self._left_to_do():
                     self._start_ready()
                     self._note()
-                    time.sleep(_LOOKED_EVERY)
-                    self._look()
+                    time.sleep(_POLL_INTERVAL)
+                    self._collect()
             finally:
                 signal.signal(signal.SIGTERM, before)
                 self._stop()
@@ -107,7 +107,7 @@ class LocalLauncher:
             if len(self._running) >= self.jobs:
                 return
             if not self._is_ready(job) or self.notes.is_under_way(name):
-                continue  # a process that an earlier, killed run has left may be at it
+                continue  # a process left by an earlier, killed run may be running it
             if self.plan.current(job) is not None:
                 del self._left[name]
                 continue
@@ -125,7 +125,7 @@ class LocalLauncher:
                 )
             self._running[name] = _Running(process, slot)
 
-    def _look(self) -> None:
+    def _collect(self) -> None:
         for name, running in list(self._running.items()):
             status = running.process.poll()
             if status is None:
@@ -138,7 +138,7 @@ class LocalLauncher:
                 self.say(f"[{done:>{len(str(total))}}/{total}] {name}  ({duration(seconds)})")
                 continue
             reason = _ending(status)
-            self.say(f"{name}: {reason} (attempt {self._tries[name]} of {self.attempts}); it printed last:")
+            self.say(f"{name}: {reason} (attempt {self._tries[name]} of {self.attempts}); its last lines:")
             for line in self.notes.last_lines(name):
                 self.say(f"    {line}")
             if status == BAD_INPUT or self._tries[name] >= self.attempts:
@@ -147,13 +147,13 @@ class LocalLauncher:
 
     def _stop(self) -> None:
         for running in self._running.values():
-            running.process.terminate()  # fits save where they are
+            running.process.terminate()  # fits save a checkpoint
         for running in self._running.values():
             running.process.wait()
         self._running.clear()
 
     def _note(self) -> None:
-        """Write what has changed into the plan's file."""
+        """Write changed states into the plan's file."""
         states = {name: self._state(name) for name in self.plan.jobs}
         if states != self._noted:
             note_states(self.plan.settings.root, states)
@@ -168,12 +168,12 @@ class LocalLauncher:
 
 
 def environment(slot: int, jobs: int, variables: Mapping[str, str]) -> dict[str, str]:
-    """Of the process in one of several places: a GPU in turn, and its share of the cores.
+    """Environment variables of one of several processes: a GPU in turn, and its share of the cores.
 
     Args:
-        slot: its place, from 0.
-        jobs: how many processes there are at a time.
-        variables: of this process.
+        slot: number of the process, from 0.
+        jobs: how many processes run at a time.
+        variables: the environment of this process.
     """
     chosen = dict(variables)
     cores = len(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""Jobs that turn what contenders have left into loss tables, rankings and the table of transfers."""
+"""Jobs that turn the contenders' losses into loss tables, rankings and the table of transfers."""
 
 import logging
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def plan_file(settings: PipelineSettings, target: str) -> Path:
-    """The plan of a target's transfers of higher order."""
+    """The plan of a target's higher-order transfers."""
     return settings.root / "higher_order" / f"{target}.csv"
 
 
@@ -54,7 +54,7 @@ def write_loss_table(settings: PipelineSettings, target: str) -> str:
 
 
 def hold_tournaments(tables: Sequence[Path], out: Path) -> Transfers:
-    """The table of transfers from loss tables."""
+    """Hold the tournaments of some loss tables and write the table of transfers."""
     rows = [
         transfer
         for path in tables
@@ -66,7 +66,7 @@ def hold_tournaments(tables: Sequence[Path], out: Path) -> Transfers:
 
 
 def losses_of_transfers(files: TransferFiles, transfers: Sequence[str]) -> LossTable:
-    """The losses of some transfers side by side; those that have diverged are named and left out."""
+    """The losses of some transfers side by side; those that diverged are logged and left out."""
     columns, names, images = [], [], None
     for name in transfers:
         read = files.read(name)
@@ -84,12 +84,12 @@ def losses_of_transfers(files: TransferFiles, transfers: Sequence[str]) -> LossT
 
 
 def with_special(transfers: LossTable, paths: Sequence[Path]) -> LossTable:
-    """A table with the special contenders of some files before its own.
+    """A table with special contenders, read from files, placed before its own.
 
     Raises:
         InputError: a file cannot be read, or has other images.
     """
-    images, own = transfers.whole()
+    images, transfer_losses = transfers.whole()
     special = [LossTable.read_parquet(path) for path in paths]
     columns = []
     for path, table in zip(paths, special, strict=True):
@@ -98,4 +98,6 @@ def with_special(transfers: LossTable, paths: Sequence[Path]) -> LossTable:
             raise InputError(f"{path}: expected the images of the transfers to {transfers.target}")
         columns.append(losses)
     contenders = [name for table in (*special, transfers) for name in table.contenders]
-    return LossTable.from_arrays(transfers.target, images, contenders, np.column_stack([*columns, own]))
+    return LossTable.from_arrays(
+        transfers.target, images, contenders, np.column_stack([*columns, transfer_losses])
+    )

@@ -27,44 +27,44 @@ from lightning_taskonomy.training.task_network import TaskNetwork
 AVERAGE = "average"
 _SETTLING_BATCHES = 50
 _ENCODER = "encoder."
-"""What the names of an encoder's weights begin with in those of its network."""
+"""Prefix of the encoder's weights in the names of its network's weights."""
 
 
 def task_network(settings: PipelineSettings, task: str) -> TaskNetwork:
-    """The network of a task with fresh weights."""
-    of = settings.network
+    """The network of a task, newly initialised."""
+    options = settings.network
     torch.manual_seed(settings.seed)
     return TaskNetwork(
         settings.spelled[task],
         settings.size,
-        of.width,
-        of.blocks,
-        of.decoder_width,
-        of.hidden,
-        learning_rate=of.learning_rate,
-        drop_after=of.drop_after,
-        weight_decay=of.weight_decay,
-        adversarial_after=of.adversarial_after,
+        options.width,
+        options.blocks,
+        options.decoder_width,
+        options.hidden,
+        learning_rate=options.learning_rate,
+        drop_after=options.drop_after,
+        weight_decay=options.weight_decay,
+        adversarial_after=options.adversarial_after,
     )
 
 
 def about(settings: PipelineSettings, task: Task) -> dict[str, Any]:
-    """What a file says of a task's weights: a bank of them says what its vectors mean."""
+    """The metadata of a task's weights, from which a bank knows what its vectors mean."""
     return About(task.name, settings.size, task.standard).as_json()
 
 
 def own_weights_file(settings: PipelineSettings, task: str) -> Path:
-    """Where the network of a task that is trained here is."""
+    """The weights of a network trained by this run."""
     return settings.root / "networks" / task / "weights.safetensors"
 
 
 def scratch_weights_file(settings: PipelineSettings, target: str) -> Path:
-    """Where the network is that was trained from scratch on the transfers' small set."""
+    """The weights of the network trained from scratch on the transfers' small set."""
     return settings.root / "baselines" / target / SCRATCH / "weights.safetensors"
 
 
 def train_network(settings: PipelineSettings, task: str, run: str) -> str:
-    """Train a task's network on the training split (step I), and judge it as the contender `self`.
+    """Train a task's network on the training split (step I), and evaluate it as the contender `self`.
 
     Args:
         settings: of the run.
@@ -110,7 +110,7 @@ def train_baselines(settings: PipelineSettings, target: str, run: str) -> str:
 
 
 def train_from_scratch(settings: PipelineSettings, target: str, folder: Path, run: str) -> Path:
-    """A whole network trained on what transfers learn from: what gain is measured against.
+    """Train a whole network on the transfers' training samples: the rival that gain is measured against.
 
     Returns:
         Its loss table.
@@ -135,20 +135,20 @@ def train_from_scratch(settings: PipelineSettings, target: str, folder: Path, ru
 
 
 def small_set(settings: PipelineSettings, target: str) -> TaskonomyDataModule:
-    """What transfers of a target learn from, and what they are judged on."""
-    of = settings.transfer
+    """The samples that transfers to a target are trained and evaluated on."""
+    transfer = settings.transfer
     return _data(
         settings,
         target,
-        batch_size=of.batch_size,
+        batch_size=transfer.batch_size,
         train_split="val",
-        train_samples=min(of.samples, samples_of(settings, "val")),
-        val_samples=max(of.watched, 1),
+        train_samples=min(transfer.samples, samples_of(settings, "val")),
+        val_samples=max(transfer.watched, 1),
     )
 
 
 def watching(settings: PipelineSettings) -> dict[str, Any]:
-    """The trainer's options for validating on the samples that are watched, if there are any."""
+    """The trainer's options for validation on the watched samples, if there are any."""
     if settings.transfer.watched == 0 or samples_of(settings, "val") <= settings.transfer.samples:
         return {"limit_val_batches": 0}
     return {"check_val_every_n_epoch": settings.transfer.validate_every}
@@ -173,10 +173,10 @@ def _data(settings: PipelineSettings, task: str, **options: object) -> Taskonomy
 
 
 def trained_encoder(settings: PipelineSettings, source: str) -> Encoder:
-    """The encoder of a source with its weights.
+    """The trained encoder of a source.
 
     Raises:
-        InputError: its weights are absent, or those of another network.
+        InputError: its weights are missing, or those of another network.
     """
     if source in settings.banked:
         return load_encoder(settings.by_name[source], BankFolder.open(settings.bank).path)
@@ -193,10 +193,10 @@ def trained_encoder(settings: PipelineSettings, source: str) -> Encoder:
 
 
 def require_given_weights(settings: PipelineSettings) -> None:
-    """See, before long work begins, that the weights that are given are those of this run's encoders.
+    """Check, before long work begins, that the given weights fit this run's encoders.
 
     Raises:
-        InputError: a file is absent or damaged, or of another network.
+        InputError: a file is missing or damaged, or of another network.
     """
     for source, path in settings.given_weights.items():
         _require_encoder(settings, source, path)
@@ -217,19 +217,24 @@ def _require_encoder(settings: PipelineSettings, source: str, path: Path) -> Non
 
 
 def given_files(settings: PipelineSettings, source: str) -> list[Path]:
-    """The files of a source's weights where it is not trained here; else none."""
+    """The weight files of a source that is not trained by this run; otherwise none."""
     if source in settings.banked:
         return BankFolder.open(settings.bank).entry(source).paths
     return [settings.given_weights[source]] if source in settings.given_weights else []
 
 
 def random_encoder(settings: PipelineSettings) -> Encoder:
-    """An encoder without training: only its normalisation has seen pictures, so that its scale is sound."""
-    of = settings.network
+    """An untrained encoder; only its normalisation has seen images, which keeps its scale sound."""
+    options = settings.network
     torch.manual_seed(settings.seed)
-    encoder = Encoder(width=of.width, blocks=of.blocks)
+    encoder = Encoder(width=options.width, blocks=options.blocks)
     data = TaskonomyDataModule(
-        settings.shards, ["autoencoding"], settings.size, of.batch_size, num_workers=0, seed=settings.seed
+        settings.shards,
+        ["autoencoding"],
+        settings.size,
+        options.batch_size,
+        num_workers=0,
+        seed=settings.seed,
     )
     loader = data.loader("train", shuffled=True)
     encoder.train()

@@ -1,4 +1,4 @@
-"""Jobs that draw what the transfers to a target win and lose by, beside full supervision and scratch."""
+"""Jobs that draw where transfers win and lose most, beside full supervision and training from scratch."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -42,11 +42,11 @@ _QUALITY = 90
 
 
 class Chosen(NamedTuple):
-    """An image at one end of what a transfer does.
+    """An image on which a transfer does best or worst.
 
     Attributes:
         transfer: sources joined by +.
-        extreme: where it is furthest ahead of training from scratch, or furthest behind.
+        extreme: whether it is furthest ahead of training from scratch there, or furthest behind.
         image: key.
         losses: of the transfer, from scratch, and fully supervised.
     """
@@ -65,7 +65,7 @@ class Shown(NamedTuple):
         target: as the task's output.
         mask: where the loss counts; None for everywhere.
         views: places of its views.
-        outputs: by contender that is the same for all transfers.
+        outputs: of the contenders that are the same for all transfers, by name.
     """
 
     input: Tensor
@@ -76,7 +76,7 @@ class Shown(NamedTuple):
 
 
 def index_file(settings: PipelineSettings, target: str) -> Path:
-    """Which pictures there are of a target's transfers."""
+    """The table of the strips drawn for a target's transfers."""
     return settings.root / FOLDER / target / INDEX
 
 
@@ -87,7 +87,7 @@ def draw_transfers(settings: PipelineSettings, target: str) -> str:
     drawn = [name for name in table.contenders if weights_of(files, name).exists()]
     chosen = extremes(table, drawn, EXTREMES)
     device = _device(settings)
-    task, images = images_of(settings, target, sorted({one.image for one in chosen}), device)
+    task, images = images_of(settings, target, sorted({choice.image for choice in chosen}), device)
     stored = StoredInputs(
         files.stores,
         sorted({source for name in drawn for source in sources_of(name)}),
@@ -96,15 +96,15 @@ def draw_transfers(settings: PipelineSettings, target: str) -> str:
     folder = make_folder(index_file(settings, target).parent)
     rows = []
     for transfer in drawn:
-        mine = [one for one in chosen if one.transfer == transfer]
-        of_transfer = [images[one.image] for one in mine]
+        choices = [choice for choice in chosen if choice.transfer == transfer]
+        of_transfer = [images[choice.image] for choice in choices]
         outputs = outputs_of(files, task, transfer, stored, of_transfer, device)
-        for number, (one, shown, output) in enumerate(zip(mine, of_transfer, outputs, strict=True)):
+        for number, (choice, shown, output) in enumerate(zip(choices, of_transfer, outputs, strict=True)):
             name = f"{_short(transfer)}-{number}.jpg"
             _write(folder / name, _strip(task, shown, output))
-            rows.append((one.transfer, one.extreme, one.image, *one.losses, name))
+            rows.append((choice.transfer, choice.extreme, choice.image, *choice.losses, name))
     for path in set(folder.glob("*.jpg")) - {folder / str(row[-1]) for row in rows}:
-        path.unlink()  # of transfers that are no more
+        path.unlink()  # of transfers that no longer exist
     write_csv(folder / INDEX, COLUMNS, rows)
     return sha256_of(folder / INDEX)
 
@@ -120,7 +120,7 @@ def extremes(table: LossTable, transfers: Sequence[str], number: int) -> list[Ch
     Args:
         table: losses of a target's contenders, `pixels` and `self` among them.
         transfers: names of contenders.
-        number: images at either end, at most; none that is not won, or lost.
+        number: images at either end, at most; only those that are won or lost.
     """
     blocks = list(table.blocks())
     images = [key for keys, _ in blocks for key in keys]
@@ -128,15 +128,15 @@ def extremes(table: LossTable, transfers: Sequence[str], number: int) -> list[Ch
     scratch, full = (losses[:, table.contenders.index(name)] for name in (SCRATCH, SELF))
     chosen = []
     for name in transfers:
-        own = losses[:, table.contenders.index(name)]
-        ahead = scratch - own
+        column = losses[:, table.contenders.index(name)]
+        ahead = scratch - column
         order = np.argsort(-ahead, kind="stable")
         ends: Mapping[Extreme, list[int]] = {
             "win": [n for n in order[:number].tolist() if ahead[n] > 0],
             "loss": [n for n in order[::-1][:number].tolist() if ahead[n] < 0],
         }
         chosen += [
-            Chosen(name, extreme, images[n], (float(own[n]), float(scratch[n]), float(full[n])))
+            Chosen(name, extreme, images[n], (float(column[n]), float(scratch[n]), float(full[n])))
             for extreme, places in ends.items()
             for n in places
         ]
@@ -146,7 +146,7 @@ def extremes(table: LossTable, transfers: Sequence[str], number: int) -> list[Ch
 def images_of(
     settings: PipelineSettings, target: str, keys: Sequence[str], device: torch.device
 ) -> tuple[Task, dict[str, Shown]]:
-    """Images of the test split with what full supervision and scratch make of them."""
+    """Images of the test split with the outputs of full supervision and of training from scratch."""
     data = small_set(settings, target)
     data.setup("test")
     task = data.tasks[0]
@@ -190,13 +190,15 @@ def outputs_of(
     images: Sequence[Shown],
     device: torch.device,
 ) -> list[Tensor]:
-    """What a transfer's readout makes of images, from the stored representations of their views."""
+    """A transfer's outputs for images, from the stored representations of their views."""
     sources = sources_of(transfer)
     readout = readout_network(task, len(sources), files.readout_size, files.settings.seed)
     readout.load_state_dict(read_weights(weights_of(files, transfer)))
     network = _judging(readout, device)
-    given = stored.of("test", torch.stack([shown.views for shown in images]), sources)
-    return list(network(torch.cat([given[source] for source in sources], dim=1).float().to(device)).cpu())
+    representations = stored.of("test", torch.stack([shown.views for shown in images]), sources)
+    return list(
+        network(torch.cat([representations[source] for source in sources], dim=1).float().to(device)).cpu()
+    )
 
 
 def _judging(network: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
@@ -211,8 +213,8 @@ def _judging(network: nn.Module, device: torch.device) -> Callable[[Tensor], Ten
 
 
 def _device(settings: PipelineSettings) -> torch.device:
-    there = settings.machine.accelerator != "cpu" and torch.cuda.is_available()
-    return torch.device("cuda" if there else "cpu")
+    has_gpu = settings.machine.accelerator != "cpu" and torch.cuda.is_available()
+    return torch.device("cuda" if has_gpu else "cpu")
 
 
 def _side(files: TransferFiles) -> int:
@@ -220,7 +222,7 @@ def _side(files: TransferFiles) -> int:
 
 
 def _short(transfer: str) -> str:
-    """A file's name, whatever the number of sources."""
+    """A short file name, however many sources there are."""
     return hashlib.sha256(transfer.encode()).hexdigest()[:16]
 
 

@@ -31,14 +31,14 @@ from lightning_taskonomy.taxonomy.transfers import SCRATCH
 
 @dataclass(frozen=True)
 class Job:
-    """One step of a run, done whole or again.
+    """One step of a run, either completed or done again.
 
     Attributes:
         name: `<kind>/<task>`.
         needs: names of the jobs that must have finished.
-        about: what its result depends on beside those, as plain values.
-        work: does it; gives the fingerprint of the result.
-        outputs: files without which it has not been done.
+        about: what else its result depends on, as plain values.
+        work: runs it and returns the fingerprint of the result.
+        outputs: files that exist once it is done.
         counted: counts its floating-point operations.
     """
 
@@ -56,7 +56,7 @@ class Job:
 
     @cached_property
     def operations(self) -> float:
-        """Floating-point operations, estimated; counted when they are asked for, which takes a while."""
+        """Floating-point operations, estimated; counted on first use, which takes a while."""
         return self.counted()
 
 
@@ -67,7 +67,7 @@ class Plan:
         settings: of the run.
 
     Raises:
-        InputError: weights that are given are not those of the run's encoders.
+        InputError: given weights do not fit the run's encoders.
     """
 
     def __init__(self, settings: PipelineSettings) -> None:
@@ -77,7 +77,7 @@ class Plan:
 
     @cached_property
     def jobs(self) -> dict[str, Job]:
-        """All jobs by name, in an order in which they can be done."""
+        """All jobs by name, in an order in which they can run."""
         settings = self.settings
         targets, sources = settings.target_names, [*settings.source_names, RANDOM]
         trained = [
@@ -108,7 +108,7 @@ class Plan:
         return fingerprint({"about": job.about(), "needs": results})
 
     def _run(self, name: str) -> str:
-        """Fingerprint of what a job depends on, when its turn has come."""
+        """Fingerprint of what a job depends on, once the jobs that it needs are done."""
         inputs = self.inputs(self.jobs[name])
         assert inputs is not None
         return inputs
@@ -133,16 +133,16 @@ class Plan:
         return {}
 
     def _network(self, task: str) -> Job:
-        settings, of = self.settings, self.settings.network
+        settings, options = self.settings, self.settings.network
         judged = task in settings.target_names
 
         def operations() -> float:
-            pictures = of.samples or networks.samples_of(settings, "train")
-            return cost.TRAINED * cost.network_operations(settings, task) * pictures * of.epochs
+            pictures = options.samples or networks.samples_of(settings, "train")
+            return cost.TRAINED * cost.network_operations(settings, task) * pictures * options.epochs
 
         def about() -> Mapping[str, Any]:
             splits = ("train", "val", "test") if judged else ("train", "val")
-            return {**self._about_task(task, splits), "network": asdict(of)}
+            return {**self._about_task(task, splits), "network": asdict(options)}
 
         return Job(
             f"network/{task}",
@@ -154,10 +154,14 @@ class Plan:
         )
 
     def _baselines(self, target: str) -> Job:
-        settings, of = self.settings, self.settings.transfer
+        settings, transfer = self.settings, self.settings.transfer
 
         def about() -> Mapping[str, Any]:
-            training = [min(of.samples, networks.samples_of(settings, "val")), of.whole_epochs, of.batch_size]
+            training = [
+                min(transfer.samples, networks.samples_of(settings, "val")),
+                transfer.whole_epochs,
+                transfer.batch_size,
+            ]
             return {
                 **self._about_task(target, ("train", "val", "test")),
                 "network": asdict(settings.network),
@@ -173,7 +177,7 @@ class Plan:
             lambda: networks.train_baselines(settings, target, self._run(f"baselines/{target}")),
             (
                 *(folder / name / table for name in (networks.AVERAGE, SCRATCH)),
-                *([networks.scratch_weights_file(settings, target)] if of.keep_weights else ()),
+                *([networks.scratch_weights_file(settings, target)] if transfer.keep_weights else ()),
             ),
             lambda: cost.TRAINED * cost.network_operations(settings, target) * self._learned,
         )
@@ -185,7 +189,7 @@ class Plan:
 
         def about() -> Mapping[str, Any]:
             spans = stores.spans(settings)
-            # Its normalisation settles on pictures of the training split.
+            # Its normalisation settles on images of the training split.
             seen = of_data(settings.shards, "train", ("rgb",), Span(), settings.size)
             random = [asdict(settings.network), settings.seed, seen]
             return {
@@ -301,8 +305,8 @@ class Plan:
 
     def _experiment(self, name: str) -> Job:
         settings = self.settings
-        of = settings.experiments[name]
-        changed = settings.under(of)
+        experiment = settings.experiments[name]
+        changed = settings.under(experiment)
 
         def operations() -> float:
             learned = cost.TRAINED * self._learned_by(changed)
@@ -311,7 +315,7 @@ class Plan:
                 learned
                 * (
                     cost.readout_operations(changed, target, 1) * names
-                    + (0.0 if of.transitive else cost.network_operations(changed, target))
+                    + (0.0 if experiment.transitive else cost.network_operations(changed, target))
                 )
                 for target in settings.target_names
             )
@@ -319,7 +323,7 @@ class Plan:
         return Job(
             f"experiment/{name}",
             ("results", *(f"store/{source}" for source in first_order(settings))),
-            lambda: {"experiment": asdict(of), "transfer": asdict(settings.transfer)},
+            lambda: {"experiment": asdict(experiment), "transfer": asdict(settings.transfer)},
             lambda: experiments.run_experiment(settings, name, self._run(f"experiment/{name}")),
             (experiments.table_of(settings, name),),
             operations,
@@ -332,8 +336,8 @@ class Plan:
 
     def _learned_by(self, settings: PipelineSettings) -> float:
         """The same under the settings of an experiment."""
-        of = settings.transfer
-        return min(of.samples, networks.samples_of(self.settings, "val")) * of.whole_epochs
+        transfer = settings.transfer
+        return min(transfer.samples, networks.samples_of(self.settings, "val")) * transfer.whole_epochs
 
     def _about_task(self, name: str, splits: tuple[str, ...]) -> dict[str, Any]:
         """The task and its data."""
@@ -349,12 +353,12 @@ class Plan:
 
     def _data(self, task: Task, split: str) -> str:
         domains = needed_domains(task)
-        if (domains, split) not in self._fingerprints:  # of millions of samples they take a second
+        if (domains, split) not in self._fingerprints:  # for millions of samples this takes a second
             self._fingerprints[domains, split] = self._fingerprint(domains, split)
         return self._fingerprints[domains, split]
 
     def _fingerprint(self, domains: tuple[str, ...], split: str) -> str:
         end = self.settings.test_samples if split == "test" else None
-        there = networks.samples_of(self.settings, split)
-        span = Span(0, there if end is None else min(end, there))
+        samples = networks.samples_of(self.settings, split)
+        span = Span(0, samples if end is None else min(end, samples))
         return of_data(self.settings.shards, split, domains, span, self.settings.size)

@@ -43,7 +43,7 @@ def _versions() -> dict[str, str]:
     for package in _PACKAGES:
         try:
             found[package] = version(package)
-        except PackageNotFoundError:  # a build of one's own
+        except PackageNotFoundError:  # a local build
             found[package] = "unknown"
     return found
 

@@ -1,7 +1,7 @@
-"""How long jobs take: from what has finished in this run, in earlier runs beside it, else from a probe.
+"""How long jobs take: estimated from finished jobs of this run or of earlier runs beside it, or a probe.
 
-Floating-point operations alone do not tell: small networks wait for their data and for each step's start. So
-every kind of job has a rate of its own as soon as one of the kind has finished.
+Floating-point operations alone do not predict it: small networks wait for their data and for each step to
+start. So every kind of job gets its own rate as soon as one of that kind has finished.
 """
 
 import json
@@ -18,18 +18,18 @@ _SLOWNESS = {"network": 1.5, "baselines": 2.0, "store": 1.0, "first_order": 2.0,
 _PLAIN_SECONDS = {"ranking": 0.1, "losses": 1.0, "results": 15.0, "pictures": 3.0}
 """What jobs without counted operations take, on two cores."""
 _SETTLED = 3
-"""Finished jobs from which an estimate is a number, no range."""
+"""Finished jobs after which an estimate is a single number, not a range."""
 _ROUGHLY, _SOMEWHAT = 3.0, 1.5
-"""Half a range as a factor: with nothing but a probe, and with an earlier run to go by."""
+"""Half a range as a factor: with only a probe, and with an earlier run to go by."""
 _COMPARABLE = 10.0
-"""Jobs of an earlier run tell something where their operations differ by less than this factor."""
+"""Jobs of an earlier run count if their operations differ by less than this factor."""
 
 
 class Rates:
     """Estimates for the jobs of a plan.
 
     Args:
-        plan: of the run; what has finished is taken note of.
+        plan: of the run; its finished jobs are counted.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -43,14 +43,14 @@ class Rates:
                 self.add(job, record)
 
     def add(self, job: Job, record: Record) -> None:
-        """Take note of a finished job."""
+        """Count a finished job."""
         self._finished.setdefault(job.kind, []).append(record)
 
     def seconds(self, job: Job) -> float:
         """How long a job may take."""
-        own = self._finished.get(job.kind)
-        if own:
-            return _scaled(own, job.operations)
+        same_kind = self._finished.get(job.kind)
+        if same_kind:
+            return _scaled(same_kind, job.operations)
         earlier = self._alike(job)
         if earlier:
             return _scaled(earlier, job.operations) * self._drift()
@@ -64,7 +64,7 @@ class Rates:
         return _SOMEWHAT if self._earlier else _ROUGHLY
 
     def _drift(self) -> float:
-        """How much longer the finished jobs took than would have been said without them."""
+        """The factor by which finished jobs took longer than would have been estimated without them."""
         done = [(kind, record) for kind, records in self._finished.items() for record in records]
         expected = actual = 0.0
         for kind, record in done:
@@ -95,7 +95,7 @@ class Rates:
 
 
 def _scaled(records: Iterable[Record], operations: float) -> float:
-    """Seconds of a job by those of others: in proportion to operations; their mean where none are counted."""
+    """Seconds of a job from those of others, in proportion to operations; their mean if none are counted."""
     records = list(records)
     seconds = math.fsum(record.seconds for record in records)
     counted = math.fsum(record.operations for record in records)
@@ -109,7 +109,7 @@ def _is_comparable(one: float, other: float) -> bool:
 
 
 def _records_beside(plan: Plan) -> dict[str, list[Record]]:
-    """The records of the runs in the same folder, by kind of job; damaged ones tell nothing."""
+    """The records of the runs in the same folder, by kind of job; damaged ones are skipped."""
     found: dict[str, list[Record]] = {}
     root = plan.settings.root
     for path in sorted(root.resolve().parent.glob("*/jobs/*.json")):

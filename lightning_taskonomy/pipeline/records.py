@@ -1,4 +1,4 @@
-"""What is known of finished jobs: what they were made from, what came out, how long it took."""
+"""Records of finished jobs: what they were made from, what came out, and how long it took."""
 
 import fcntl
 import hashlib
@@ -44,7 +44,7 @@ class Records:
         """The record of a job; None where it has not finished.
 
         Raises:
-            InputError: a record that is none.
+            InputError: the record is damaged.
         """
         path = self._path(job)
         try:
@@ -72,15 +72,15 @@ def fingerprint(content: Mapping[str, Any]) -> str:
 
 @contextmanager
 def alone_in(root: Path) -> Iterator[None]:
-    """Hold a run's folder, so that no second run writes into it.
+    """Lock a run's folder, so that no second run writes into it.
 
     Raises:
-        InputError: another one does.
+        InputError: another run does.
     """
     path = make_folder(root) / ".running"
     with path.open("w") as file:
         try:
-            # Of this process alone: `flock` would be held on by the workers that a killed run leaves.
+            # Held by this process alone: workers that outlive a killed run would keep a `flock`.
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise InputError(f"{root}: another run is writing here; wait for it, or stop it first") from error

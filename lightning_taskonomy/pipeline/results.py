@@ -1,4 +1,4 @@
-"""The last job: the taxonomy, the evidence for it, and a page of plain words that says what was found."""
+"""The last job: the taxonomy, the evidence for it, and a plain-language summary of the findings."""
 
 import logging
 import math
@@ -87,11 +87,11 @@ def problem_of(settings: PipelineSettings, transfers: Transfers) -> TaxonomyProb
 
 
 def _solved(problem: TaxonomyProblem) -> Taxonomy:
-    """The taxonomy of the wanted budget, or of the least one that serves every target."""
+    """The taxonomy for the wanted budget, or for the smallest one that serves every target."""
     try:
         return problem.solve()
     except InfeasibleBudgetError as error:
-        log.warning("%s; the taxonomy is that of %g", error, error.least_budget)
+        log.warning("%s; solved for a budget of %g instead", error, error.least_budget)
         return replace(problem, budget=error.least_budget).solve()
 
 
@@ -107,11 +107,11 @@ def summary(
 
     Args:
         taxonomy: of the wanted budget.
-        significance: against random ones.
+        significance: against random taxonomies.
         answers: where sources come from a bank, what each target should start from.
         verdict: what may be believed.
-        words: the same in sentences.
-        stability: intervals, and how often what was chosen is.
+        words: the verdict in sentences.
+        stability: intervals, and how often each transfer is chosen under resampling.
     """
     what, units = (
         ("Take from the bank", "networks") if answers else ("Label and train fully", "units of labels")
@@ -145,8 +145,8 @@ def summary(
         "set. Quality: share on which it beats the fully supervised network; 0.5 is parity.",
         "",
         "Chosen in: share of resamplings of the groups (buildings) of test images in which the program takes "
-        "this transfer. In brackets: 95 % intervals over groups; they count that it was chosen on the same "
-        "images.",
+        "this transfer. In brackets: 95 % intervals over groups; they allow for its being chosen on the "
+        "same images.",
         "",
         *(f"- {line.strip()}" for line in stability.lines(taxonomy)),
         "",
@@ -177,7 +177,7 @@ def _save_tree(transfers: Transfers, folder: Path) -> None:
 
 def _answers(settings: PipelineSettings, tournaments: Sequence[ResampledTournament]) -> list[str]:
     samples = min(settings.transfer.samples, samples_of(settings, "val"))
-    return [Recommendation.of_tournament(own).sentence(samples) for own in tournaments]
+    return [Recommendation.of_tournament(tournament).sentence(samples) for tournament in tournaments]
 
 
 def _transfer_row(transfer: Transfer, stability: Stability) -> str:
@@ -230,5 +230,5 @@ def _share(value: float | None, interval: Interval | None = None) -> str:
 
 
 def summary_file(settings: PipelineSettings) -> Path:
-    """The page of plain words."""
+    """The plain-language summary."""
     return settings.root / "summary.md"

@@ -1,4 +1,4 @@
-"""Doing the jobs of a plan here, one after another; a run that was killed goes on where it was."""
+"""Running the jobs of a plan in this process, one after another; a killed run resumes where it was."""
 
 import csv
 import math
@@ -24,12 +24,12 @@ DONE, RUNNING, WAITING, FAILED = "done", "running", "waiting", "failed"
 
 @dataclass(frozen=True)
 class Estimate:
-    """What of a plan is left.
+    """What is left of a plan.
 
     Attributes:
         left: jobs that are not done.
-        done: how many are.
-        seconds: by job that is left, how long it may take here.
+        done: how many jobs are done.
+        seconds: estimated for each job that is left, on this machine.
         spread: the factor by which the sum may be off; 1 where enough has finished to go by.
     """
 
@@ -40,7 +40,7 @@ class Estimate:
 
     @classmethod
     def of(cls, plan: Plan) -> "Estimate":
-        """Of a plan as it stands."""
+        """The estimate for a plan as it stands."""
         left = tuple(job for job in plan.jobs.values() if plan.current(job) is None)
         rates = Rates(plan)
         return cls(
@@ -83,7 +83,7 @@ def write_plan(plan: Plan, estimate: Estimate) -> None:
 
 
 def note_states(root: Path, states: Mapping[str, str]) -> None:
-    """Bring the states of some jobs in a run's `plan.csv` up to date; none is written where there is none.
+    """Update the states of some jobs in a run's `plan.csv`, if there is one.
 
     Args:
         root: folder of the run.
@@ -106,14 +106,14 @@ def note_states(root: Path, states: Mapping[str, str]) -> None:
 
 
 def run_plan(plan: Plan, say: Callable[[str], None]) -> None:
-    """Do what is left of a plan.
+    """Run what is left of a plan.
 
     Args:
         plan: of the run.
-        say: is told of every job, a line each.
+        say: called with a line for every job.
 
     Raises:
-        InputError: a job cannot be done, or another run writes into the folder.
+        InputError: a job fails, or another run writes into the folder.
     """
     with alone_in(plan.settings.root):
         estimate = Estimate.of(plan)
@@ -138,7 +138,7 @@ def run_plan(plan: Plan, say: Callable[[str], None]) -> None:
                 result = job.work()
             except BaseException as error:
                 state = FAILED if isinstance(error, Exception) else WAITING
-                with suppress(InputError):  # such as a full disk, which is what is to be told
+                with suppress(InputError):  # a full disk, say: the job's own error matters more
                     note_states(plan.settings.root, {job.name: state})
                 if isinstance(error, InputError):
                     raise InputError(f"{job.name}: {error}") from error

@@ -1,4 +1,4 @@
-"""How long a plan takes on some devices at once: its jobs dealt out as a scheduler does, but not done."""
+"""How long a plan takes on several devices: its jobs are scheduled, but not run."""
 
 import heapq
 from collections.abc import Mapping, Sequence
@@ -21,10 +21,10 @@ class Schedule:
 
     @classmethod
     def of(cls, needs: Mapping[str, Sequence[str]], seconds: Mapping[str, float], devices: int) -> "Schedule":
-        """Deal jobs to devices: whenever one is free, the job that most of the work waits for is next.
+        """Assign jobs to devices: whenever one is free, the ready job that begins the longest chain is next.
 
         Args:
-            needs: by job, those before it; a need that is no job counts as done.
+            needs: by job, those before it; one that is not among the jobs counts as done.
             seconds: by job; 0 where not given.
             devices: how many jobs at a time.
         """
@@ -55,7 +55,7 @@ class Schedule:
 
     @property
     def busy(self) -> float:
-        """Share of the devices' time in which they work, 0 to 1."""
+        """Fraction of the devices' time in which they work, 0 to 1."""
         whole = self.whole * self.devices
         return sum(self.seconds.values()) / whole if whole else 1.0
 
@@ -70,7 +70,7 @@ def _followers(needs: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
 
 
 def _tails(needs: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) -> dict[str, float]:
-    """By job, the seconds of the longest chain that begins with it; `needs` is in an order of doing."""
+    """By job, the seconds of the longest chain that begins with it; `needs` is in topological order."""
     tails: dict[str, float] = {}
     followers = _followers(needs)
     for job in reversed(list(needs)):

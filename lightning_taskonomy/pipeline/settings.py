@@ -1,4 +1,4 @@
-"""What a run of the whole pipeline is told: read from YAML, defaults as in the paper."""
+"""Settings of a run of the whole pipeline, read from YAML; defaults as in the paper."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,10 +33,10 @@ _LEAST = {
     "program": {"budget": 0, "draws": 1},
     "machine": {"num_workers": 0, "checkpoint_seconds": 0},
 }
-"""By section, the least that a number may be."""
+"""The least values, by section."""
 
 RANDOM = "random"
-"""The source that is an encoder without training."""
+"""The source that is an untrained encoder."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class NetworkSettings:
         learning_rate: of Adam; readouts have the same.
         drop_after: steps after which the learning rate is a tenth; by default each task's own.
         weight_decay: of Adam; by default each task's own.
-        adversarial_after: steps after which discriminators join; none leaves them out.
-        batch_size: samples per step, at most: some tasks have smaller batches of their own.
+        adversarial_after: steps after which discriminators join; null leaves them out.
+        batch_size: samples per step, at most: some tasks use smaller batches.
         epochs: over the training split.
         samples: how many training samples; by default all.
     """
@@ -75,17 +75,17 @@ class TransferSettings:
     """The transfers (step II).
 
     Attributes:
-        samples: of the validation split that readouts learn from.
-        watched: of the samples after those, how many are validated on meanwhile; 0 for none.
+        samples: how many of the validation split readouts learn from.
+        watched: how many of the samples after those to validate on during training; 0 for none.
         validate_every: epochs from one validation to the next.
-        epochs: by default as many as the paper trains on so many samples.
+        epochs: by default as many as in the paper for this number of samples.
         batch_size: samples per step.
         variant: of readout and decoder.
         drop_after: steps after which the learning rate is a tenth.
         weight_decay: of Adam.
         max_order: largest number of sources of a transfer.
         best: how many of a target's best sources are combined in all ways.
-        combined_up_to: the order up to which they are; above, the best sources are taken, one set per order.
+        combined_up_to: the order up to which they are; above it, the best sources form one set per order.
         together: how many readouts are trained together; by default as many as fit into memory.
         racing: stop readouts that are certain to lose.
         keep_weights: write the readouts' weights too, not only their losses.
@@ -122,7 +122,7 @@ class ProgramSettings:
         budgets: of the evaluation; by default from 1 to the number of sources that need labels.
         max_orders: of the evaluation.
         importance: weight of a target in the objective; 1 where not given.
-        cost: label cost of a task; where not given 1, and 0 for tasks whose label is the picture itself.
+        cost: label cost of a task; where not given 1, and 0 for tasks whose label is the image itself.
         objective: what the taxonomy maximises: affinity, gain or quality.
         scratch: training from scratch on a target's small set may be chosen too, and costs nothing.
         draws: random taxonomies per budget for the significance.
@@ -140,13 +140,13 @@ class ProgramSettings:
 
 @dataclass(frozen=True)
 class MachineSettings:
-    """What the jobs run on, each on one device: several do several jobs at a time.
+    """What the jobs run on: each uses one device, so several devices run several jobs at a time.
 
     Attributes:
         accelerator: as Lightning's trainer takes it.
         precision: as Lightning's trainer takes it.
         num_workers: processes that read and decode.
-        checkpoint_seconds: from one checkpoint of a running job to the next.
+        checkpoint_seconds: time from one checkpoint of a running job to the next.
     """
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
@@ -157,7 +157,7 @@ class MachineSettings:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Transfers once more under other settings, to see how far the affinities move.
+    """Transfers trained again under other settings, to see how the affinities change.
 
     Attributes:
         samples: of the transfers, or as in the main run.
@@ -177,22 +177,22 @@ class PipelineSettings:
     Attributes:
         shards: the packed images, as the DataModule takes them.
         out: folder for everything that is written.
-        tasks: the dictionary of this run: names, or `FILE.py:NAME` for tasks of one's own.
+        tasks: the dictionary of this run: names, or `FILE.py:NAME` for custom tasks.
         targets: tasks to be solved; by default all that are not source-only.
         sources: tasks that may be trained fully; by default all. `bank`: those whose encoders the bank has.
-        size: pixels per side of pictures.
+        size: pixels per side of images.
         seed: of everything random.
         statistics: what vectors are standardised by: `taskonomy` or `own`, as the DataModule takes it.
-        test_samples: how many samples of the test split contenders are judged on; by default all.
-        bank: folder of trained networks, published or one's own: its tasks are the sources if no others are
-            named, and none of them is trained here. With `sources: bank`, by default the folder that the
-            environment names.
-        weights: of encoders that are not trained here: files (safetensors) by task.
+        test_samples: how many samples of the test split contenders are evaluated on; by default all.
+        bank: folder of trained networks, published or your own: its tasks are the sources if no others are
+            named, and none of them is trained by this run. With `sources: bank`, by default the folder that
+            LIGHTNING_TASKONOMY_BANK names.
+        weights: of encoders that this run does not train: files (safetensors) by task.
         network: the task-specific networks.
         transfer: the transfers.
         program: the boolean program and the evidence.
         machine: what the jobs run on.
-        experiments: by name, transfers once more under other settings.
+        experiments: by name, transfers trained again under other settings.
     """
 
     shards: str
@@ -213,7 +213,7 @@ class PipelineSettings:
     experiments: dict[str, Experiment] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """See that the names fit together before anything is done.
+        """Check that the settings are consistent, before anything runs.
 
         Raises:
             InputError: names the key and what was expected.
@@ -244,16 +244,17 @@ class PipelineSettings:
                     raise InputError(f"{key}: expected at least {least}, found {number:g}")
         if self.transfer.racing and self.transfer.watched == 0:
             raise InputError(
-                "transfer.racing: losers are found by watching; expected transfer.watched of at least 1"
+                "transfer.racing: it needs watched samples; expected transfer.watched of at least 1"
             )
-        for key, of in (("network", self.network), ("transfer", self.transfer)):
-            if of.samples is not None and of.samples < of.batch_size:
+        for key, section in (("network", self.network), ("transfer", self.transfer)):
+            if section.samples is not None and section.samples < section.batch_size:
                 raise InputError(
-                    f"{key}.samples: expected at least a batch ({of.batch_size}), found {of.samples}"
+                    f"{key}.samples: expected at least a batch ({section.batch_size}), "
+                    f"found {section.samples}"
                 )
 
     def _numbers(self) -> Iterator[tuple[str, int, Iterable[float | None]]]:
-        """Keys, the least that makes sense, and what was given."""
+        """Keys, the least valid value, and the given values."""
         for section, keys in _LEAST.items():
             for key, least in keys.items():
                 yield f"{section}.{key}", least, [getattr(getattr(self, section), key)]
@@ -273,11 +274,11 @@ class PipelineSettings:
 
     @cached_property
     def by_name(self) -> Mapping[str, Task]:
-        """All tasks by their names in the dictionary, those of the bank among them."""
-        own = {task.name: task for task in map(task_named, self.tasks)}
-        # What the bank's files are called is not the user's word: those names import nothing.
-        banked = (own.get(name) or registered_task(name, f"bank: {name}") for name in self.banked)
-        return own | {task.name: task for task in banked}
+        """All tasks by their names in the dictionary, including those of the bank."""
+        listed = {task.name: task for task in map(task_named, self.tasks)}
+        # The user did not choose the names of the bank's files, so those names import nothing.
+        banked = (listed.get(name) or registered_task(name, f"bank: {name}") for name in self.banked)
+        return listed | {task.name: task for task in banked}
 
     @cached_property
     def given_weights(self) -> Mapping[str, Path]:
@@ -300,21 +301,21 @@ class PipelineSettings:
         ]
 
     def definition(self, name: str) -> str | None:
-        """Fingerprint of the file that defines a task of one's own; None for one of the dictionary."""
+        """Fingerprint of the file that defines a custom task; None for a task of the dictionary."""
         path = Path(self.spelled[name].rpartition(":")[0])
         return sha256_of(path) if path.suffix == ".py" else None
 
     def by_dictionary_name(self, numbers: Mapping[str, float]) -> dict[str, float]:
-        """Numbers by task, however the configuration names the tasks."""
-        return {task_named(name).name: number for name, number in numbers.items()}
+        """Values by dictionary name, however the configuration names the tasks."""
+        return {task_named(name).name: value for name, value in numbers.items()}
 
     @property
     def target_names(self) -> list[str]:
         """The tasks to be solved."""
         if self.targets is not None:
             return self._named(self.targets)
-        own = self._named(self.tasks)
-        return [name for name in own if not self.by_name[name].source_only]
+        listed = self._named(self.tasks)
+        return [name for name in listed if not self.by_name[name].source_only]
 
     @property
     def source_names(self) -> list[str]:
@@ -325,19 +326,19 @@ class PipelineSettings:
 
     @property
     def budget(self) -> float:
-        """Of the taxonomy that is written."""
+        """The budget of the taxonomy that is written."""
         if self.program.budget is not None:
             return self.program.budget
         return -(-len(self.labelled_sources) // 3)
 
     @property
     def labelled_sources(self) -> list[str]:
-        """The sources that somebody has to label: all but those whose label is the picture itself."""
+        """The sources that need labels: all but those whose label is the image itself."""
         return [name for name in self.source_names if not is_self_supervised(name)]
 
     @property
     def readout_size(self) -> ReadoutSize:
-        """Of all readouts."""
+        """The size of all readouts."""
         return ReadoutSize(self.size, self.transfer.variant, self.network.decoder_width, self.network.hidden)
 
     @property
@@ -348,8 +349,8 @@ class PipelineSettings:
     def under(self, experiment: Experiment) -> "PipelineSettings":
         """The settings of an experiment: first order only."""
         changed = {f.name: getattr(experiment, f.name) for f in fields(experiment)}
-        given = {name: changed[name] for name in ("samples", "variant") if changed[name] is not None}
-        return replace(self, transfer=replace(self.transfer, **given, max_order=1), experiments={})
+        overrides = {name: changed[name] for name in ("samples", "variant") if changed[name] is not None}
+        return replace(self, transfer=replace(self.transfer, **overrides, max_order=1), experiments={})
 
     @staticmethod
     def _named(names: Iterable[str]) -> list[str]:

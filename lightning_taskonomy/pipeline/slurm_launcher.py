@@ -24,12 +24,12 @@ class SlurmSettings:
     """How jobs are submitted to SLURM.
 
     Attributes:
-        options: words for `sbatch` by kind of job (`network`, `first_order`, ...) and under `all` for every
-            kind, such as `[--partition=gpu, --gres=gpu:1, --time=24:00:00]`; a kind's come last and win.
+        options: of `sbatch`, by kind of job (`network`, `first_order`, ...) and under `all` for every kind,
+            such as `[--partition=gpu, --gres=gpu:1, --time=24:00:00]`; a kind's own come last and win.
         setup: shell commands before each job, such as `module load cuda` or `source .venv/bin/activate`.
         notice: seconds before the time limit at which a fit is told to save and is requeued.
-        in_turn: each array waits for the end of the one before, so that no more than `jobs` jobs of the run
-            are ever at work at once; else no more than that of a kind.
+        in_turn: each array waits for the previous one to end, so that at most `jobs` jobs of the run are
+            running at once; otherwise at most that many of each kind.
     """
 
     options: dict[str, list[str]] = field(default_factory=dict)
@@ -44,9 +44,9 @@ class JobArray:
 
     Attributes:
         kind: of the jobs.
-        names: of the jobs, by number: that of the task, so that arrays can go on task by task.
-        same: places of the arrays of which each job needs the one of its own number.
-        whole: places of the arrays of which each job needs others, too: all of them must be done.
+        names: of the jobs, by the number of their task, so that arrays can depend on each other task by task.
+        same: places of the arrays in which each job needs only the job of its own number.
+        whole: places of the arrays in which jobs need other numbers, too: the whole array must be done.
     """
 
     kind: str
@@ -56,7 +56,7 @@ class JobArray:
 
 
 def arrays_of(jobs: Mapping[str, Job], left: Mapping[str, Job]) -> list[JobArray]:
-    """The arrays that do what is left of a plan, each after those that it depends on.
+    """The arrays for what is left of a plan, each after those that it depends on.
 
     Args:
         jobs: of the plan, by name, in order.
@@ -86,9 +86,9 @@ class SlurmLauncher:
         plan: of the run.
         config: a file with the run's settings.
         jobs: how many of an array run at a time.
-        attempts: at each job; one that is stopped and requeued begins anew to count.
+        attempts: for each job; counted from 1 again when a job is stopped and requeued.
         settings: of SLURM.
-        say: is told what is submitted, a line each.
+        say: called with a line for each submitted array.
     """
 
     def __init__(
@@ -114,8 +114,8 @@ class SlurmLauncher:
         """Submit all arrays, or none.
 
         Raises:
-            InputError: the run's jobs are in the queue already, or may be, as it cannot be asked; another run
-                writes into the folder; or SLURM refuses an array.
+            InputError: the run's jobs are in the queue already, or may be, as the queue cannot be read;
+                another run writes into the folder; or SLURM rejects an array.
         """
         with alone_in(self.root):
             queued = [
@@ -139,7 +139,7 @@ class SlurmLauncher:
                     job_id = self._submit(number, array, [before.job_id for before in submitted])
                     names = {str(index): name for index, name in array.names.items()}
                     submitted.append(SubmittedArray(job_id, names))
-                    Submission(tuple(submitted)).write(self.root)  # known, should this be killed
+                    Submission(tuple(submitted)).write(self.root)  # so that they are known if this is killed
             except BaseException:
                 cancel([array.job_id for array in submitted])
                 raise
@@ -161,7 +161,7 @@ class SlurmLauncher:
         return job_id
 
     def script(self, array: JobArray) -> str:
-        """The script of an array, to be read before it is believed."""
+        """The batch script of an array."""
         numbers = ",".join(map(str, sorted(array.names)))
         logs = Attempts(self.root).logs.resolve()
         fixed = [
@@ -179,7 +179,7 @@ class SlurmLauncher:
         config = shlex.quote(str(self.config.resolve()))
         return f"""#!/bin/bash
 {chr(10).join(f"#SBATCH {word}" for word in [*fixed, *own])}
-# Signals are for the step below: this script has to live until it has saved.
+# Signals are for the step below: this script must live until the step has saved.
 trap : TERM USR1
 {chr(10).join(self.settings.setup)}
 case $SLURM_ARRAY_TASK_ID in
@@ -191,10 +191,10 @@ for attempt in $(seq {self.attempts}); do
         {python} -m lightning_taskonomy taxonomy job --config {config} --name "$name"
     status=$?
     case $status in 0|{BAD_INPUT}|{STOPPED}) exit $status ;; esac
-    # Cancelled, or in the queue again: the step was ended for that, with any status; it is not tried again.
+    # Cancelled or requeued: that ended the step, whatever its status; it is not tried again.
     job=$(scontrol show job "$SLURM_JOB_ID")
     [[ -z $job || $job =~ JobState=(RUNNING|SIGNALING)\\  ]] || exit $status
-    # USR1 or TERM before the job had begun to listen, while modules were imported: the end is near.
+    # USR1 or TERM before the job could handle it, while modules were imported: the time limit is near.
     case $status in 138|143) scontrol requeue "$SLURM_JOB_ID"; exit $status ;; esac
     echo "$name: attempt $attempt of {self.attempts} failed with status $status"
 done

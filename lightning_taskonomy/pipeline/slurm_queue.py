@@ -1,4 +1,4 @@
-"""What a run has submitted to SLURM, and what SLURM says of it."""
+"""What a run has submitted to SLURM, and its state in the queue."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ class SubmittedArray:
 
 @dataclass(frozen=True)
 class Submission:
-    """What a run has submitted last.
+    """A run's last submission.
 
     Attributes:
         arrays: in the order of submission.
@@ -39,7 +39,7 @@ class Submission:
 
     @classmethod
     def read(cls, root: Path) -> "Submission":
-        """Of the run in a folder; an empty one where nothing was submitted.
+        """The submission of the run in a folder; empty if nothing was submitted.
 
         Raises:
             InputError: its record is damaged.
@@ -58,24 +58,24 @@ class Submission:
         write_text(root / _FILE, json.dumps([asdict(array) for array in self.arrays], indent=1) + "\n")
 
     def states(self) -> dict[str, str]:
-        """The state of every job that SLURM still knows of, such as PENDING, by its name in the plan.
+        """The state of every job that SLURM still lists, such as PENDING, by its name in the plan.
 
-        It forgets a job some minutes after its end.
+        SLURM forgets a job some minutes after its end.
 
         Raises:
-            InputError: SLURM cannot be asked. An answer that fails is not an empty queue.
+            InputError: the queue cannot be read. A failed query is not an empty queue.
         """
         if not self.arrays:
             return {}
         if shutil.which("squeue") is None:
-            raise InputError("the queue cannot be asked: there is no squeue on this machine")
+            raise InputError("the queue cannot be read: there is no squeue on this machine")
         ids = ",".join(array.job_id for array in self.arrays)
         answer = asked(
             "squeue", "--noheader", "--array", "--states=all", "--format=%F %K %T", f"--jobs={ids}"
         )
         if answer.returncode and _UNKNOWN not in answer.stderr:
-            reason = " ".join(answer.stderr.split()) or f"squeue ends with status {answer.returncode}"
-            raise InputError(f"the queue cannot be asked ({reason}); try again later")
+            reason = " ".join(answer.stderr.split()) or f"squeue exited with status {answer.returncode}"
+            raise InputError(f"the queue cannot be read ({reason}); try again later")
         names = {array.job_id: array.names for array in self.arrays}
         states = {}
         for line in answer.stdout.splitlines():
@@ -87,7 +87,7 @@ class Submission:
 
     @property
     def names(self) -> frozenset[str]:
-        """Of all jobs in the plan that were submitted."""
+        """The names of all submitted jobs in the plan."""
         return frozenset(name for array in self.arrays for name in array.names.values())
 
 
@@ -105,30 +105,30 @@ ENDED = frozenset(
         "TIMEOUT",
     )
 )
-"""States of jobs that SLURM has done with."""
+"""States of jobs that have ended."""
 _UNKNOWN = "Invalid job id"
-"""What squeue says of a single job that it has forgotten."""
+"""The error of squeue for a single job that it has forgotten."""
 
 
 def submit(script: Path, options: Sequence[str]) -> str:
-    """Have SLURM run a script.
+    """Submit a script to SLURM.
 
     Returns:
         The id of the job.
 
     Raises:
-        InputError: it does not take it, or there is no SLURM here.
+        InputError: SLURM rejects it, or is not installed here.
     """
     if shutil.which("sbatch") is None:
         raise InputError("launcher: slurm needs sbatch, and there is none on this machine")
     words = ["sbatch", "--parsable", *options, str(script)]
     answer = subprocess.run(words, capture_output=True, text=True, check=False)
     if answer.returncode:
-        raise InputError(f"{script}: sbatch refuses it: {' '.join(answer.stderr.split())}")
+        raise InputError(f"{script}: sbatch rejected it: {' '.join(answer.stderr.split())}")
     return answer.stdout.strip().split(";")[0]
 
 
 def cancel(ids: Sequence[str]) -> None:
-    """Take jobs back."""
+    """Cancel jobs."""
     if ids:
         subprocess.run(["scancel", *ids], capture_output=True, check=False)

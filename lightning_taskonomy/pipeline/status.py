@@ -1,4 +1,4 @@
-"""How far a run is, wherever its jobs are being done."""
+"""The progress of a run, wherever its jobs are running."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,22 +14,22 @@ STATES = ("done", "running", "failed", "stopped", "cancelled", "queued", "waitin
 _AT_WORK = ("RUNNING", "SIGNALING")
 """States of SLURM's jobs."""
 _HELD_BY = ("failed", "stopped", "cancelled", "waiting")
-"""States of a job for which others wait in vain."""
+"""States of a job that hold back the jobs that need it."""
 _NAMED = ("running", "failed", "stopped", "cancelled")
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """Of one job.
+    """The status of one job.
 
     Attributes:
         name: of the job.
-        state: one of `STATES`; `stopped` has saved where it is, `cancelled` was taken out of the queue,
-            `waiting` has been given to nobody.
-        where: machine and number of the process.
+        state: one of `STATES`; `stopped` has saved its progress, `cancelled` was removed from the queue,
+            `waiting` has been neither started nor submitted.
+        where: machine and process id.
         message: why it failed.
-        log: what it prints.
-        lines: the last ones of those.
+        log: the file with its output.
+        lines: the last ones of its output.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Status:
 
     Attributes:
         jobs: of its plan.
-        queue: why the queue could not be asked; empty where it could, or nothing was submitted.
+        queue: why the queue could not be read; empty where it could, or nothing was submitted.
         is_submitted: whether jobs have been submitted to a queue.
     """
 
@@ -56,18 +56,18 @@ class Status:
 
 
 def status_of(plan: Plan) -> Status:
-    """Of all jobs of a plan."""
+    """The status of all jobs of a plan."""
     attempts = Attempts(plan.settings.root)
     submission = Submission.read(plan.settings.root)
     try:
         queue = dict.fromkeys(submission.names, "") | submission.states()
-        said = ""
+        queue_error = ""
     except InputError as error:
-        queue, said = {}, str(error)
+        queue, queue_error = {}, str(error)
     found: dict[str, JobStatus] = {}
     for job in plan.jobs.values():
         found[job.name] = _of_job(plan, job, attempts, queue, found)
-    return Status(tuple(found.values()), said, bool(submission.names))
+    return Status(tuple(found.values()), queue_error, bool(submission.names))
 
 
 def _of_job(
@@ -97,7 +97,7 @@ def _of_job(
     if state and state not in ENDED:
         return JobStatus(job.name, "running" if state in _AT_WORK else "queued", log=log)
     if state == CANCELLED or (state == "" and attempt is None and not log.exists()):
-        # SLURM takes out what waits for a job that has not succeeded: such a one waits, as it did before.
+        # SLURM cancels jobs whose dependency did not succeed: those are still waiting.
         if attempt is None and any(before[need].state in _HELD_BY for need in job.needs):
             return JobStatus(job.name, "waiting")
         message = "" if attempt is None else attempt.message
@@ -117,7 +117,7 @@ def status_lines(status: Status) -> list[str]:
     numbers = ", ".join(f"{counted[state]} {state}" for state in STATES if counted[state])
     lines = [f"{len(jobs)} jobs: {numbers}"]
     if status.queue:
-        lines.append(f"{status.queue}: what is queued there is shown as waiting")
+        lines.append(f"{status.queue}: queued jobs are shown as waiting")
     for state in _NAMED:
         for job in jobs:
             if job.state != state:
@@ -127,5 +127,5 @@ def status_lines(status: Status) -> list[str]:
                 lines.append(f"    {job.message}")
             lines += [f"    | {line}" for line in job.lines]
             if state == "failed" and job.log is not None:
-                lines.append(f"    all of it: {job.log}")
+                lines.append(f"    full log: {job.log}")
     return lines

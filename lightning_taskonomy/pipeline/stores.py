@@ -1,4 +1,4 @@
-"""Jobs that run each source's encoder once over what transfers learn from and are judged on."""
+"""Jobs that run each source's encoder once over the samples that transfers are trained and tested on."""
 
 import sys
 from pathlib import Path
@@ -11,16 +11,16 @@ from lightning_taskonomy.transfers.represent import represent
 
 
 def stores_folder(settings: PipelineSettings) -> Path:
-    """Holds `<source>/<split>/`."""
+    """The folder that holds `<source>/<split>/`."""
     return settings.root / "representations"
 
 
 def make_stores(settings: PipelineSettings, source: str) -> str:
-    """The representations of a source for both splits; gives their fingerprint."""
+    """Store the representations of a source for both splits and return their fingerprint."""
     encoder = encoder_of(settings, source)
     task = None if source == RANDOM else settings.by_name[source]
     if task is not None and encoder.input_channels != task.input_channels:
-        task = None  # an encoder of colorization that takes colours
+        task = None  # an encoder of colorization that takes colour images
     stores = {}
     for split, span in spans(settings).items():
         store = represent(
@@ -50,6 +50,6 @@ def spans(settings: PipelineSettings) -> dict[str, Span]:
     wanted = {"val": max(most) + settings.transfer.watched, "test": settings.test_samples}
     spans = {}
     for split, number in wanted.items():
-        there = samples_of(settings, split)
-        spans[split] = Span(0, there if number is None else min(number, there))
+        samples = samples_of(settings, split)
+        spans[split] = Span(0, samples if number is None else min(number, samples))
     return spans

@@ -1,4 +1,4 @@
-"""Fitting and testing for the jobs: a fit that was killed goes on from its last checkpoint."""
+"""Fitting and testing for the jobs: a killed fit resumes from its last checkpoint."""
 
 import logging
 import shutil
@@ -38,19 +38,19 @@ def fit_and_test(
     tested: bool = True,
     **options: Any,  # noqa: ANN401 - the trainer's own
 ) -> Path:
-    """Fit a contender, go on with a fit that was killed, and write the losses of its test.
+    """Fit a contender, resuming a killed fit, and write its test losses.
 
     Args:
         settings: of the run.
         module: what is trained; has its final weights afterwards.
-        data: that it is trained on.
+        data: that it is trained and tested on.
         folder: of checkpoints, curves and losses.
-        run: fingerprint of everything that the result depends on; a fit with another one is not gone on with.
+        run: fingerprint of everything that the result depends on; a fit with another one is not resumed.
         epochs: to train for.
         contender: its column in the loss table, unless the module names its own.
         callbacks: further ones.
-        best: keep the weights of least validation loss, instead of the last ones.
-        tested: whether its losses are wanted.
+        best: keep the weights of lowest validation loss, instead of the last ones.
+        tested: whether to test it.
         options: for the trainer.
 
     Returns:
@@ -74,7 +74,7 @@ def fit_and_test(
     )
     torch.manual_seed(settings.seed)
     trainer.fit(module, data, ckpt_path=None if resumed is None else str(resumed.path), weights_only=True)
-    # Kept until the job is done: what is killed from here on need not learn again.
+    # Kept until the job is done: if it is killed from here on, it need not train again.
     trainer.save_checkpoint(this.checkpoints / RUNNING, weights_only=False)
     if best:
         module.load_state_dict(read_checkpoint(this.checkpoints / "best.ckpt")["state_dict"])
@@ -85,7 +85,7 @@ def fit_and_test(
 
 
 def remove_checkpoints(folder: Path) -> None:
-    """Remove the checkpoints of a fit whose job is done; never a few of them, whenever this is killed."""
+    """Remove the checkpoints of a fit whose job is done; all or none, even if this is killed."""
     checkpoints, going = folder / CHECKPOINTS, folder / f".{CHECKPOINTS}"
     shutil.rmtree(going, ignore_errors=True)
     if checkpoints.exists():
@@ -94,7 +94,7 @@ def remove_checkpoints(folder: Path) -> None:
 
 
 def _unfinished(run: Run) -> Unfinished | None:
-    """The fit to go on with; what is damaged, or belongs to another one, is removed."""
+    """The fit to resume; checkpoints that are damaged or belong to another fit are removed."""
     try:
         found = Unfinished.in_folder(run.checkpoints)
     except InputError as error:

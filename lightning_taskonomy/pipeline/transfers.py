@@ -1,4 +1,4 @@
-"""Jobs of step II: every transfer leaves a file of losses, and is not trained again while that holds."""
+"""Jobs of step II: every transfer writes a file of losses, and is not trained again while it is valid."""
 
 import hashlib
 import json
@@ -58,16 +58,16 @@ class TransferFiles:
 
     @classmethod
     def of(cls, settings: PipelineSettings, target: str) -> "TransferFiles":
-        """Of the run itself."""
+        """The files of the run itself."""
         return cls(settings, target, settings.root, stores_folder(settings), settings.readout_size)
 
     @property
     def folder(self) -> Path:
-        """Of this target."""
+        """The folder of this target."""
         return self.root / "transfers" / self.target
 
     def path(self, transfer: str) -> Path:
-        """Of a transfer's losses; names of many sources would be too long for a file system."""
+        """The file of a transfer's losses; the names of many sources are shortened to a digest."""
         name = transfer
         if len(name) > _LONGEST_NAME:
             digest = hashlib.sha256(name.encode()).hexdigest()[:16]
@@ -84,12 +84,14 @@ class TransferFiles:
     @cached_property
     def common_inputs(self) -> Mapping[str, Any]:
         """Plain values: what all transfers to the target depend on."""
-        settings, of = self.settings, self.settings.transfer
+        settings, transfer = self.settings, self.settings.transfer
         domains = needed_domains(settings.by_name[self.target])
-        judged = samples_of(settings, "test")
+        test_samples = samples_of(settings, "test")
         ends = {
-            "val": min(of.samples, samples_of(settings, "val")),
-            "test": judged if settings.test_samples is None else min(settings.test_samples, judged),
+            "val": min(transfer.samples, samples_of(settings, "val")),
+            "test": test_samples
+            if settings.test_samples is None
+            else min(settings.test_samples, test_samples),
         }
         if settings.statistics == "own":  # measured on all of the training split
             ends["train"] = samples_of(settings, "train")
@@ -101,15 +103,20 @@ class TransferFiles:
                 for split, end in ends.items()
             },
             "readout": self.readout_size._asdict(),
-            "training": [of.whole_epochs, of.batch_size, of.drop_after, of.weight_decay],
-            "racing": [of.watched, of.validate_every] if of.racing else None,
+            "training": [
+                transfer.whole_epochs,
+                transfer.batch_size,
+                transfer.drop_after,
+                transfer.weight_decay,
+            ],
+            "racing": [transfer.watched, transfer.validate_every] if transfer.racing else None,
             "learning_rate": settings.network.learning_rate,
             "statistics": settings.statistics,
             "seed": settings.seed,
         }
 
     def is_current(self, transfer: str) -> bool:
-        """Whether its losses are there and hold."""
+        """Whether its losses exist and are up to date."""
         about = self._about(transfer)
         return about is not None and about["inputs"] == self.inputs(transfer)
 
@@ -143,13 +150,13 @@ class TransferFiles:
 
 @dataclass(frozen=True)
 class TransferLosses:
-    """What a transfer has left.
+    """The losses of a transfer.
 
     Attributes:
         name: sources joined by +.
         images: keys, in order.
-        losses: of each, (images,); of no use where it has diverged.
-        diverged_at: the step at which its loss was no number any more; None where it never was.
+        losses: of each image, (images,); meaningless if it diverged.
+        diverged_at: the step at which its loss became NaN or infinite; None if it did not.
     """
 
     name: str
@@ -159,7 +166,7 @@ class TransferLosses:
 
 
 def trained_transfers(files: TransferFiles, transfers: Sequence[str]) -> str:
-    """Have the losses of some transfers to a target: train those that are not there, as many at once as fit.
+    """Train those of the given transfers whose losses are missing or stale, as many at once as fit.
 
     Returns:
         Fingerprint of all losses.
@@ -167,7 +174,7 @@ def trained_transfers(files: TransferFiles, transfers: Sequence[str]) -> str:
     missing = [name for name in transfers if not files.is_current(name)]
     for group in _groups(files, missing):
         _train_together(files, group)
-    for left in files.folder.glob(f"{_RUNNING}*"):  # of other settings, or killed as it was about to go
+    for left in files.folder.glob(f"{_RUNNING}*"):  # of other settings, or killed before it was removed
         shutil.rmtree(left)
     return fingerprint({name: sha256_of(files.path(name)) for name in transfers})
 
@@ -175,15 +182,17 @@ def trained_transfers(files: TransferFiles, transfers: Sequence[str]) -> str:
 def _groups(files: TransferFiles, missing: list[str]) -> list[list[str]]:
     if not missing:
         return []
-    settings, of = files.settings, files.settings.transfer
+    settings, options = files.settings, files.settings.transfer
     task = settings.by_name[files.target]
-    if of.together is not None:
-        return [missing[first : first + of.together] for first in range(0, len(missing), of.together)]
-    return readouts_that_fit(task, missing, files.readout_size, of.batch_size, None)
+    if options.together is not None:
+        return [
+            missing[first : first + options.together] for first in range(0, len(missing), options.together)
+        ]
+    return readouts_that_fit(task, missing, files.readout_size, options.batch_size, None)
 
 
 def _train_together(files: TransferFiles, transfers: list[str]) -> None:
-    settings, of = files.settings, files.settings.transfer
+    settings, options = files.settings, files.settings.transfer
     size = files.readout_size
     module = Readouts(
         settings.spelled[files.target],
@@ -194,8 +203,8 @@ def _train_together(files: TransferFiles, transfers: list[str]) -> None:
         size.decoder_width,
         size.hidden,
         settings.network.learning_rate,
-        of.drop_after,
-        of.weight_decay,
+        options.drop_after,
+        options.weight_decay,
         settings.seed,
         size.representation_channels,
     )
@@ -204,7 +213,7 @@ def _train_together(files: TransferFiles, transfers: list[str]) -> None:
     watched = watching(settings)
     tournament = LiveTournament()
     callbacks: list[Callback] = [tournament]
-    if of.racing and "limit_val_batches" not in watched:
+    if options.racing and "limit_val_batches" not in watched:
         callbacks.append(Racing(tournament))
     losses = fit_and_test(
         settings,
@@ -212,7 +221,7 @@ def _train_together(files: TransferFiles, transfers: list[str]) -> None:
         small_set(settings, files.target),
         folder,
         run=run,
-        epochs=of.whole_epochs,
+        epochs=options.whole_epochs,
         contender="transfers",
         callbacks=callbacks,
         **watched,
@@ -224,7 +233,7 @@ def _train_together(files: TransferFiles, transfers: list[str]) -> None:
     for name in transfers:
         diverged = module.diverged.get(name)
         column = by_name[name] if diverged is None else np.full(len(images), np.nan)
-        if of.keep_weights and diverged is None:
+        if options.keep_weights and diverged is None:
             weights = files.path(name).with_suffix(".safetensors")
             write_weights(weights, networks[name].state_dict(), about(settings, module.task))
         files.write(name, images, column, diverged)
@@ -233,7 +242,7 @@ def _train_together(files: TransferFiles, transfers: list[str]) -> None:
 
 
 def _keep_curves(folder: Path, to: Path) -> None:
-    """Move TensorBoard's files out of a folder that goes."""
+    """Move TensorBoard's files out of a folder that will be removed."""
     to = to / folder.name
     to.mkdir(parents=True, exist_ok=True)
     for path in folder.glob("events.out.*"):

@@ -1,6 +1,6 @@
 """Transitive transfers s → t1 → t2: the readout of one target as the source of another.
 
-The paper tried them and found no help; whether they help here is an experiment, not part of the plan.
+The paper tried them and found no benefit; whether they help here is an experiment, not part of the plan.
 """
 
 from dataclasses import replace
@@ -69,7 +69,7 @@ def transitive_transfers(settings: PipelineSettings, root: Path) -> Path:
 
 
 def best_intermediate(settings: PipelineSettings, measured: Transfers, target: str) -> str | None:
-    """The source of most affinity that is itself a target, of one picture; None where there is none."""
+    """The source of highest affinity that is itself a single-view target; None if there is none."""
     candidates = {
         row.sources[0]: row.affinity
         for row in measured.rows
@@ -84,7 +84,7 @@ def best_intermediate(settings: PipelineSettings, measured: Transfers, target: s
 
 
 def win_rate(losses: TransferLosses, rival: TransferLosses) -> float | None:
-    """Share of images on which a transfer has the lower loss; a tie counts half. None where one diverged."""
+    """Fraction of images on which a transfer has the lower loss; a tie counts half. None if one diverged."""
     if losses.diverged_at is not None or rival.diverged_at is not None:
         return None
     wins = (losses.losses < rival.losses) + 0.5 * (losses.losses == rival.losses)
@@ -92,7 +92,7 @@ def win_rate(losses: TransferLosses, rival: TransferLosses) -> float | None:
 
 
 def _store(settings: PipelineSettings, source: str, via: str, folder: Path) -> None:
-    """What the readout from a source to the intermediate target gives its decoder, for both splits."""
+    """Store what a source's readout to the intermediate target passes to its decoder, for both splits."""
     path = TransferFiles.of(settings, via).path(source).with_suffix(".safetensors")
     if not path.exists():
         raise InputError(
@@ -103,19 +103,19 @@ def _store(settings: PipelineSettings, source: str, via: str, folder: Path) -> N
     readout.load_state_dict(weights)
     readout.eval()
     for split in ("val", "test"):
-        given = RepresentationStore(stores_folder(settings) / source / split)
+        store = RepresentationStore(stores_folder(settings) / source / split)
         writer = StoreWriter(
             folder / split,
             f"{source}~{via}",
-            of_weights({"source": torch.tensor(list(given.weights.encode())), **weights}),
-            given.data,
-            given.size,
-            _keys(given),
-            given.span.first,
+            of_weights({"source": torch.tensor(list(store.weights.encode())), **weights}),
+            store.data,
+            store.size,
+            _keys(store),
+            store.span.first,
         )
-        places = np.arange(given.span.first + writer.written, given.span.first + len(given))
+        places = np.arange(store.span.first + writer.written, store.span.first + len(store))
         for first in range(0, len(places), _ROWS_AT_ONCE):
-            rows = given.rows(places[first : first + _ROWS_AT_ONCE]).float()
+            rows = store.rows(places[first : first + _ROWS_AT_ONCE]).float()
             with torch.no_grad():
                 writer.append(readout.read(rows).half())
         writer.finish()

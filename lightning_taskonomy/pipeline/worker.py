@@ -1,4 +1,4 @@
-"""Doing one job of a plan in a process of its own, here or on another machine that sees the run's folder."""
+"""Running one job of a plan in its own process, here or on another machine that shares the run's folder."""
 
 import os
 import time
@@ -12,15 +12,15 @@ from lightning_taskonomy.training.requeue import slurm_job
 
 
 def do_job(plan: Plan, name: str) -> Record:
-    """Do a job whose needs are done, unless it is done already.
+    """Run a job whose needs are done, unless it is done already.
 
     Args:
         plan: of the run.
         name: of the job.
 
     Raises:
-        InputError: no such job, one that it needs is not done, or another process is at it.
-        Preempted: the job was told to stop; a fit has saved where it is.
+        InputError: no such job, a job that it needs is not done, or another process is running it.
+        Preempted: the job was told to stop; a fit has saved a checkpoint.
     """
     job = plan.jobs.get(name)
     if job is None:
@@ -44,7 +44,7 @@ def do_job(plan: Plan, name: str) -> Record:
 def hide_slurm_from_lightning() -> None:
     """A job is one process with one device, even where `srun` started it.
 
-    Lightning would expect a rank per task of SLURM, listen to its signals, and load an `hpc_ckpt` of any run.
+    Lightning would expect a rank per SLURM task, handle SLURM's signals, and load an `hpc_ckpt` of any run.
     """
     if "SLURM_JOB_ID" in os.environ:
         os.environ["SLURM_JOB_NAME"] = "interactive"  # as its documentation says

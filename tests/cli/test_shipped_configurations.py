@@ -89,5 +89,5 @@ def test_options_without_effect_are_named(monkeypatch: pytest.MonkeyPatch) -> No
             )
         )
         assert f"transfer.max_order: {order}, but program.max_orders end at {max(orders)}" in line
-    with pytest.raises(InputError, match=r"transfer\.racing: losers are found by watching"):
+    with pytest.raises(InputError, match=r"transfer\.racing: it needs watched samples"):
         PipelineSettings("s", "o", tasks, transfer=TransferSettings(racing=True, watched=0))

@@ -1,4 +1,5 @@
-"""Runs in processes of their own, to be killed; they start fast, as forks of one that has imported all."""
+"""Runs in their own processes, to be killed; they start fast, forked from one that has imported
+everything."""
 
 import os
 import signal
@@ -35,7 +36,7 @@ def _run(words: list[str], log: str) -> None:
 
 
 def kill_group(process: ForkServerProcess) -> bool:
-    """`kill -9` for a run and all its workers; false where it has ended before."""
+    """`kill -9` a run and all its workers; false if it had already ended."""
     assert process.pid is not None
     killed = process.is_alive()
     if killed:
@@ -45,7 +46,7 @@ def kill_group(process: ForkServerProcess) -> bool:
 
 
 def wait_for(path: Path, process: ForkServerProcess, seconds: float = 120) -> None:
-    """Until a running process has made a file."""
+    """Wait until a running process has made a file."""
     end = time.monotonic() + seconds
     while not path.exists():
         assert process.is_alive(), f"ended with status {process.exitcode} before {path} was there"

@@ -1,4 +1,4 @@
-"""Who is at a job, and how an attempt ended, as other processes see it."""
+"""Which process runs a job, and how an attempt ended, as other processes see it."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def test_another_process_is_seen_until_it_is_killed(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         assert attempts.is_under_way(JOB)
-        with pytest.raises(InputError, match=f"another process is at this job .*{process.pid}"):
+        with pytest.raises(InputError, match=f"another process is running this job .*{process.pid}"):
             attempts.at(JOB, None).__enter__()
         process.send_signal(signal.SIGKILL)
     assert not attempts.is_under_way(JOB)

@@ -40,7 +40,7 @@ BRIGHTNESS = Task("brightness", "Brightness", (), Vector(1, hidden=16), {loss}, 
 
 
 def states(run: Path, packed: Path, **changes: Any) -> dict[str, str]:  # noqa: ANN401
-    """Which jobs a dry run says are left."""
+    """The jobs that a dry run lists as left."""
     assert taxonomy_run(config(run, packed, **changes), "--dry-run") == 0
     with (run / "plan.csv").open(newline="") as file:
         return {row["job"]: row["state"] for row in csv.DictReader(file)}
@@ -125,7 +125,7 @@ def test_program_settings_redo_the_results_only(finished: Path, packed: Path, tm
 def test_settings_make_stale_what_depends_on_them(
     finished: Path, packed: Path, changes: dict[str, Any], expected: set[str]
 ) -> None:
-    """Those given, and whatever needs them; a job of a kind not given whose needs are done stays done."""
+    """Those given, and whatever needs them; all other jobs whose needs are done stay done."""
     following = {
         "network": ["store"],
         "store": ["first_order", "higher_order"],

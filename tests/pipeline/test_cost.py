@@ -1,4 +1,4 @@
-"""What a plan says that it costs, before and after."""
+"""A plan's cost, estimated and measured."""
 
 import csv
 import json
@@ -61,7 +61,7 @@ def test_operations_of_a_plan(packed: Path, tmp_path: Path) -> None:
 def test_a_job_does_not_pay_for_counting_the_others(
     packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Counting takes seconds, and every job of a sweep makes the plan anew."""
+    """Counting takes seconds, and every job of a sweep makes the plan again."""
     counted: list[object] = []
 
     def count(*asked: object) -> float:

@@ -1,4 +1,4 @@
-"""A transfer that diverges is named and left out; everything else goes on."""
+"""A transfer that diverges is logged and left out; everything else continues."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ WILD = "inpainting"
 
 @pytest.fixture(scope="module")
 def spoilt(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run, not yet gone on with, in which a source's stored representations have become infinite."""
+    """A run, not yet resumed, in which a source's stored representations have become infinite."""
     run = copy(finished, tmp_path_factory.mktemp("spoilt") / "run")
     part = run / "representations" / WILD / "val" / "part-000000.safetensors"
     (rows,) = load_file(part).items()
@@ -42,7 +42,7 @@ def test_the_run_finishes_without_it(spoilt: Path, packed: Path, caplog: pytest.
     assert WILD not in rows
     taxonomy = json.loads((spoilt / "taxonomy" / "taxonomy.json").read_text())
     assert WILD not in taxonomy["sources"]
-    # It is known, and not tried again.
+    # It is recorded, and not tried again.
     before = files(spoilt)
     assert taxonomy_run(config(spoilt, packed)) == 0
     assert not {name for name in written(before, files(spoilt)) if name.startswith("transfers/")}

@@ -1,4 +1,4 @@
-"""Transfers once more under other settings: what they leave, and that the run itself is not touched."""
+"""Transfers trained again under other settings: what they write, and that the run itself is untouched."""
 
 import csv
 from pathlib import Path

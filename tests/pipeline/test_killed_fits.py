@@ -1,4 +1,4 @@
-"""A fit that is killed at any batch goes on bit by bit as if nothing had happened.
+"""A fit that is killed at any batch resumes bit for bit as if nothing had happened.
 
 What a kill leaves is what lies in the folder at that moment: so the folder is copied before every batch of an
 unbroken fit, and a fit is started on each copy.
@@ -124,7 +124,7 @@ def readouts_fit(of: PipelineSettings, task: str, stores: Path) -> Fit:
 
 
 def require_same_after_every_kill(fit: Fit, root: Path, batches: int) -> None:
-    """Checkpoints are made after every batch; a fit goes on after the last one, and learns nothing twice."""
+    """Checkpoints are made after every batch; a fit resumes after the last one, and learns nothing twice."""
     whole = fit(root / "whole", [])
     folder = root / "run"
     copying = CopyFolder(folder, root / "copies")
@@ -163,7 +163,7 @@ def test_a_network(of: PipelineSettings, tmp_path: Path, task: str) -> None:
 
 @pytest.mark.slow
 def test_a_network_with_a_discriminator(packed: Path, tmp_path: Path) -> None:
-    """It optimises by hand; the best of its validations is the first one, long before it is killed."""
+    """It uses manual optimisation; the best of its validations is the first one, long before it is killed."""
     of = settings(
         tmp_path,
         packed,

@@ -1,4 +1,4 @@
-"""`kill -9` at any moment, and the same command once more: the results of a run that nobody touched."""
+"""`kill -9` at any moment, then the same command again: the results of an undisturbed run."""
 
 import os
 import signal
@@ -40,7 +40,7 @@ def test_ten_kills_at_random_moments(finished: Path, packed: Path, tmp_path: Pat
         time.sleep(random.uniform(0, 0.5))
         assert kill_group(process), log.read_text()
         interrupted_fits += any(run.rglob("running.ckpt"))
-    assert interrupted_fits >= 2  # some are gone on with in the middle
+    assert interrupted_fits >= 2  # some are resumed in the middle
     assert taxonomy_run(path) == 0
     require_same_results(run, finished)
     names = files(run)
@@ -70,7 +70,7 @@ def test_the_main_process_alone_is_killed(packed: Path, tmp_path: Path) -> None:
 def test_a_second_run_is_refused_and_the_first_can_be_stopped(
     packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """SIGTERM is what a scheduler sends: the run saves where it is, and says so."""
+    """SIGTERM is what a scheduler sends: the run saves a checkpoint, and says so."""
     run = tmp_path / "run"
     path = config(run, packed, network={"epochs": 2_000}, machine={"checkpoint_seconds": 0})
     process = started(command(path), tmp_path / "log")

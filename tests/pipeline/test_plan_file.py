@@ -1,4 +1,4 @@
-"""`plan.csv` says at any time what is done, under way, waiting and failed."""
+"""`plan.csv` shows at any time which jobs are done, running, waiting and failed."""
 
 import csv
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How long a run will take, said before and while it runs."""
+"""Estimates of how long a run will take, before and while it runs."""
 
 import json
 from dataclasses import asdict

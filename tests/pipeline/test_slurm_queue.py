@@ -1,4 +1,4 @@
-"""What a run makes of SLURM's answers: an answer that fails is not an empty queue."""
+"""How a run reads SLURM's answers: a failed query is not an empty queue."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ SUBMISSION = Submission((SubmittedArray("7", {"0": "network/a", "1": "network/b"
 
 @pytest.fixture
 def squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program of that name; what it does is for a test to say."""
+    """A program of that name; the test decides what it does."""
     path = tmp_path / "squeue"
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setattr("lightning_taskonomy.core.slurm._PAUSES", (0.0, 0.0))
@@ -27,10 +27,10 @@ def answers(path: Path, *lines: str) -> None:
 
 def test_a_queue_that_cannot_be_asked_is_not_empty(squeue: Path) -> None:
     answers(squeue, "exit 1")
-    with pytest.raises(InputError, match=r"cannot be asked .squeue ends with status 1"):
+    with pytest.raises(InputError, match=r"cannot be read .squeue exited with status 1"):
         SUBMISSION.states()
     answers(squeue, "echo 'Socket timed out' >&2", "exit 1")
-    with pytest.raises(InputError, match=r"cannot be asked .Socket timed out"):
+    with pytest.raises(InputError, match=r"cannot be read .Socket timed out"):
         SUBMISSION.states()
 
 

@@ -1,4 +1,4 @@
-"""From packed images to a taxonomy in one command: what it leaves, and that it is what the losses say."""
+"""From packed images to a taxonomy in one command: its results, and that they follow from the losses."""
 
 import csv
 import itertools
@@ -48,7 +48,7 @@ def win_rate(losses: Iterable[float], rival: Iterable[float]) -> float:
 
 
 def affinities(columns: dict[str, np.ndarray]) -> dict[str, float]:
-    """The principal eigenvector of the odds, by numpy's own routine for any matrix."""
+    """The principal eigenvector of the odds, by numpy's routine for general matrices."""
     wins = np.array([[win_rate(a, b) for b in columns.values()] for a in columns.values()])
     wins = np.clip(wins, 0.001, 0.999)
     values, vectors = np.linalg.eig(wins / wins.T)
@@ -66,7 +66,7 @@ def test_every_target_has_a_loss_of_every_contender_and_image(finished: Path, ta
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_best_sources_are_combined_in_all_ways(finished: Path, target: str) -> None:
-    """By brute force: every set of sources, those kept that the paper's recipe keeps."""
+    """By brute force: every set of sources, keeping those that the paper's recipe keeps."""
     _, columns = losses_of(finished, target)
     others = [name for name in TASKS if name != target]
     held = affinities({name: columns[name] for name in others})

@@ -105,7 +105,7 @@ State = dict[str, tuple[int, int]]
 
 
 def files(run: Path) -> State:
-    """What tells a file that has been written again: its number and its time, by path."""
+    """What shows that a file was written again: its inode and its time, by path."""
     return {
         str(path.relative_to(run)): (path.stat().st_ino, path.stat().st_mtime_ns)
         for path in sorted(run.rglob("*"))

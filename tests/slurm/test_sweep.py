@@ -157,9 +157,9 @@ def test_kinds_in_turn_wait_for_each_other(
         shadowed.setenv("PATH", str(tmp_path), prepend=os.pathsep)
         assert main([*words, "--slurm.options", "{all: [--hold]}"]) == 2
         (line,) = capsys.readouterr().err.splitlines()
-        assert "the queue cannot be asked (slurm_load_jobs error: Socket timed out" in line
+        assert "the queue cannot be read (slurm_load_jobs error: Socket timed out" in line
         assert main(runs.words("turn", command="status")) == 0
-        assert "the queue cannot be asked" in capsys.readouterr().out
+        assert "the queue cannot be read" in capsys.readouterr().out
     assert sorted(cluster.asked(*jobs).split()) == queued
     # What a person takes out of the queue is not waited for.
     (name, number), *_ = runs.numbers("turn", arrays[0]).items()
