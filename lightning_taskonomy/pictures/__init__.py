@@ -1,1 +1,1 @@
-"""Everything that draws rasters: labels, predictions, sheets."""
+"""Drawing of raster images: labels, predictions, contact sheets."""

@@ -1,4 +1,4 @@
-"""Outputs and targets of tasks as pictures a person can judge.
+"""Drawing the outputs and targets of tasks as images.
 
 All scales and palettes are fixed, so that an output and its target can be compared side by side.
 """
@@ -20,20 +20,20 @@ Drawing = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 
 NEAR_METRES, FAR_METRES = 0.5, 10.0
-"""The ends of the depth colours."""
+"""The ends of the depth colour scale."""
 _UNITS_PER_METRE, _CODES = 512, 2**16
 BARS_HEIGHT, BARS_WIDTH = 96, 256
 FULL_DEVIATIONS = 3.0
-"""Standardised numbers are drawn from minus to plus so much: they are rarely larger."""
+"""Standardised values are drawn from minus to plus this many deviations: they are rarely larger."""
 _STRONGEST_EMBEDDING = 2.0
 ANNEALING = 0.38
-"""Colour shares are drawn by their annealed mean; Zhang et al., Colorful Image Colorization, section 2.3."""
+"""Temperature of the annealed mean of colours; Zhang et al., Colorful Image Colorization, section 2.3."""
 
 _PAPER, _LINE = (255, 255, 255), (190, 194, 199)
 _POSITIVE, _NEGATIVE, _BAR = (208, 89, 41), (44, 105, 176), (60, 66, 74)
 _NO_SURFACE = (0, 0, 0)
 
-# Ten even steps of viridis (Smith and van der Walt, public domain): equal steps look equally far apart.
+# Ten even steps of viridis (Smith and van der Walt, public domain), which is perceptually uniform.
 _FAR_TO_NEAR = np.array(
     [
         (0x44, 0x01, 0x54),
@@ -50,7 +50,7 @@ _FAR_TO_NEAR = np.array(
     np.float64,
 )
 
-# Background, then sixteen objects; hues, lightness and both at once tell neighbours apart.
+# Background, then sixteen objects; neighbours differ in hue, in lightness or in both.
 _CLASS_COLOURS = np.array(
     [
         (205, 205, 205),
@@ -76,21 +76,22 @@ _CLASS_COLOURS = np.array(
 
 
 def draw(kind: Kind, values: Tensor) -> Drawing:
-    """One output or target as a picture, (H, W, 3).
+    """One output or target as an image, (H, W, 3).
 
     Args:
-        kind: how `values` are to be understood:
+        kind: what `values` are:
             `picture`: (1, H, W) grey, (3, H, W) colours, both in [−1, 1]; (2, H, W) standardised curvatures
             as red and green, from −3 to 3.
             `normals`: (3, H, W) directions of any length: x to the right, y down and z into the scene as red,
-            green and blue, so that what faces the camera has blue below 127; grey where shorter than 0.01.
+            green and blue, so that surfaces facing the camera have blue below 127; grey where shorter than
+            0.01.
             `depth`: (1, H, W) log-coded depths, 0.5 m bright to 10 m dark; black where there is no surface.
-            `classes`: (H, W) class numbers, or (K, H, W) logits whose largest is drawn.
+            `classes`: (H, W) class indices, or (K, H, W) logits, of which the largest is drawn.
             `segments`: (H, W) ids, in random colours.
-            `embeddings`: (D, H, W), D at least 3, the three strongest principal components of this image.
-            `shares`: (K,) shares of classes as columns from left to right; others than shares (negative, or
-            not adding up to 1) are taken as logits.
-            `vector`: (n,) numbers as columns up and down from a middle line, to ±3; lines mark ±1.
+            `embeddings`: (D, H, W), D at least 3, drawn by the image's first three principal components.
+            `shares`: (K,) class probabilities as columns from left to right; values that are negative or do
+            not sum to 1 are taken as logits.
+            `vector`: (n,) values as columns up and down from a middle line, to ±3; lines mark ±1.
         values: of one example, without a batch dimension, of any type.
 
     Raises:
@@ -102,21 +103,21 @@ def draw(kind: Kind, values: Tensor) -> Drawing:
 
 
 def draw_colorization(lightness: Tensor, shares: Tensor, bin_ab: Tensor) -> Drawing:
-    """A grey picture with the colours that a network says, (H, W, 3).
+    """A grey image with the colours that a network predicts, (H, W, 3).
 
     Args:
         lightness: L in [−1, 1], (1, H, W); 1 is L = 100.
-        shares: of the colour bins, (Q, h, w), the picture's size or smaller; others than shares are taken as
-            logits.
-        bin_ab: the bins' a and b of CIE Lab, (Q, 2).
+        shares: probabilities of the colour bins, (Q, h, w), of the image's size or smaller; other values are
+            taken as logits.
+        bin_ab: a and b of the bins in CIE Lab, (Q, 2).
 
     Raises:
         ValueError: values of another shape.
     """
     _require(lightness, "lightness of one channel", lightness.ndim == 3 and lightness.shape[0] == 1)
     _require(shares, "shares per pixel", shares.ndim == 3 and bin_ab.shape == (shares.shape[0], 2))
-    given = _as_shares(shares.detach().cpu().double())
-    annealed = torch.softmax(given.clamp(min=1e-12).log() / ANNEALING, dim=0)
+    probabilities = _as_shares(shares.detach().cpu().double())
+    annealed = torch.softmax(probabilities.clamp(min=1e-12).log() / ANNEALING, dim=0)
     ab = torch.einsum("qhw,qc->chw", annealed, bin_ab.detach().cpu().double())
     size = (int(lightness.shape[1]), int(lightness.shape[2]))
     ab = functional.interpolate(ab[None], size, mode="bilinear", align_corners=False)[0]
@@ -148,7 +149,7 @@ def _depth(values: Tensor) -> Drawing:
     place = np.clip((far - codes) / (far - near), 0, 1) * (len(_FAR_TO_NEAR) - 1)
     steps = np.arange(len(_FAR_TO_NEAR))
     colours = np.stack([np.interp(place, steps, _FAR_TO_NEAR[:, n]) for n in range(3)], axis=-1)
-    # Half a unit below, since the code is in single precision.
+    # Half a unit below, because the codes are in single precision.
     colours[codes >= _code(DEPTH_INVALID_FROM - 0.5)] = _NO_SURFACE
     return _bytes(colours)
 
@@ -170,7 +171,7 @@ def _segments(values: Tensor) -> Drawing:
 
 
 def _random_colours() -> Drawing:
-    """256 colours of even hues and varied lightness, in an order without a pattern, always the same."""
+    """256 colours of evenly spaced hues and varied lightness, in a fixed random order."""
     numbers = np.arange(256)
     hue = 2 * np.pi * numbers / 256
     light = 105 + 90 * ((numbers * 0.7548776662) % 1.0)
@@ -184,11 +185,11 @@ def _embeddings(values: Tensor) -> Drawing:
     vectors: Floats = values.double().flatten(1).numpy().T
     centred = vectors - vectors.mean(axis=0)
     variances, axes = np.linalg.eigh(centred.T @ centred / len(centred))
-    # The strongest first; an axis and its opposite are the same component: point it at its largest entry.
+    # The strongest first. The sign of a component is arbitrary: make its largest entry positive.
     strongest = axes[:, ::-1][:, :3]
     largest = np.abs(strongest).argmax(axis=0)
     strongest = strongest * np.sign(strongest[largest, np.arange(3)])
-    # One scale for all three, so that a weak component does not look like a strong one.
+    # One scale for all three, so that a weak component does not look strong.
     scale = _STRONGEST_EMBEDDING * np.sqrt(max(float(variances[-1]), 1e-24))
     colours = (centred @ strongest / scale + 1) * 127.5
     return _bytes(colours.reshape(*values.shape[1:], 3))
@@ -199,7 +200,7 @@ def _shares(values: Tensor) -> Drawing:
     shares: Floats = _as_shares(values.double()).numpy()
     picture = _paper()
     for column in range(BARS_WIDTH):
-        # Where there are more classes than columns, the largest of those that share one.
+        # With more classes than columns, the largest of those in the same column.
         first = column * len(shares) // BARS_WIDTH
         last = max((column + 1) * len(shares) // BARS_WIDTH, first + 1)
         height = round(float(shares[first:last].max()) * BARS_HEIGHT)
@@ -229,9 +230,9 @@ def _paper() -> Drawing:
 
 
 def _as_shares(values: Tensor) -> Tensor:
-    """Shares along dimension 0 as they are; anything else by softmax."""
+    """Probabilities along dimension 0, normalised; other values by softmax."""
     total = values.sum(dim=0)
-    # Shares that were stored in half precision do not add up to 1 exactly.
+    # Probabilities stored in half precision do not sum to 1 exactly.
     if bool((values >= 0).all()) and bool(((total - 1).abs() < 0.02).all()):
         return values / total
     return torch.softmax(values, dim=0)
@@ -243,7 +244,7 @@ def _pixels_last(values: Tensor) -> Floats:
 
 
 def _bytes(levels: Floats) -> Drawing:
-    """Levels from 0 to 255, clipped; what is not a number is 0."""
+    """Levels from 0 to 255, rounded and clipped; NaN becomes 0."""
     return np.rint(np.clip(np.nan_to_num(levels, nan=0.0), 0, 255)).astype(np.uint8)
 
 

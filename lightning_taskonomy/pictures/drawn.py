@@ -1,4 +1,4 @@
-"""What a network was given, what it should put out and what it did, as pictures side by side."""
+"""Inputs, targets and outputs of a task as images to compare side by side."""
 
 import math
 
@@ -18,18 +18,18 @@ from lightning_taskonomy.tasks.tiles import permutations, read_jigsaw
 
 _GAP_OF_VIEWS = 2
 _VEIL, _VEIL_SHARE = 200.0, 0.65
-"""The grey over pixels that do not count, and how much of it: what is below stays visible."""
+"""Grey level and opacity of the veil over invalid pixels: the image stays visible beneath."""
 _FRAME = (190, 194, 199)
 _MOST_NUMBERS = BARS_WIDTH // 2
 _LARGEST = 1e4
-"""Stands for infinity in drawings."""
+"""Replaces infinity in drawings."""
 
 
 def drawn_input(task: Task, input: Tensor) -> Drawing:
-    """The views side by side, or the pictures made of a view in a square, (H, W, 3).
+    """The views side by side, or the tiles of a view in a square, (H, W, 3).
 
     Args:
-        task: which it belongs to.
+        task: whose input it is.
         input: of one example, (views, C, H, W), from −1 to 1; of more than three channels the first three.
     """
     pictures = [draw("picture", view[:3]) for view in input]
@@ -38,16 +38,16 @@ def drawn_input(task: Task, input: Tensor) -> Drawing:
 
 
 def drawn_target(task: Task, input: Tensor, target: Tensor, mask: Tensor | None = None) -> Drawing:
-    """What should be put out, (H, W, 3): as `drawn_output` draws it, so that the two can be compared.
+    """The target, (H, W, 3), drawn like `drawn_output`, so that the two can be compared.
 
     Args:
-        task: which it belongs to.
+        task: whose target it is.
         input: of one example, (views, C, H, W).
-        target: of the same, in the shape of the task's output; (H, W) or () where it is class numbers or ids.
+        target: of the same example, in the shape of the task's output; (H, W) or () for class indices or ids.
         mask: true where the loss counts, (H, W); the rest is greyed out.
 
     Raises:
-        InputError: the task is drawn in a way that does not fit its targets.
+        InputError: the task's kind of drawing does not fit its targets.
     """
     if _is_class_number(task) and target.ndim == 0:
         target = functional.one_hot(target.long(), task.output.outputs).float()
@@ -55,19 +55,19 @@ def drawn_target(task: Task, input: Tensor, target: Tensor, mask: Tensor | None 
 
 
 def drawn_output(task: Task, input: Tensor, output: Tensor, mask: Tensor | None = None) -> Drawing:
-    """What was put out, (H, W, 3): numbers that are not finite as 0 or as far as the drawing goes.
+    """The output, (H, W, 3); NaN is drawn as 0, and infinity at the end of the scale.
 
-    Colorization's colours are drawn onto the lightness of the input, jigsaw's tiles where the network puts
-    them, and a choice between classes as their shares.
+    Colorization's colours are drawn onto the lightness of the input, jigsaw's tiles where the network places
+    them, and the output of a classifier as class probabilities.
 
     Args:
-        task: which it belongs to.
+        task: whose output it is.
         input: of one example, (views, C, H, W).
         output: of the network for it, in the shape of the task's output.
         mask: true where the loss counts, (H, W); the rest is greyed out.
 
     Raises:
-        InputError: the task is drawn in a way that does not fit its outputs.
+        InputError: the task's kind of drawing does not fit its outputs.
     """
     finite = torch.nan_to_num(output.float(), nan=0.0, posinf=_LARGEST, neginf=-_LARGEST)
     return _veiled(_drawn(task, task.output_drawing or task.drawing, input, finite), task, mask)
@@ -88,13 +88,13 @@ def _drawn(task: Task, kind: Kind, input: Tensor, values: Tensor) -> Drawing:
 
 
 def _framed(drawing: Drawing) -> Drawing:
-    """With a line around it: on white one could not see how high columns may become."""
+    """The drawing with a border, which shows the full height of its columns on white."""
     drawing[[0, -1]] = drawing[:, [0, -1]] = _FRAME
     return drawing
 
 
 def _put_together(tiles: Tensor, number: int) -> Drawing:
-    """The picture that nine tiles make if they lie in the permutation of that number."""
+    """The image that nine tiles form if they were shuffled by the permutation of that number."""
     pictures: list[Drawing] = [draw("picture", tile) for tile in tiles]
     order = np.argsort(permutations()[number])
     return contact_sheet(in_rows([pictures[place] for place in order.tolist()], 3), _GAP_OF_VIEWS)
@@ -104,14 +104,15 @@ def _veiled(drawing: Drawing, task: Task, mask: Tensor | None) -> Drawing:
     if mask is None or not task.output.per_pixel:
         return drawing
     counted: npt.NDArray[np.bool_] = mask.detach().cpu().numpy().astype(bool)
-    # Drawings may be larger than what was put out.
+    # Drawings may be larger than the output.
     down, right = (
-        np.arange(drawn) * given // drawn for drawn, given in zip(drawing.shape, counted.shape, strict=False)
+        np.arange(drawn) * masked // drawn
+        for drawn, masked in zip(drawing.shape, counted.shape, strict=False)
     )
     veiled = drawing * (1 - _VEIL_SHARE) + _VEIL * _VEIL_SHARE
     return np.where(counted[down][:, right, None], drawing, np.rint(veiled).astype(np.uint8))
 
 
 def _is_class_number(task: Task) -> bool:
-    """Whether it is one of several classes that is to be chosen for a whole example."""
+    """Whether the task classifies whole examples."""
     return isinstance(task.loss, CrossEntropy) and not task.output.per_pixel

@@ -1,4 +1,4 @@
-"""A contact sheet of some views with all their labels, as pictures a person can judge."""
+"""A contact sheet of some views with all their labels, drawn for inspection."""
 
 import json
 from collections import Counter
@@ -34,21 +34,21 @@ Numbers = npt.NDArray[np.generic]
 
 _TILE, _GAP, _COLUMNS = 160, 8, 6
 _KEY = 14
-"""Pixels of the letters of a view's key."""
+"""Font size of a view's key, in pixels."""
 _EMPTY, _RIM = (232, 234, 237), (170, 175, 180)
 _NEAR_M, _FAR_M = 0.5, 10.0
 _TEXT_DOMAINS = ("class_object", "class_scene", "point_info")
 
 
 def draw_preview(root: Path, views: int) -> Drawing:
-    """A block per view, evenly spread over the buildings, with a titled tile per domain, (H, W, 3).
+    """One block per view, evenly spread over the buildings, with a titled tile per domain, (H, W, 3).
 
     Args:
         root: a folder in any of Taskonomy's layouts.
-        views: how many.
+        views: number of views.
 
     Raises:
-        InputError: no pictures, or one that cannot be read.
+        InputError: there are no images, or a label cannot be read.
     """
     folder = DataFolder.open(root)
     picked = _spread(folder, views)
@@ -61,22 +61,22 @@ def draw_preview(root: Path, views: int) -> Drawing:
 
 
 def _spread(folder: DataFolder, count: int) -> list[tuple[ViewName, dict[str, Path]]]:
-    """Views evenly spread over the buildings; only the buildings they are in are listed."""
+    """Views evenly spread over the buildings; only the folders of their buildings are listed."""
     indices = np.linspace(0, len(folder.buildings) - 1, count).round().astype(int)
-    shares = Counter(folder.buildings[index] for index in indices)
+    counts = Counter(folder.buildings[index] for index in indices)
     picked: list[tuple[ViewName, dict[str, Path]]] = []
-    for building, share in shares.items():
+    for building, wanted in counts.items():
         views = [(view, labels) for view, labels in folder.labels(building).items() if "rgb" in labels]
         if views:
-            places = np.linspace(0, len(views) - 1, min(share, len(views))).round().astype(int)
+            places = np.linspace(0, len(views) - 1, min(wanted, len(views))).round().astype(int)
             picked += [views[place] for place in places]
     if not picked:
-        raise InputError(f"{folder.root}: expected rgb pictures, found none in {', '.join(shares)}")
+        raise InputError(f"{folder.root}: expected rgb images, found none in {', '.join(counts)}")
     return picked
 
 
 def _rimmed(tile: Drawing) -> Drawing:
-    """A tile with a line around it: labels may be as white as the sheet."""
+    """A tile with a border: labels may be as white as the sheet."""
     rimmed = np.empty((_TILE + 2, _TILE + 2, 3), np.uint8)
     rimmed[:] = _RIM
     rimmed[1:-1, 1:-1] = tile
@@ -107,7 +107,7 @@ def _tile(path: Path | None, domain: str) -> Drawing:
 
 
 def visible(values: Numbers, domain: str) -> Picture:
-    """Stored label values as 8-bit colours, (H, W, 3): depths by their logarithm, ids in own colours."""
+    """Stored label values as 8-bit colours, (H, W, 3): depths on a log scale, each id in its own colour."""
     if domain.startswith("depth"):
         metres = values.astype(np.float64) / DEPTH_UNITS_PER_METRE
         near = 1 - np.log(np.clip(metres, _NEAR_M, _FAR_M) / _NEAR_M) / np.log(_FAR_M / _NEAR_M)
@@ -121,7 +121,7 @@ def visible(values: Numbers, domain: str) -> Picture:
     return np.asarray(values[..., :3], np.uint8)
 
 
-# The share of the full 16-bit scale that is drawn white: where the tasks' label decoding ends.
+# The fraction of the 16-bit scale that is drawn white: where the decoding of the tasks' labels saturates.
 _FULL_AT: Mapping[str, float] = {
     "edge_texture": 0.08,
     "edge_occlusion": 0.00625,
@@ -130,13 +130,13 @@ _FULL_AT: Mapping[str, float] = {
 }
 
 
-def _grey(share: npt.NDArray[np.float64]) -> Picture:
-    level = np.rint(255 * np.clip(share, 0.0, 1.0)).astype(np.uint8)
+def _grey(fraction: npt.NDArray[np.float64]) -> Picture:
+    level = np.rint(255 * np.clip(fraction, 0.0, 1.0)).astype(np.uint8)
     return np.repeat(level[..., None], 3, axis=-1)
 
 
 def _id_colours() -> npt.NDArray[np.uint8]:
-    """256 colours, neighbours far apart: hues a golden section from one to the next; 0 and 1 are greys."""
+    """256 colours whose neighbours differ strongly: hues in golden-ratio steps; 0 and 1 are greys."""
     numbers = np.arange(256)
     hue = 2 * np.pi * ((numbers * 0.61803398875) % 1.0)
     light = 150 + 70 * ((numbers * 0.37) % 1.0 - 0.5)
@@ -163,11 +163,11 @@ def _object_words(path: Path) -> list[str]:
 
 
 def _scene_words(path: Path) -> list[str]:
-    shares = _vector(path, "class_scene")
-    if len(shares) == SCENES_IN_FILES:
-        shares = shares[list(SCENE_PLACES)]
-    best = np.argsort(-shares)[:5]
-    return ["scene: probability", *(f"{SCENE_CLASSES[index]}: {shares[index]:.3f}" for index in best)]
+    probabilities = _vector(path, "class_scene")
+    if len(probabilities) == SCENES_IN_FILES:
+        probabilities = probabilities[list(SCENE_PLACES)]
+    best = np.argsort(-probabilities)[:5]
+    return ["scene: probability", *(f"{SCENE_CLASSES[index]}: {probabilities[index]:.3f}" for index in best)]
 
 
 def _vector(path: Path, domain: str) -> npt.NDArray[np.floating[Any]]:

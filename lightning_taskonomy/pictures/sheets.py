@@ -1,4 +1,4 @@
-"""Sheets: pictures in rows and columns under their titles; the texts on them, and their files."""
+"""Contact sheets: images in rows and columns under titles; text on them, and writing them as PNG."""
 
 import math
 from collections.abc import Sequence
@@ -14,19 +14,19 @@ from lightning_taskonomy.pictures.drawing import Drawing
 INK, PAPER, FAINT = (34, 38, 43), (255, 255, 255), (120, 126, 132)
 GAP = 6
 _TEXT, _LINE = 12, 18
-"""Pixels: of texts, and from one line of them to the next."""
+"""Font size and line spacing, in pixels."""
 
 
 def contact_sheet(
     rows: Sequence[Sequence[Drawing]], gap: int = GAP, titles: Sequence[str] = (), *, upright: bool = False
 ) -> Drawing:
-    """Pictures in rows and columns on white, (H, W, 3), each in the middle of its cell.
+    """Images in rows and columns on white, (H, W, 3), each centred in its cell.
 
     Args:
-        rows: of pictures (h, w, 3), at least one; they may differ in size and rows in length.
-        gap: pixels between pictures.
+        rows: of images (h, w, 3), at least one; images may differ in size, and rows in length.
+        gap: pixels between images.
         titles: of the columns, above the first row; lines too wide for their column are cut.
-        upright: put each picture at the top of its cell, on the left.
+        upright: align each image to the top left of its cell instead.
     """
     columns = range(max(len(row) for row in rows))
     widths = [max(row[place].shape[1] for row in rows if place < len(row)) for place in columns]
@@ -49,44 +49,44 @@ def contact_sheet(
 
 
 def in_rows(pictures: Sequence[Drawing], columns: int) -> list[Sequence[Drawing]]:
-    """Pictures one after another, in rows of so many."""
+    """Images arranged row by row, in this many columns."""
     return [pictures[first : first + columns] for first in range(0, len(pictures), columns)]
 
 
 def titled(drawing: Drawing, title: str) -> Drawing:
-    """A picture with its title above, cut where it is wider."""
+    """An image with its title above, cut to the image's width."""
     return np.concatenate([text_strip(title, drawing.shape[1]), drawing])
 
 
 def framed_by(drawing: Drawing, pixels: int) -> Drawing:
-    """A picture with so much white on every side."""
+    """An image with a white margin of this many pixels on every side."""
     return np.pad(drawing, ((pixels, pixels), (pixels, pixels), (0, 0)), constant_values=255)
 
 
 def enlarged(drawing: Drawing, pixels: int) -> Drawing:
-    """A small picture as many whole times as large as its shorter side needs to reach a number of pixels."""
+    """An image enlarged by the smallest integer factor that makes its shorter side at least `pixels`."""
     times = math.ceil(pixels / min(drawing.shape[:2]))
     return drawing.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def text_strip(text: str, width: int, lines: int | None = None, size: int = _TEXT) -> Drawing:
-    """Lines of text on white, (H, width, 3), each cut where it is wider.
+    """Lines of text on white, (H, width, 3), each cut to the width.
 
     Args:
         text: its lines.
         width: in pixels.
-        lines: for how many there is room; by default those of the text.
-        size: of the letters, in pixels.
+        lines: to reserve space for; by default those of the text.
+        size: of the font, in pixels.
     """
-    below = lines or text.count("\n") + 1
-    strip = Image.new("RGB", (width, round(below * _LINE * size / _TEXT)), PAPER)
+    reserved = lines or text.count("\n") + 1
+    strip = Image.new("RGB", (width, round(reserved * _LINE * size / _TEXT)), PAPER)
     cut = "\n".join(fitted(line, width, size) for line in text.split("\n"))
     ImageDraw.Draw(strip).multiline_text((0, 0), cut, INK, font(size), spacing=_LINE - _TEXT)
     return np.asarray(strip)
 
 
 def fitted(text: str, width: float, size: int = _TEXT) -> str:
-    """A text, its end left out where it is wider than so many pixels."""
+    """A text, truncated with an ellipsis where it is wider than this many pixels."""
     letters = font(size)
     if letters.getlength(text) <= width:
         return text
@@ -97,12 +97,12 @@ def fitted(text: str, width: float, size: int = _TEXT) -> str:
 
 @cache
 def font(size: int = _TEXT) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """What texts are written in."""
+    """The font for all texts."""
     return ImageFont.load_default(size)
 
 
 def write_png(path: Path, drawing: Drawing) -> None:
-    """Write a picture, whole or not at all.
+    """Write an image, whole or not at all.
 
     Raises:
         InputError: the file cannot be written.

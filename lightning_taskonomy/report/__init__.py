@@ -1,1 +1,1 @@
-"""What a run has found, on one page that needs no network."""
+"""The results of a run on one self-contained page."""

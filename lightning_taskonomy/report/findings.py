@@ -1,4 +1,4 @@
-"""What a finished run has left in its folder, as a reader wants it: nothing is computed here again."""
+"""The results in a finished run's folder, read for the report; nothing is recomputed."""
 
 import csv
 import json
@@ -21,15 +21,15 @@ class Findings:
 
     Attributes:
         run: its folder.
-        taxonomy: as `taxonomy.json` has it.
+        taxonomy: content of `taxonomy.json`.
         sanity: each network's win rates against the best constant guess and an untrained encoder.
-        gains: a row per target: what it is transferred from, gain and quality.
+        gains: a row per target: its sources, gain and quality.
         transfers: all that were measured.
-        policies: the taxonomy of every budget and order.
-        significance: computed against random taxonomies.
+        policies: the taxonomy for every budget and order.
+        significance: the computed taxonomy compared with random ones.
         experiments: by name, how far the affinities of an experiment agree with the run's own.
         provenance: configuration, versions and data.
-        seconds: that jobs took, by kind.
+        seconds: total time of jobs, by kind.
     """
 
     run: Path
@@ -45,7 +45,7 @@ class Findings:
 
     @classmethod
     def read(cls, run: Path) -> "Findings":
-        """Of a run's folder.
+        """Read the results from a run's folder.
 
         Raises:
             InputError: not the folder of a finished run, or a file in it is damaged.
@@ -71,7 +71,7 @@ class Findings:
 
 
 def verdict_of(run: Path) -> list[str]:
-    """What may be believed of a run's taxonomy, in sentences; none where the run is not finished.
+    """How reliable a run's taxonomy is, in sentences; none if the run is not finished.
 
     Raises:
         InputError: its taxonomy is damaged.

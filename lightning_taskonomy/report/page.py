@@ -25,7 +25,7 @@ _FIGURES = {
     "evaluation/affinity": "First-order affinities, before and after normalisation by AHP.",
     "evaluation/tree": "Tasks clustered by how they transfer out.",
 }
-"""What stands below each figure."""
+"""The figures and their captions."""
 _SPECIAL = {
     SELF: "its own network",
     "pixels": "from scratch",
@@ -35,10 +35,10 @@ _SPECIAL = {
 
 
 class Figure(NamedTuple):
-    """A picture within the page.
+    """An image embedded in the page.
 
     Attributes:
-        source: a `data:` address.
+        source: a `data:` URL.
         caption: what it shows.
     """
 
@@ -47,12 +47,12 @@ class Figure(NamedTuple):
 
 
 class Strip(NamedTuple):
-    """One image of a transfer.
+    """A strip of images that shows a transfer on one test image.
 
     Attributes:
-        source: a `data:` address.
-        verdict: what happened, in words.
-        image: key.
+        source: a `data:` URL.
+        verdict: how the transfer compares, in words.
+        image: key of the test image.
     """
 
     source: str
@@ -61,11 +61,11 @@ class Strip(NamedTuple):
 
 
 class TargetPictures(NamedTuple):
-    """What the page shows of the transfers to a target.
+    """The strips of the transfers to a target.
 
     Attributes:
         title: of the target.
-        transfers: by title, where each is furthest ahead and behind.
+        transfers: by title, the strips where each is furthest ahead and behind.
     """
 
     title: str
@@ -73,7 +73,7 @@ class TargetPictures(NamedTuple):
 
 
 def page_of(run: Path) -> str:
-    """The page of a finished run, HTML that needs no other file and no network.
+    """The page of a finished run: self-contained HTML.
 
     Args:
         run: its folder.
@@ -114,11 +114,11 @@ def _figure(path: Path, caption: str) -> Figure:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    return Figure(_address(content, "image/svg+xml"), caption)
+    return Figure(_data_url(content, "image/svg+xml"), caption)
 
 
-def _address(content: bytes, kind: str) -> str:
-    # Nothing but base64: to be trusted in an attribute.
+def _data_url(content: bytes, kind: str) -> str:
+    # Base64 is safe in an attribute.
     return Markup(f"data:{kind};base64,{base64.b64encode(content).decode()}")
 
 
@@ -143,7 +143,7 @@ def _tables_of_transfers(findings: Findings) -> Mapping[str, Sequence[Transfer]]
 
 
 def _pictures(findings: Findings) -> list[TargetPictures]:
-    """Of each target, the transfer that was chosen and the best one of a single source."""
+    """For each target, the transfer that was chosen and the best one from a single source."""
     drawn = TransferPictures(findings.run)
     chosen = {str(row["target"]): str(row["sources"]) for row in findings.gains}
     pictures = []
@@ -152,9 +152,9 @@ def _pictures(findings: Findings) -> list[TargetPictures]:
         wanted = dict.fromkeys([chosen.get(target, ""), *first[:1]])
         shown = drawn.of(target)
         strips = {
-            _task(name): [_strip(one) for one in shown if one.transfer == name]
+            _task(name): [_strip(strip) for strip in shown if strip.transfer == name]
             for name in wanted
-            if any(one.transfer == name for one in shown)
+            if any(strip.transfer == name for strip in shown)
         }
         if strips:
             pictures.append(TargetPictures(title_of(target), strips))
@@ -162,7 +162,7 @@ def _pictures(findings: Findings) -> list[TargetPictures]:
 
 
 def _strip(shown: Shown) -> Strip:
-    word = "Furthest ahead of scratch" if shown.extreme == "win" else "Furthest behind scratch"
+    comparison = "Furthest ahead of scratch" if shown.extreme == "win" else "Furthest behind scratch"
     losses = ", ".join(
         f"{name} {loss:.4g}"
         for name, loss in (
@@ -171,7 +171,7 @@ def _strip(shown: Shown) -> Strip:
             ("fully supervised", shown.loss_of_full),
         )
     )
-    return Strip(_address(shown.picture, "image/jpeg"), f"{word}: {losses}", shown.image)
+    return Strip(_data_url(shown.picture, "image/jpeg"), f"{comparison}: {losses}", shown.image)
 
 
 def _task(label: str) -> str:
@@ -186,9 +186,9 @@ def _share(value: str | float | None) -> str:
 
 
 def _number(value: str | float) -> str:
-    """A budget or another number that is mostly whole."""
+    """A budget or another number that is usually an integer."""
     return f"{float(value):g}"
 
 
-def _plain(values: Any) -> str:  # noqa: ANN401 - as a configuration has it
+def _plain(values: Any) -> str:  # noqa: ANN401 - JSON of any type
     return json.dumps(values, indent=1, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The pictures that a run has drawn of its transfers, where they win and where they lose."""
+"""A run's images of its transfers, where they win and where they lose."""
 
 import csv
 import math
@@ -16,20 +16,20 @@ EXTREMES: Mapping[str, Extreme] = {"win": "win", "loss": "loss"}
 FOLDER, INDEX = "pictures", "index.csv"
 COLUMNS = ("transfer", "extreme", "image", "loss", "loss_from_scratch", "loss_of_full", "picture")
 PARTS = ("input", "label", "this transfer", "from scratch", "full supervision")
-"""What a strip shows, from left to right."""
+"""The parts of a strip, from left to right."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One image at an end of what a transfer does.
+    """A test image on which a transfer does especially well or badly.
 
     Attributes:
         transfer: sources joined by +.
-        extreme: whether it is furthest ahead of training from scratch here, or furthest behind.
-        image: key.
+        extreme: whether the transfer is furthest ahead of training from scratch here, or furthest behind.
+        image: key of the test image.
         loss: of the transfer.
         loss_from_scratch: of the network that was trained from scratch on as little data.
-        loss_of_full: of the fully supervised one.
+        loss_of_full: of the fully supervised network.
         path: of the strip, JPEG.
     """
 
@@ -43,10 +43,10 @@ class Shown:
 
     @property
     def picture(self) -> bytes:
-        """The strip, JPEG: input, label, this transfer, from scratch, full supervision.
+        """The content of the JPEG: input, label, this transfer, from scratch, full supervision.
 
         Raises:
-            InputError: it cannot be read.
+            InputError: the file cannot be read.
         """
         try:
             return self.path.read_bytes()
@@ -56,7 +56,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class TransferPictures:
-    """The pictures of a run's transfers.
+    """The images of a run's transfers.
 
     Attributes:
         run: folder of the run.
@@ -66,14 +66,14 @@ class TransferPictures:
 
     @cached_property
     def targets(self) -> list[str]:
-        """The targets that pictures have been drawn of."""
+        """The targets that have images."""
         return sorted(path.parent.name for path in (self.run / FOLDER).glob(f"*/{INDEX}"))
 
     def of(self, target: str) -> list[Shown]:
-        """The pictures of a target's transfers; none where none have been drawn.
+        """The images of a target's transfers; empty if none have been drawn.
 
         Raises:
-            InputError: the list of them is damaged, or names a file elsewhere.
+            InputError: the index is damaged, or names a file in another folder.
         """
         if target not in self.targets:
             return []

@@ -97,4 +97,4 @@ def test_a_damaged_label_is_named_and_nothing_written(
 def test_a_folder_without_pictures_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_folder(tmp_path / "in", ("ash",), 1, 1, ("normal",))
     assert main(["data", "preview", str(tmp_path / "in"), "--out", str(tmp_path / "sheet.png")]) == 2
-    assert "expected rgb pictures, found none in ash" in capsys.readouterr().err
+    assert "expected rgb images, found none in ash" in capsys.readouterr().err
