@@ -1,6 +1,6 @@
-"""Images and labels: the folder layouts, rendered rooms, annotators, shards and the DataModule.
+"""Images and labels: the folder layouts, annotators, shards, stored representations and the DataModule.
 
-The names below are the public interface; each is imported only when asked for.
+The names below are the public interface; each is imported on first use.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""What each domain (kind of label) looks like on disk: suffix, channels, bit depth, unit and invalid value.
+"""The format of each domain (kind of label) on disk: suffix, channels, bit depth, unit and invalid value.
 
 One table for everything that writes, reads, checks or packs the Taskonomy/Omnidata folder layout.
 """
@@ -23,11 +23,11 @@ class Domain:
     Attributes:
         name: the folder and the name inside file names.
         suffix: `png`, `npy` (class labels) or `json` (`point_info`).
-        channels: of a picture, 1 or 3; the length of a class vector; 0 for `point_info`.
-        bits: bits per channel of a picture; 32 for float vectors; 0 for `point_info`.
+        channels: of an image, 1 or 3; the length of a class vector; 0 for `point_info`.
+        bits: bits per channel of an image; 32 for float vectors; 0 for `point_info`.
         unit: what the stored number means, in words.
         invalid: the stored value that means "no label here", if there is one.
-        ids: whether values are identities, so that resizing takes the nearest pixel.
+        ids: whether values are ids, so that resizing takes the nearest pixel.
         other_length: another length that a class vector may have.
     """
 

@@ -1,4 +1,4 @@
-"""One's own photos: the labels that follow from the picture alone, in Taskonomy's folder layout."""
+"""Your own photos: the labels that follow from the image alone, in Taskonomy's folder layout."""
 
 import json
 import unicodedata
@@ -22,7 +22,7 @@ from lightning_taskonomy.data.folder.writing import write_labels
 Bytes = npt.NDArray[np.uint8]
 
 NOTE = "annotated.json"
-"""In the data folder: of which photos its labels are, and at which size."""
+"""File in the data folder that names the photos of its labels, and their size."""
 _LABELS = ("rgb", "edge_texture", "keypoints2d", "segment_unsup2d")
 """In the order in which they are written: the last one marks a photo as finished."""
 _LONGEST_NAME = 100
@@ -30,11 +30,11 @@ _LONGEST_NAME = 100
 
 
 class Photo(NamedTuple):
-    """One of the photos.
+    """A photo and its name.
 
     Attributes:
         name: of its labels' folders.
-        path: of its file.
+        path: of the photo.
     """
 
     name: str
@@ -43,12 +43,12 @@ class Photo(NamedTuple):
 
 @dataclass(frozen=True)
 class Annotation:
-    """What became of the photos.
+    """The result of annotating photos.
 
     Attributes:
         labelled: how many have their labels.
-        left_out: of those that cannot be read, a line each.
-        notes: what of a file was not looked at, a line each.
+        left_out: errors of those that cannot be read, one line each.
+        notes: what parts of a file were ignored, one line each.
     """
 
     labelled: int
@@ -57,17 +57,17 @@ class Annotation:
 
 
 def find_photos(folder: Path, named: Mapping[str, str] | None = None) -> list[Photo]:
-    """The pictures of a folder and its subfolders, with a name for each that suits file names.
+    """The images of a folder and its subfolders, each with a name that is safe in file names.
 
     A name is the path below the folder, without suffix. Where several would be the same, as those of
     `my photo.jpg` and `my_photo.jpg`, suffixes are kept and numbers are added: each photo has its own.
 
     Args:
         folder: of the photos.
-        named: names that photos have already, by their path below the folder.
+        named: names that photos already have, by their path below the folder.
 
     Raises:
-        InputError: no such folder, or no pictures in it.
+        InputError: no such folder, or no images in it.
     """
     paths = list_pictures(folder, below=True)
     if not paths:
@@ -81,10 +81,10 @@ def find_photos(folder: Path, named: Mapping[str, str] | None = None) -> list[Ph
 
 
 def claim(root: Path, images: Path, size: int) -> list[Photo]:
-    """The photos of a folder, under the names that they have in a data folder, which is made theirs.
+    """Reserve a data folder for the photos of a folder; returns them with their names there.
 
-    Photos that have changed since they were annotated lose their labels, and are annotated again. Pictures in
-    the data folder itself are passed over, where it lies below the photos.
+    Photos that have changed since they were annotated lose their labels, and are annotated again. Images in
+    the data folder itself are skipped if it lies below the photos.
 
     Args:
         root: the data folder.
@@ -92,7 +92,7 @@ def claim(root: Path, images: Path, size: int) -> list[Photo]:
         size: pixels per side of the labels.
 
     Raises:
-        InputError: no pictures, or the data folder holds other labels; says which.
+        InputError: no images, or the data folder holds other labels; names them.
     """
     note = root / NOTE
     held = _read_note(root, note)
@@ -111,14 +111,14 @@ def claim(root: Path, images: Path, size: int) -> list[Photo]:
         if before.get(place, entry) != entry:
             for label in reversed(_LABELS):
                 label_path(root, label, entry["name"], 0, 0).unlink(missing_ok=True)
-    # Photos that have gone keep their labels, and their names are not given to others.
+    # Photos that were removed keep their labels, and their names are not given to others.
     content = {"images": str(images.resolve()), "size": size, "photos": {**before, **now}}
     write_text(note, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     return photos
 
 
 def read_photo(path: Path, size: int, note: Callable[[str], None] | None = None) -> Bytes:
-    """A photo as the camera was held, its largest central square at `size` pixels per side, (size, size, 3).
+    """A photo, upright, cropped to its largest central square and resized, (size, size, 3).
 
     Args:
         path: of the photo.
@@ -126,7 +126,7 @@ def read_photo(path: Path, size: int, note: Callable[[str], None] | None = None)
         note: as `read_picture` takes it.
 
     Raises:
-        PictureError: the file is not a picture that can be read.
+        PictureError: the file is not an image that can be read.
     """
     return np.asarray(np.rint(resized(read_picture(path, note=note), size)), np.uint8)
 
@@ -134,11 +134,11 @@ def read_photo(path: Path, size: int, note: Callable[[str], None] | None = None)
 def annotate_photos(
     photos: Sequence[Photo], root: Path, size: int, workers: int, after_each: Callable[[], None]
 ) -> Annotation:
-    """Write the labels of every photo, each photo a building with one point seen once.
+    """Write the labels of every photo, each as a building with one point and one view.
 
     Args:
         photos: names and paths; no two names are the same.
-        root: the data folder; photos whose labels are all there are passed over.
+        root: the data folder; photos that have all their labels are skipped.
         size: pixels per side.
         workers: processes.
         after_each: called after each photo, to show progress.
@@ -153,7 +153,7 @@ def annotate_photos(
 
 
 def _annotate(name: str, path: Path, root: Path, size: int) -> tuple[str | None, list[str]]:
-    """Label a photo; what was wrong with it, and what was noted."""
+    """Label a photo; returns what was wrong with it, and notes."""
     notes: list[str] = []
     if label_path(root, _LABELS[-1], name, 0, 0).exists():
         return None, notes
@@ -169,16 +169,16 @@ def _annotate(name: str, path: Path, root: Path, size: int) -> tuple[str | None,
 def _plain_name(place: Path) -> str:
     """Letters, digits, - and _ only: a building's name becomes part of keys that must not hold dots."""
     joined = unicodedata.normalize("NFC", "_".join(place.with_suffix("").parts))
-    plain = "".join(sign if _is_plain(sign) else "_" for sign in joined)
+    plain = "".join(character if _is_plain(character) else "_" for character in joined)
     return plain.encode()[-_LONGEST_NAME:].decode(errors="ignore")
 
 
-def _is_plain(sign: str) -> bool:
-    return sign.isalnum() or sign in "-_"
+def _is_plain(character: str) -> bool:
+    return character.isalnum() or character in "-_"
 
 
 def _state(name: str, path: Path) -> dict[str, Any]:
-    """What tells whether a file has changed."""
+    """What shows whether a photo has changed."""
     try:
         found = path.stat()
     except OSError as error:
@@ -195,7 +195,7 @@ def _read_note(root: Path, note: Path) -> dict[str, Any] | None:
         held: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
         names = [entry["name"] for entry in held["photos"].values()]
         if len(set(names)) < len(names) or not all(map(_is_plain, "".join(names))):
-            raise ValueError("expected a name of its own for each photo")
+            raise ValueError("expected a different name for each photo")
         _ = held["size"], held["images"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{note}: not written by this command ({error})") from error

@@ -1,4 +1,4 @@
-"""Labels derived from a picture, from its depth, or from both, as Omnidata's annotator derives them."""
+"""Labels derived from an image, from its depth, or from both, as Omnidata's annotator derives them."""
 
 from lightning_taskonomy.data.annotate.edges import edge_occlusion, edge_texture
 from lightning_taskonomy.data.annotate.keypoints2d import keypoints2d

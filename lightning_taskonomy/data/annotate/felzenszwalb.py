@@ -1,6 +1,6 @@
-"""Felzenszwalb and Huttenlocher's segmentation (2004), compiled: a third of scikit-image's time.
+"""Felzenszwalb and Huttenlocher's segmentation (2004), compiled: it takes a third of scikit-image's time.
 
-Two of them are made for every rendered view, where they were the largest part of the work.
+Every rendered view is segmented twice, which used to be the largest part of the work.
 """
 
 import numpy as np
@@ -18,9 +18,9 @@ def felzenszwalb(features: Floats, scale: float, sigma: float, least_pixels: int
 
     Args:
         features: of the pixels, (H, W, C), each from 0 to about 1.
-        scale: the larger, the larger the segments; as scikit-image counts it, in 1/255.
+        scale: larger values give larger segments; in 1/255, as in scikit-image.
         sigma: of the smoothing beforehand, pixels.
-        least_pixels: smaller segments are joined to a neighbour.
+        least_pixels: smaller segments are merged into a neighbour.
     """
     height, width, _ = features.shape
     smooth = ndimage.gaussian_filter(features.astype(np.float32), (sigma, sigma, 0.0))
@@ -32,7 +32,7 @@ def felzenszwalb(features: Floats, scale: float, sigma: float, least_pixels: int
 
 @compiled
 def _edges(features: Floats) -> tuple[Integers, Integers, Floats]:
-    """Pairs of adjacent pixels, diagonal ones as well, and how far apart their features are."""
+    """Pairs of adjacent pixels, including diagonal ones, and the distances of their features."""
     height, width, channels = features.shape
     count = 4 * height * width - 3 * (height + width) + 2
     first, second = np.empty(count, np.int32), np.empty(count, np.int32)
@@ -64,7 +64,7 @@ def _root(parents: Integers, pixel: int) -> int:
 def _joined(
     first: Integers, second: Integers, cost: Floats, pixels: int, scale: float, least_pixels: int
 ) -> Integers:
-    """Join along edges from the cheapest up, while an edge is no dearer than what is inside either side."""
+    """Merge along edges, cheapest first, where an edge costs no more than both sides' inner cost allows."""
     parents = np.arange(pixels, dtype=np.int32)
     sizes = np.ones(pixels, np.int32)
     inside = np.zeros(pixels, np.float32)

@@ -1,4 +1,4 @@
-"""Where a picture has corners and blobs: SURF's response before its maxima are picked."""
+"""Corners and blobs of an image: SURF's response before its maxima are picked."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,22 +9,22 @@ from lightning_taskonomy.data.annotate.edges import Bytes, Floats, Words, full_s
 from lightning_taskonomy.data.annotate.resolution import share_of_original
 
 SIGMAS_PIXELS = np.linspace(1.0, 30.0, 10)
-"""Scales of the filters, in a picture of 512 pixels per side."""
+"""Scales of the filters, in an image of 512 pixels per side."""
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 _RELATIVE_WEIGHT = 0.81
-"""Balances the mixed derivative against the others, whose box filters differ from Gaussians otherwise."""
+"""Weight of the mixed derivative, whose box filter differs from a Gaussian in another way."""
 
 Sums = npt.NDArray[np.float64]
 
 
 def keypoints2d(rgb: Bytes) -> Words:
-    """Largest determinant of the Hessian over ten scales of a picture (H, W, 3), 16-bit, (H, W).
+    """Largest determinant of the Hessian over ten scales of an image (H, W, 3), 16-bit, (H, W).
 
-    The box-filter determinant of Bay et al. (SURF, 2008) with the sizes and borders of scikit-image's
-    `blob_doh`, negative ones cut. Filters whose size is no multiple of three answer to brightness alone too:
-    a white wall has 0.0014 of the full scale. The task's decoding clips at 0.005.
+    The box-filter determinant of Bay et al. (SURF, 2008) with the filter sizes and borders of scikit-image's
+    `blob_doh`, negative values clipped. Filters whose size is not a multiple of three also respond to
+    brightness alone: a white wall has 0.0014 of the full scale. The task's decoding clips at 0.005.
 
-    A picture below 512 pixels per side is enlarged for this and the response averaged back, as the smallest
+    An image below 512 pixels per side is enlarged first and the response averaged back, as the smallest
     filters have no smaller counterpart.
     """
     grey = rgb.astype(np.float32) @ (_GREY / np.float32(255))
@@ -53,7 +53,7 @@ def _resized(image: Floats, size: tuple[int, ...], how: Image.Resampling) -> Flo
 
 @compiled
 def _summed(image: Floats) -> Sums:
-    """Sums over all pixels above and left of each one and over itself."""
+    """Integral image: sums over all pixels above and to the left of each pixel, including itself."""
     height, width = image.shape
     sums, below = np.empty((height, width)), np.zeros(width)
     for row in range(height):
@@ -69,9 +69,9 @@ def _summed(image: Floats) -> Sums:
 def _add_box(
     sums: Sums, top: int, height: int, left: int, width: int, weight: float, row: npt.NDArray[np.float64]
 ) -> None:
-    """Add weighted sums over boxes to a row, for the box whose corner lies `left` beside each of its pixels.
+    """Add weighted sums over boxes to a row; each pixel's box begins `left` columns from it.
 
-    As in scikit-image, a box's corner is brought inside the picture first, then its far end.
+    As in scikit-image, a box's near corner is clipped to the image first, then its far end.
     """
     last_row, last = sums.shape[0] - 1, sums.shape[1] - 1
     top = min(max(top, 0), last_row)
@@ -80,7 +80,7 @@ def _add_box(
     for column in range(inner_start):
         far = min(width, last)
         row[column] += weight * (lower[far] - lower[0] - upper[far] + upper[0])
-    # As slices, without an index that might count from the end, several pixels are added at once.
+    # Slices have no negative indices, so the compiler can add several pixels at once.
     count = inner_end - inner_start
     near, far = inner_start + left, inner_start + left + width
     upper_near, upper_far = upper[near : near + count], upper[far : far + count]

@@ -1,4 +1,4 @@
-"""Where a depth image has keypoints: the interest value of NARF (Steder et al. 2011), section V."""
+"""Keypoints of a depth image: the interest value of NARF (Steder et al. 2011, section V)."""
 
 from collections.abc import Iterator
 
@@ -11,15 +11,15 @@ from lightning_taskonomy.core.compiled import compiled
 from lightning_taskonomy.data.annotate.edges import Floats, Words, full_scale
 
 SUPPORT_M = 0.3
-"""Diameter of the surroundings that decide about a point."""
+"""Diameter of the neighbourhood that decides about a point."""
 _PATCH_PIXELS = 10
 """A point is judged in the coarsest image in which its support is still as wide as this."""
 _BORDER_SHARE = 0.05
-"""Of the inverse depth: what bends more from pixel to pixel is a border between surfaces."""
+"""Of the inverse depth: a larger second difference marks a border between surfaces."""
 _LEAST_CHANGE = 0.2
 """Pixels whose surface changes less do not count."""
 _STABLE_SHARE = 0.25
-"""Of the support's radius: within this distance of a change a point is no stable place."""
+"""Of the support's radius: a point is not stable within this distance of a change."""
 _DIRECTIONS = 18
 _DIRECTION_SIGMA_PIXELS = 1.5
 _BEAMS = np.array([(r * k, c * k) for k in (1, 2) for r in (-1, 0, 1) for c in (-1, 0, 1) if r or c])
@@ -35,7 +35,7 @@ def keypoints3d(depth_m: Floats, field_of_view_rads: float) -> Words:
 
     A point is interesting where the surface around it changes in at least two directions, while it is stable
     at the point itself. Each pixel gets a weight, how much the surface changes there (1 at the border of
-    something in front), and the direction of that change in the picture; the interest combines the weights of
+    something in front), and the direction of that change in the image; the interest combines the weights of
     all pairs of pixels within the support that change in different directions. Near points are judged in
     smaller images, whose values are interpolated.
 
@@ -64,7 +64,7 @@ def keypoints3d(depth_m: Floats, field_of_view_rads: float) -> Words:
 
 
 def _pyramid(inverse: Floats, pixel_rads: float) -> Iterator[Floats]:
-    """The inverse depths and images of half their sides, of four pixels the nearest, while these are fine."""
+    """The inverse depths, then images of half the sides with the nearest of four pixels, while fine."""
     while True:
         yield inverse
         height, width = (length // 2 for length in inverse.shape)
@@ -80,7 +80,7 @@ def _enlarged(image: Floats, shape: tuple[int, ...]) -> Floats:
 
 
 def _points(inverse: Floats, focal: float) -> Floats:
-    """Where the pixels' surfaces are: right, down, ahead in metres, (H, W, 3)."""
+    """The pixels' surface points: right, down, ahead in metres, (H, W, 3)."""
     height, width = inverse.shape
     depth = 1 / np.maximum(inverse, np.float32(1e-6))
     down = ((np.arange(height) + 0.5 - 0.5 * height) / focal).astype(np.float32)
@@ -90,7 +90,7 @@ def _points(inverse: Floats, focal: float) -> Floats:
 
 @compiled
 def _slope(back: float, forth: float, here: float) -> float:
-    """Change per pixel of the inverse depth: of both neighbours, or of the one on the same surface."""
+    """Change of the inverse depth per pixel: from both neighbours, or from the one on the same surface."""
     if abs(forth) > 3 * abs(back) + 1e-3 * here:
         return back
     if abs(back) > 3 * abs(forth) + 1e-3 * here:
@@ -102,7 +102,7 @@ def _slope(back: float, forth: float, here: float) -> float:
 def _normals(inverse: Floats, focal: float) -> Floats:
     """Unit normals (H, W, 3), right, down, ahead; zero without a surface.
 
-    A plane n·p = d has the inverse depth (n·ray)/d, linear in the picture: its slopes are the normal's parts.
+    A plane n·p = d has the inverse depth (n·ray)/d, linear in the image: its slopes are the normal's parts.
     """
     height, width = inverse.shape
     normals = np.zeros((height, width, 3), np.float32)
@@ -124,7 +124,7 @@ def _normals(inverse: Floats, focal: float) -> Floats:
 
 @compiled
 def _borders(inverse: Floats, weight: Floats, direction: Floats) -> Mask:
-    """Set the weight 1 and the direction at the border of what is in front; returns who counts, (H, W).
+    """Set weight 1 and direction at foreground borders; returns which pixels count, (H, W).
 
     Pixels without a surface, and those behind such a border, do not count.
     """
@@ -135,7 +135,7 @@ def _borders(inverse: Floats, weight: Floats, direction: Floats) -> Mask:
             here = inverse[row, column]
             down, up = inverse[row + 1, column] - here, inverse[row - 1, column] - here
             right, left = inverse[row, column + 1] - here, inverse[row, column - 1] - here
-            # A plane does not bend: its inverse depth is linear in the picture.
+            # A plane does not bend: its inverse depth is linear in the image.
             limit = _BORDER_SHARE * here
             if max(down + up, right + left) > limit:
                 judged[row, column] = False
@@ -182,7 +182,7 @@ def _bends(normals: Floats, judged: Mask, weight: Floats, direction: Floats) -> 
 def _main_axis(
     xx: float, xy: float, xz: float, yy: float, yz: float, zz: float
 ) -> tuple[float, float, float]:
-    """The largest standard deviation of a covariance, and its axis' first two parts; by power iteration."""
+    """Largest standard deviation of a covariance, and the axis's first two components; power iteration."""
     x, y, z = xx, xy, xz
     if yy > xx and yy >= zz:
         x, y, z = xy, yy, yz
@@ -196,7 +196,7 @@ def _main_axis(
 
 
 def _smoothed(direction: Floats, weight: Floats) -> Floats:
-    """Directions averaged over neighbours, as the steps of a drawn line are no directions of the surface.
+    """Directions averaged over neighbours, as the pixel steps of a line are not directions of the surface.
 
     A direction and its opposite are the same here, hence the doubled angle.
     """
@@ -237,12 +237,12 @@ def _interest(
     nearer_than: float,
     coarser: Floats,
 ) -> Floats:
-    """NARF's interest at each pixel, 0 to 1, (H, W); nearer than a distance, that of the coarser image."""
+    """NARF's interest at each pixel, 0 to 1, (H, W); that of the coarser image below `nearer_than`."""
     height, width = weight.shape
     interest = np.zeros((height, width), np.float32)
     strongest, apart = np.zeros(_DIRECTIONS), _angles_between_directions()
     places, before = _changing(weight)
-    # What is known of the changing pixels, side by side: position and weight, and the direction.
+    # The changing pixels' positions and weights, and their directions, side by side.
     changes, bins = np.empty((len(places), 4), np.float32), np.empty(len(places), np.int32)
     for place in range(len(places)):
         r, c = places[place, 0], places[place, 1]
@@ -261,14 +261,14 @@ def _interest(
                 interest[row, column] = coarser[row, column]
                 continue
             reach = max(int(0.5 * SUPPORT_M * focal * distance / (z * z)), 2)
-            stable = _look_around(changes, bins, before, x, y, z, row, column, reach, strongest)
+            stable = _stability(changes, bins, before, x, y, z, row, column, reach, strongest)
             if stable > 0:
                 interest[row, column] = stable * _of_best_pair(strongest, apart)
     return interest
 
 
 @compiled
-def _look_around(
+def _stability(
     changes: Floats,
     bins: Places,
     before: Places,
@@ -283,7 +283,7 @@ def _look_around(
     """How stable a pixel at (x, y, z) is, 0 to 1; 0 as well where nothing around it changes.
 
     `strongest` gets the largest value in each direction of its support. Only pixels where the surface changes
-    are looked at: most change nothing.
+    are visited, which are few.
     """
     height, width = before.shape[0], before.shape[1] - 1
     per_radius = 1 / (0.5 * SUPPORT_M)
@@ -311,7 +311,7 @@ def _look_around(
 
 @compiled
 def _angles_between_directions() -> Values:
-    """As shares of a right angle, (directions, directions)."""
+    """Angles between directions as fractions of a right angle, (directions, directions)."""
     apart = np.empty((_DIRECTIONS, _DIRECTIONS))
     for first in range(_DIRECTIONS):
         for second in range(_DIRECTIONS):
@@ -322,7 +322,7 @@ def _angles_between_directions() -> Values:
 
 @compiled
 def _of_best_pair(strongest: Values, apart: Values) -> float:
-    """Root of the largest product of two directions' values and of how different the directions are."""
+    """Square root of the largest product of two directions' values and the angle between them."""
     best = 0.0
     for first in range(_DIRECTIONS):
         if strongest[first] > 0:

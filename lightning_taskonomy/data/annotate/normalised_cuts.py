@@ -1,4 +1,4 @@
-"""Normalised cuts (Shi and Malik 2000) on the adjacency graph of some tens of regions.
+"""Normalised cuts (Shi and Malik 2000) on the adjacency graph of a few dozen regions.
 
 Written for this size: a dense matrix of regions is cut in milliseconds, where general graph libraries take
 half a second, most of a rendered view's time.
@@ -20,7 +20,7 @@ def normalised_cuts(labels: Integers, features: Floats, threshold: float, cuts: 
     """Join regions that no cheap cut separates; ids from 0, (H, W).
 
     Adjacent regions are similar by exp(−d² / 255), d being the distance of their mean features. As in
-    scikit-image's `cut_normalized`, what is left of two regions stays together, however different they are.
+    scikit-image's `cut_normalized`, a group of two regions stays together, however different they are.
 
     Args:
         labels: ids of the regions from 0, (H, W).
@@ -44,7 +44,7 @@ def normalised_cuts(labels: Integers, features: Floats, threshold: float, cuts: 
 
 
 def _similarity(labels: Integers, features: Floats) -> Floats:
-    """Weights of the adjacency graph, regions being their own neighbours by `_SELF_WEIGHT`, (N, N)."""
+    """Weights of the adjacency graph, with `_SELF_WEIGHT` on the diagonal, (N, N)."""
     squares, touching = _differences(labels, features, int(labels.max()) + 1)
     similarity = np.where(touching, np.exp(-squares / _SIMILARITY_SCALE), 0.0)
     np.fill_diagonal(similarity, _SELF_WEIGHT)
@@ -80,7 +80,7 @@ def _differences(labels: Integers, features: Floats, count: int) -> tuple[Floats
 
 @compiled
 def _among(similarity: Floats, members: Integers) -> Floats:
-    """The similarities of some regions."""
+    """The similarities among some regions."""
     among = np.empty((len(members), len(members)))
     for one in range(len(members)):
         for other in range(len(members)):
@@ -103,7 +103,7 @@ def _best_cut(similarity: Floats, threshold: float, cuts: int) -> npt.NDArray[np
 
 @compiled
 def _laplacian(similarity: Floats, degree: Floats) -> Floats:
-    """The normalised one: 1 - D^(-1/2) W D^(-1/2)."""
+    """The normalised Laplacian: 1 - D^(-1/2) W D^(-1/2)."""
     root = np.sqrt(degree)
     laplacian = np.eye(len(degree))
     for one in range(len(degree)):
@@ -114,7 +114,7 @@ def _laplacian(similarity: Floats, degree: Floats) -> Floats:
 
 @compiled
 def _cheapest_cut(similarity: Floats, degree: Floats, values: Floats, cuts: int) -> tuple[float, float]:
-    """The limit of the values that cuts the graph most cheaply, and what the cut costs."""
+    """The threshold of the values that cuts the graph most cheaply, and the cost of the cut."""
     low, high, whole = values.min(), values.max(), degree.sum()
     step = (high - low) / cuts
     best, least, before = low, np.inf, -1

@@ -22,7 +22,7 @@ _DEPTH_WEIGHT, _NORMAL_WEIGHT, _EDGE_WEIGHT = 2.0, 1.0, 10.0
 
 
 def segment_unsup2d(rgb: Bytes) -> Bytes:
-    """Segments of a picture (H, W, 3) by colour: 8-bit ids, (H, W)."""
+    """Segments of an image (H, W, 3) by colour: 8-bit ids, (H, W)."""
     colours = rgb.astype(np.float32) / 255.0
     labels = _few(colours, _PICTURE_SIGMA * share_of_original(rgb.shape), _PICTURE_LEAST_PIXELS)
     return normalised_cuts(labels, rgb.astype(np.float64), _PICTURE_THRESHOLD, _PICTURE_CUTS).astype(np.uint8)
@@ -31,9 +31,10 @@ def segment_unsup2d(rgb: Bytes) -> Bytes:
 def segment_unsup25d(depth: Words, normals: Bytes, occlusion: Words) -> Bytes:
     """Segments of a view by its geometry: 8-bit ids, (H, W).
 
-    What is compared is the logarithm of the stored depth, smoothed by 1 pixel at 512 pixels per side, the
-    normals, smoothed by 2, and the occlusion edges, each from 0 to about 1 and times its weight. On this
-    scale all regions are similar: the cuts divide the graph by how they touch rather than by how they differ.
+    The features are the logarithm of the stored depth, smoothed by 1 pixel at 512 pixels per side, the
+    normals, smoothed by 2, and the occlusion edges, each from 0 to about 1 and multiplied by its weight. On
+    this scale all regions are similar: the cuts divide the graph by how regions touch rather than by how they
+    differ.
 
     Args:
         depth: the stored z-depth in 1/512 m, (H, W).

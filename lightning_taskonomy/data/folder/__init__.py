@@ -1,1 +1,1 @@
-"""Pictures and labels as files: the layouts of Omnidata and of the original Taskonomy set."""
+"""Images and labels as files: the layouts of Omnidata and of the original Taskonomy set."""

@@ -20,10 +20,10 @@ Size = tuple[int, int]
 """Width and height in pixels."""
 
 Finding = tuple[Path, str, str]
-"""Of which file, the kind of damage, and what was found."""
+"""The file, the kind of damage, and what was found."""
 
-_SWAPPED_SHARE = 0.01
-"""Share of pixels nearer than their z-depth from which on two depth pictures are taken to be confused."""
+_SWAPPED_FRACTION = 0.01
+"""Fraction of pixels nearer than their z-depth above which the two depth images are taken to be swapped."""
 
 
 def check_folder(
@@ -78,7 +78,7 @@ class _Building:
             findings, own_sizes = check_view(view, files)
             self.problems += [Problem(kind, _under(folder, path), found) for path, kind, found in findings]
             sizes |= own_sizes
-        if "point_info" in folder.domains:  # without cameras there are no pairs to make
+        if "point_info" in folder.domains:  # without cameras there are no pairs
             self.problems += _without_partner(views)
         self.problems += _odd_sizes(folder, sizes)
 
@@ -102,7 +102,7 @@ def _gaps(folder: DataFolder, view: ViewName, files: Mapping[str, Path]) -> Iter
 
 
 def _without_partner(views: Mapping[ViewName, Mapping[str, Path]]) -> list[Problem]:
-    """Views that no pose pair can be made of: a pair needs pictures and cameras of two views of a point."""
+    """Views without a pose pair, which needs images and cameras of two views of a point."""
     posed = {view for view, files in views.items() if "rgb" in files and "point_info" in files}
     of_point = Counter(view.point for view in posed)
     return [
@@ -113,7 +113,7 @@ def _without_partner(views: Mapping[ViewName, Mapping[str, Path]]) -> list[Probl
 
 
 def _odd_sizes(folder: DataFolder, sizes: Mapping[Path, Size]) -> list[Problem]:
-    """Pictures whose size is not the one that most of their building have."""
+    """Images whose size differs from that of most images of their building."""
     if not sizes:
         return []
     (usual, _), *_ = Counter(sizes.values()).most_common(1)
@@ -152,34 +152,34 @@ def check_view(view: ViewName, files: Mapping[str, Path]) -> tuple[list[Finding]
     """Read all labels of a view.
 
     Args:
-        view: which.
-        files: by domain, where its labels lie.
+        view: its name.
+        files: its label files, by domain.
 
     Returns:
-        What is wrong, and the sizes of the pictures that can be read.
+        What is wrong, and the sizes of the images that can be read.
     """
     findings: list[Finding] = []
     pictures: dict[str, Values] = {}
     for domain, path in files.items():
-        own, values = check_label(path, domain, view)
-        findings += [(path, kind, found) for kind, found in own]
+        defects, values = check_label(path, domain, view)
+        findings += [(path, kind, found) for kind, found in defects]
         if values is not None:
             pictures[domain] = values
-    findings += _confused_depths(pictures, files)
+    findings += _swapped_depths(pictures, files)
     return findings, {
         files[domain]: (values.shape[1], values.shape[0]) for domain, values in pictures.items()
     }
 
 
-def _confused_depths(pictures: Mapping[str, Values], files: Mapping[str, Path]) -> Iterator[Finding]:
-    """A surface is never nearer to the camera than its depth along the view: if so, the files are swapped."""
+def _swapped_depths(pictures: Mapping[str, Values], files: Mapping[str, Path]) -> Iterator[Finding]:
+    """A surface is never nearer to the camera than its z-depth: if it seems so, the files are swapped."""
     distance, depth = pictures.get("depth_euclidean"), pictures.get("depth_zbuffer")
     if distance is None or depth is None or distance.shape != depth.shape or distance.ndim != 2:
         return
     both = (distance != DEPTH_INVALID) & (depth != DEPTH_INVALID)
     # One unit of rounding in each.
     nearer = both & (distance.astype(np.int64) + 2 < depth.astype(np.int64))
-    if nearer.sum() > _SWAPPED_SHARE * max(1, both.sum()):
+    if nearer.sum() > _SWAPPED_FRACTION * max(1, both.sum()):
         share = nearer.sum() / both.sum()
         yield (
             files["depth_euclidean"],

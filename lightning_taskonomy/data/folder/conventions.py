@@ -1,4 +1,4 @@
-"""Whether a folder's labels follow the conventions of real files, as far as the labels themselves tell."""
+"""Whether a folder's labels follow the conventions of real files, as far as the labels show."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,27 +15,27 @@ from lightning_taskonomy.data.folder.views import DataFolder
 from lightning_taskonomy.tasks.room_box import is_in_its_room
 
 _FACING = 0.5
-"""Normals of which at least this much lies along the view tell which way it is meant."""
-_INVERTED_SHARE = 0.9
+"""Only normals with at least this component along the view show the convention."""
+_INVERTED_FRACTION = 0.9
 _LEAST_PIXELS = 16
-_LOOKED_AT = 16
+_CHECKED_VIEWS = 16
 """Views that are read before packing."""
 
 
 def normals_are_inverted(picture: npt.NDArray[Any]) -> bool:
-    """Whether surfaces that face the camera have blue above 127, so that all of them would face away.
+    """Whether surfaces that face the camera have blue above 127, so that they would all face away.
 
-    What is seen faces the camera: the third axis goes into the scene, so its normals have blue below 127. A
-    few slanted surfaces at the borders of a wide view have it slightly above: only normals along the view
-    count.
+    Visible surfaces face the camera and the third axis points into the scene, so normals have blue below 127.
+    A few slanted surfaces at the borders of a wide view have it slightly above, so only normals along the
+    view count.
 
     Args:
-        picture: 8-bit colours about 127, (H, W, 3).
+        picture: 8-bit values centred on 127, (H, W, 3).
     """
     vectors = (picture.reshape(-1, picture.shape[-1])[:, :3].astype(np.float32) - 127) / 127
     length = np.linalg.norm(vectors, axis=1)
     along = vectors[(np.abs(length - 1) < 0.1) & (np.abs(vectors[:, 2]) > _FACING), 2]
-    return len(along) >= _LEAST_PIXELS and bool((along > 0).mean() > _INVERTED_SHARE)
+    return len(along) >= _LEAST_PIXELS and bool((along > 0).mean() > _INVERTED_FRACTION)
 
 
 def camera_is_outside(info: Mapping[str, Any]) -> bool | None:
@@ -47,17 +47,17 @@ def camera_is_outside(info: Mapping[str, Any]) -> bool | None:
 
 
 def require_real_conventions(folder: DataFolder, views: Sequence[ViewName], domains: Sequence[str]) -> None:
-    """Look at a few views, and refuse labels that most of them hold in another way than real files do.
+    """Check a few views, and refuse labels that most of them store differently from real files.
 
     Args:
         folder: where they are.
         views: all that will be packed.
-        domains: likewise.
+        domains: those that will be packed.
 
     Raises:
-        InputError: normals that point towards the camera, or boxes of rooms without their cameras.
+        InputError: normals that point towards the camera, or rooms whose boxes do not contain the cameras.
     """
-    step = -(-len(views) // _LOOKED_AT)
+    step = -(-len(views) // _CHECKED_VIEWS)
     few = views[:: max(step, 1)]
     for domain, is_wrong, wrong in (
         ("normal", _picture_is_inverted, "normal pictures point towards the camera, with blue above 127"),
@@ -66,16 +66,16 @@ def require_real_conventions(folder: DataFolder, views: Sequence[ViewName], doma
         if domain not in domains:
             continue
         paths = [path for view in few if (path := folder.label(view, domain)) is not None]
-        looked_at, count = _counted(paths, is_wrong)
-        if count > looked_at / 2:
+        checked, count = _counted(paths, is_wrong)
+        if count > checked / 2:
             raise InputError(
-                f"{folder.root}: {count} of {looked_at} {wrong}; Taskonomy's files are otherwise: "
+                f"{folder.root}: {count} of {checked} {wrong}; Taskonomy's files differ: "
                 "render rooms again, or leave the domain out (--domains)"
             )
 
 
 def _counted(paths: Iterable[Path], is_wrong: Callable[[Path], bool | None]) -> tuple[int, int]:
-    """How many files say anything, and how many of these are wrong."""
+    """How many files can be judged, and how many of these are wrong."""
     answers = [answer for path in paths if (answer := is_wrong(path)) is not None]
     return len(answers), sum(answers)
 
@@ -85,7 +85,7 @@ def _picture_is_inverted(path: Path) -> bool | None:
         with open_picture(path, str(path)) as image:
             return normals_are_inverted(np.asarray(image)) if image.mode == "RGB" else None
     except (OSError, SyntaxError, ValueError):
-        return None  # said when it is packed
+        return None  # reported when it is packed
 
 
 def _record_is_outside(path: Path) -> bool | None:

@@ -1,4 +1,4 @@
-"""What can be wrong with one label file, found by reading it whole."""
+"""Checking one label file by reading it in full."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ Finding = tuple[str, str]
 """Kind of damage and what was found."""
 
 Values = npt.NDArray[Any]
-"""What a picture holds, (H, W) or (H, W, C)."""
+"""The pixels of an image, (H, W) or (H, W, C)."""
 
 MOST_PIXELS = 64_000_000
 """A label beyond this is a mistake or an attack: several workers that read it would need gigabytes."""
@@ -30,7 +30,7 @@ _LARGEST_ID = {"segment_semantic": 17}
 
 
 def check_label(path: Path, domain: str, view: ViewName) -> tuple[list[Finding], Values | None]:
-    """Read a label and list its damage; also the values of a picture that can be read."""
+    """Read a label; returns its damage, and the values of an image that can be read."""
     try:
         if path.stat().st_size == 0:
             return [("empty file", "0 bytes")], None
@@ -46,7 +46,7 @@ def check_label(path: Path, domain: str, view: ViewName) -> tuple[list[Finding],
 def _check_picture(path: Path, domain: Domain) -> tuple[list[Finding], Values | None]:
     try:
         with open_picture(path, path.name, MOST_PIXELS) as image:
-            image.verify()  # the checksums, which reading the pixels passes over
+            image.verify()  # the checksums, which decoding does not check
         with open_picture(path, path.name, MOST_PIXELS) as image:
             mode = image.mode
             values = np.asarray(image)
@@ -63,7 +63,7 @@ def _check_picture(path: Path, domain: Domain) -> tuple[list[Finding], Values | 
 
 
 def wrong_mode(mode: str, domain: Domain) -> str | None:
-    """What is wrong with the mode (channels and bit depth, in Pillow's words) of a picture of this domain."""
+    """What is wrong with the mode (channels and bit depth, in Pillow's words) of an image of this domain."""
     if mode in _MODES[domain.channels, domain.bits]:
         return None
     return f"expected {domain.channels} x {domain.bits} bits, found mode {mode}"

@@ -1,4 +1,4 @@
-"""What the files of a data folder are called, in both layouts."""
+"""The file names of a data folder, in both layouts."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from pathlib import Path
 from lightning_taskonomy.data.domains import DOMAINS
 
 _LABEL = re.compile(r"point_(0|[1-9]\d*)_view_(0|[1-9]\d*)_domain_(\w+)\.(\w+)", re.ASCII)
-# Released files and folders do not always say the domain by its name.
+# Released files and folders do not always name the domain as the table does.
 _FILE_WORDS: Mapping[str, frozenset[str]] = {
     "point_info": frozenset({"fixatedpose", "points"}),
     "segment_semantic": frozenset({"segmentsemantic"}),
@@ -21,7 +21,7 @@ _FOLDER_WORDS: Mapping[str, str] = {"points": "point_info", "segmentsemantic": "
 
 @dataclass(frozen=True, order=True)
 class ViewName:
-    """One picture of one point.
+    """One image of one point.
 
     Attributes:
         building: name of the building.
@@ -35,12 +35,12 @@ class ViewName:
 
     @property
     def key(self) -> str:
-        """How shards and tables call it: `<building>/point_<P>_view_<V>`."""
+        """Its key in shards and tables: `<building>/point_<P>_view_<V>`."""
         return f"{self.building}/point_{self.point}_view_{self.view}"
 
     @classmethod
     def from_key(cls, key: str) -> "ViewName":
-        """Undo `key`.
+        """Parse a key.
 
         Raises:
             ValueError: not such a key.
@@ -63,7 +63,7 @@ def domain_of_folder(name: str) -> str | None:
 
 
 def label_names(view: ViewName, domain: str) -> list[str]:
-    """What the file of a label may be called, the usual name first."""
+    """The possible file names of a label, the usual one first."""
     words = [domain, *sorted(_FILE_WORDS.get(domain, ()))]
     return [f"point_{view.point}_view_{view.view}_domain_{word}.{DOMAINS[domain].suffix}" for word in words]
 

@@ -1,4 +1,4 @@
-"""What can be wrong with the record of a view, `point_info`: camera, point, room and vanishing points."""
+"""Checking the record of a view, `point_info`: camera, point, room and vanishing points."""
 
 import json
 import math
@@ -32,7 +32,7 @@ FIELDS: Mapping[str, int] = {
     "room": _ANY,
     "bounding_box_ranges": _ANY,
     "vanishing_points_gaussian_sphere": _ANY,
-    # Points at infinity are no damage here.
+    # Points at infinity are valid here.
     "vanishing_points_image": _ANY,
     "nonfixated_points_in_view": _ANY,
 }
@@ -43,7 +43,7 @@ ROOM_FIELDS = (
     "vanishing_points_gaussian_sphere",
     "vanishing_points_image",
 )
-"""Some releases lack them, Replica's for one: from such records all but room layout can be learned."""
+"""Some releases, such as Replica's, lack them: such records support every task but room layout."""
 
 _UNIT_TOLERANCE = 1e-3
 
@@ -53,7 +53,7 @@ def check_point_info(path: Path, view: ViewName) -> Iterator[tuple[str, str]]:
 
     Args:
         path: a JSON file.
-        view: the view that it should be of.
+        view: the view that it should describe.
 
     Raises:
         OSError: the file cannot be read.

@@ -7,7 +7,7 @@ from typing import Any
 
 WITHOUT_ROOM, OUTSIDE, INVERTED = "record without its room", "camera outside its room", "normals inverted"
 WARNINGS = frozenset({"missing label", "view without partner", WITHOUT_ROOM, OUTSIDE, INVERTED})
-"""Kinds that fail no check: gaps, which the real set has too, and labels meant otherwise than its own."""
+"""Kinds that do not fail a check: gaps, as in the real set, and labels of other conventions than its own."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Problem:
     """Something wrong with a file, a view or a list.
 
     Attributes:
-        kind: what is wrong, in a few words that are the same for all alike.
+        kind: what is wrong, in a few words shared by all problems of the kind.
         path: the file or folder, relative to the root; or the key of a view.
         found: what was found there.
     """
@@ -34,7 +34,7 @@ class Report:
         views: by building.
         points: by building.
         labels: by domain, then by building.
-        splits: by building listed, its split.
+        splits: the split of each listed building.
         problems: in the order of their paths.
     """
 
@@ -47,7 +47,7 @@ class Report:
 
     @property
     def damage(self) -> list[Problem]:
-        """The problems that are no mere warnings."""
+        """The problems that are more than warnings."""
         return [problem for problem in self.problems if problem.kind not in WARNINGS]
 
     def kinds(self) -> Mapping[str, int]:
@@ -59,10 +59,10 @@ class Report:
         return {**asdict(self), "kinds": dict(self.kinds()), "damaged": len(self.damage)}
 
     def text(self, show: int) -> str:
-        """The report in lines.
+        """The report as lines of text.
 
         Args:
-            show: how many problems of each kind are named.
+            show: how many problems of each kind are listed.
         """
         total = sum(self.views.values())
         lines = [f"{self.layout} layout, {len(self.views)} buildings, {total} views", *self._buildings()]
@@ -88,7 +88,7 @@ class Report:
 
 
 def problem_lines(problems: Sequence[Problem], show: int) -> list[str]:
-    """A paragraph per kind of problem, the most frequent first; `show` of each kind are named."""
+    """A paragraph per kind of problem, the most frequent first; `show` of each kind are listed."""
     lines = []
     for kind, count in Counter(problem.kind for problem in problems).most_common():
         lines.append(f"{kind}: {count}")

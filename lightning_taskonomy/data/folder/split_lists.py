@@ -1,4 +1,4 @@
-"""Which list of splits a data folder goes by, and the official ones: tiny, medium, full and full+."""
+"""Which list of splits a data folder uses, and the official ones: tiny, medium, full and full+."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Which buildings are for training, validation and testing: `id,train,val,test`, a building per line."""
+"""The buildings for training, validation and testing: `id,train,val,test`, one building per line."""
 
 import csv
 import io
@@ -13,12 +13,12 @@ _COLUMNS = ("id", *SPLITS)
 
 
 def read_splits(path: Path) -> Mapping[str, str]:
-    """The split of each building, as in the official lists: any line ends, bare carriage returns too.
+    """The split of each building; all line endings are allowed, as in the official lists, even bare CR.
 
     Buildings that are in no split (all zero) are left out.
 
     Raises:
-        InputError: not such a file, or a building in two splits; names the line.
+        InputError: not a list of splits, or a building in two splits; names the row.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -39,7 +39,7 @@ def read_splits(path: Path) -> Mapping[str, str]:
             continue
         building, split = _read_row(row, f"{path}, row {number}")
         if building in splits:
-            raise InputError(f"{path}, row {number}: building {building} stands twice")
+            raise InputError(f"{path}, row {number}: building {building} is listed twice")
         splits[building] = split
     chosen = {building: split for building, split in splits.items() if split is not None}
     if not chosen:

@@ -20,10 +20,11 @@ _Places = dict[str, dict[str, Path]]
 
 @dataclass(frozen=True)
 class DataFolder:
-    """A folder of labels, its buildings found but their files not yet listed.
+    """A folder of labels, with its buildings known but their files not yet listed.
 
-    Left alone are files in the folder itself, such as lists of splits, folders that hold no domain of the
-    dictionary, such as `rgb_large`, and hidden files, such as the `._NAME` that macOS leaves beside each.
+    Ignored are files in the folder itself, such as lists of splits; folders that are not a domain of the
+    dictionary, such as `rgb_large`; and hidden files, such as the `._NAME` that macOS leaves beside each
+    file.
 
     Attributes:
         root: where it is.
@@ -37,7 +38,7 @@ class DataFolder:
 
     @classmethod
     def open(cls, root: Path) -> "DataFolder":
-        """Look at the top levels of a folder.
+        """Open a folder by listing its top levels.
 
         Raises:
             InputError: no such folder, neither layout, or two folders for one building and domain.
@@ -103,7 +104,7 @@ class DataFolder:
         return sorted(path for _, path, view in self._files(building) if view is None)
 
     def repeated_files(self, building: str) -> list[Path]:
-        """Further files for a label that a view has already, under another of the names in use.
+        """Extra files for a label that a view already has, under another of its possible names.
 
         Raises:
             InputError: a folder cannot be listed.
@@ -172,7 +173,7 @@ def _has_no_file(folder: Path) -> bool:
 
 
 def _is_hidden(name: str) -> bool:
-    # What a killed run has left of a label is hidden, too, but should be told.
+    # What a killed run has left of a label is hidden too, but should be reported.
     return name.startswith(".") and not name.startswith(".point_")
 
 

@@ -15,23 +15,23 @@ from lightning_taskonomy.data.domains import DOMAINS
 from lightning_taskonomy.data.folder.names import label_path
 
 _PNG_EFFORT = 1
-"""zlib level: with runs of equal bytes as the only repeats that are looked for, others change nothing."""
+"""zlib level: with runs of equal bytes as the only matches (`Z_RLE`), other levels change nothing."""
 
 
-def write_labels(root: Path, building: str, point: int, view: int, made: Mapping[str, Any]) -> None:
-    """Write the labels of a view, each file whole or not at all; `point_info` comes last, as a mark.
+def write_labels(root: Path, building: str, point: int, view: int, labels: Mapping[str, Any]) -> None:
+    """Write the labels of a view, each file whole or not at all; `point_info` last, to mark completion.
 
     Args:
         root: the data folder.
         building: name of the building.
         point: number of the point.
         view: number of the view of that point.
-        made: by domain, an array, or a dictionary for JSON.
+        labels: by domain, an array, or a dictionary for JSON.
 
     Raises:
         InputError: a file cannot be written.
     """
-    for domain, label in sorted(made.items(), key=lambda entry: entry[0] == "point_info"):
+    for domain, label in sorted(labels.items(), key=lambda entry: entry[0] == "point_info"):
         path = label_path(root, domain, building, point, view)
         if DOMAINS[domain].suffix == "json":
             write_text(path, json.dumps(label, indent=1))
@@ -49,7 +49,7 @@ def view_is_finished(root: Path, building: str, point: int, view: int) -> bool:
 
 
 def _save_png(path: Path, label: npt.NDArray[Any]) -> None:
-    # Three dimensions are RGB; 16 bits need Pillow's mode of that name, which it takes from the array's type.
-    # Rows of differences between neighbours hold runs and hardly any other repeats: files are 3 % larger than
-    # at level 3 with all repeats, in two thirds of its time.
+    # Pillow takes the mode from the array: RGB for three dimensions, I;16 for 16 bits. Rows of differences
+    # between neighbours hold runs and hardly any other repeats: files are 3 % larger than at level 3 with all
+    # matches, in two thirds of its time.
     Image.fromarray(label).save(path, format="PNG", compress_level=_PNG_EFFORT, compress_type=zlib.Z_RLE)

@@ -21,7 +21,7 @@ def photo(name: str, side: int = 512) -> Bytes:
 
 
 def averaged(picture: npt.NDArray[np.generic], factor: int) -> Floats:
-    """The picture made smaller by a whole factor, by averages over areas."""
+    """The image reduced by an integer factor, by area averaging."""
     height, width = picture.shape[:2]
     blocks = picture.reshape(height // factor, factor, width // factor, factor, *picture.shape[2:])
     return np.asarray(blocks.mean(axis=(1, 3)), np.float64)

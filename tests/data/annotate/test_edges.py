@@ -48,7 +48,7 @@ def test_texture_edges_have_the_range_of_real_ones() -> None:
 
 
 def steps(side: int) -> Floats:
-    """A wall that recedes, a box before it and a hole, in 1/512 m."""
+    """A receding wall, a box in front of it and a hole, in 1/512 m."""
     rows, columns = np.mgrid[0:side, 0:side] / side
     depth: Floats = np.rint(512 * (3 + rows + 0.5 * columns))
     depth[(rows >= 0.25) & (rows < 0.625) & (columns >= 0.25) & (columns < 0.75)] = 512

@@ -66,7 +66,7 @@ def test_3d_keypoints_show_no_lattice_of_samples(distance: float) -> None:
     depth[128:256, 128:256] = 0.9 * distance
     depth[256:384, 256:384] = 0.85 * distance
     interest = keypoints3d(depth, 1.2).astype(float)
-    # Samples of the support in a lattice make the interest rise and fall from row to row inside bright areas.
+    # Sampling the support on a lattice makes the interest rise and fall from row to row inside bright areas.
     inside = minimum_filter(interest, 9) > 0.05 * 65535
     change = np.sign(np.diff(interest, axis=0))
     turns = change[1:] * change[:-1] < 0

@@ -73,7 +73,7 @@ def test_no_more_is_cut_than_scikit_image_cuts(seed: int) -> None:
     ours = normalised_cuts(labels, features, 1.0, 100)
     region_graph = graph.rag_mean_color(features, labels, mode="similarity")
     theirs = graph.cut_normalized(labels, region_graph, thresh=1.0, num_cuts=100, max_edge=2.0, rng=0)
-    # Graphs of three regions are cut otherwise there, as only one eigenvector is asked for.
+    # Graphs of three regions are cut differently there, as only one eigenvector is computed.
     assert abs(len(np.unique(ours)) - len(np.unique(theirs))) <= 3
     assert adjusted_rand_score(ours.ravel(), theirs.ravel()) > 0.6
 

@@ -58,7 +58,7 @@ def write_list(content: str) -> Callable[[Path], object]:
 HEAD = "id,train,val,test"
 GREY16 = Image.fromarray(np.full((SIZE, SIZE), 65535, np.uint16))
 DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
-    # What is done to a whole folder, the kind that must be found, and where.
+    # The damage done to an intact folder, the kind that must be found, and where.
     "label removed": (
         lambda root: victim(root, "reshading").unlink(),
         "missing label",

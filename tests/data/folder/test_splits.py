@@ -27,7 +27,7 @@ def test_lines_end_in_any_way(tmp_path: Path, end: str, mark: str) -> None:
         (f"{HEAD}\nash,1,0\n", "row 2: expected a building and three times 0 or 1"),
         (f"{HEAD}\r\rash,yes,0,0", "row 3: expected a building"),
         (f"{HEAD}\nash,1,0,1\n", "row 2: building ash is in more than one split"),
-        (f"{HEAD}\nash,1,0,0\nash,1,0,0\n", "row 3: building ash stands twice"),
+        (f"{HEAD}\nash,1,0,0\nash,1,0,0\n", "row 3: building ash is listed twice"),
         (f"{HEAD}\n,1,0,0\n", "row 2: expected a building"),
         (f"{HEAD}\nash,0,0,0\n", "no building is in any split"),
         (b"id,train,val,test\n\xff\xfe,1,0,0\n", "expected a CSV in UTF-8"),
