@@ -1,1 +1,1 @@
-"""Task switching networks, whole: networks, data, training, results and figures."""
+"""Task switching networks: networks, data, training, results and figures."""

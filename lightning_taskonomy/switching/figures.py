@@ -1,4 +1,4 @@
-"""Pictures of networks for several tasks: their size, how they converge, how alike tasks are."""
+"""Figures of multi-task networks: their size, their convergence, the similarity of their tasks."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,17 +32,17 @@ def parameters_by_tasks(
     options: NetworkOptions = _PUBLISHED,
     channels: int = 21,
 ) -> dict[str, list[int]]:
-    """How many parameters each method's network has for 1, 2, … tasks, by method.
+    """Parameter counts of each method's network for 1, 2, … tasks, by method.
 
     Args:
-        most: tasks.
+        most: largest number of tasks.
         options: the shape of the networks.
-        channels: numbers per pixel of every task.
+        channels: of every task's output.
     """
-    with torch.device("meta"):  # sizes without numbers
+    with torch.device("meta"):  # shapes without values
         return {
             method: [
-                sum(its.numel() for its in options.build(method, [channels] * tasks).parameters())
+                sum(weight.numel() for weight in options.build(method, [channels] * tasks).parameters())
                 for tasks in range(1, most + 1)
             ]
             for method in _CURVES
@@ -51,7 +51,7 @@ def parameters_by_tasks(
 
 @styled
 def draw_parameters(counts: Mapping[str, Sequence[int]]) -> Figure:
-    """Parameters against the number of tasks, a line for each method.
+    """Parameter counts against the number of tasks, a line for each method.
 
     Args:
         counts: for 1, 2, … tasks, by method.
@@ -59,10 +59,10 @@ def draw_parameters(counts: Mapping[str, Sequence[int]]) -> Figure:
     figure = new_figure(6.4, 4.0)
     axes = figure.add_axes((0.11, 0.13, 0.62, 0.75))
     ends = []
-    for place, (method, numbers) in enumerate(counts.items()):
-        millions = np.asarray(numbers) / 1e6
+    for place, (method, parameters) in enumerate(counts.items()):
+        millions = np.asarray(parameters) / 1e6
         tasks = np.arange(1, len(millions) + 1)
-        # Lines that coincide stay visible: the later one is thinner.
+        # Later lines are thinner, so that coinciding lines stay visible.
         width = 3.4 - 2.0 * place / max(len(counts) - 1, 1)
         style = {
             "color": SOURCE_COLOURS[place],
@@ -84,11 +84,11 @@ def draw_parameters(counts: Mapping[str, Sequence[int]]) -> Figure:
 def draw_convergence(
     curves: Mapping[str, Sequence[tuple[int, float]]], label: str = "validation loss"
 ) -> Figure:
-    """How a number falls while networks are trained, a line for each.
+    """How a quantity falls during training, a line for each network.
 
     Args:
-        curves: steps and numbers, by method or by a name of one's own.
-        label: what the number is.
+        curves: steps and values, by method or by the run's own name.
+        label: name of the quantity.
 
     Raises:
         InputError: nothing to draw.
@@ -99,11 +99,11 @@ def draw_convergence(
     axes = figure.add_axes((0.11, 0.13, 0.62, 0.75))
     ends = []
     for place, (name, points) in enumerate(curves.items()):
-        steps, numbers = zip(*points, strict=True)
+        steps, values = zip(*points, strict=True)
         colour = SOURCE_COLOURS[place % len(SOURCE_COLOURS)]
         marker = _MARKERS[place % len(_MARKERS)]
-        axes.plot(steps, numbers, color=colour, marker=marker, markersize=5, linewidth=1.8)
-        ends.append((float(numbers[-1]), TITLES.get(name, name), colour))
+        axes.plot(steps, values, color=colour, marker=marker, markersize=5, linewidth=1.8)
+        ends.append((float(values[-1]), TITLES.get(name, name), colour))
     _framed(axes, "training steps", label)
     _name_ends(axes, ends)
     axes.set_title("Convergence", loc="left", weight="bold")
@@ -111,16 +111,16 @@ def draw_convergence(
 
 
 def logged(folder: Path, tag: str = "val/loss") -> list[tuple[int, float]]:
-    """Steps and numbers that a run has logged for TensorBoard.
+    """Steps and values of a scalar that a run has logged for TensorBoard.
 
     Args:
         folder: of the run.
-        tag: the number's name.
+        tag: name of the scalar.
 
     Raises:
-        InputError: nothing of that name there.
+        InputError: the run has not logged it.
     """
-    from tensorboard.backend.event_processing import event_accumulator  # takes its time
+    from tensorboard.backend.event_processing import event_accumulator  # slow to import
 
     events = event_accumulator.EventAccumulator(str(folder))
     events.Reload()
@@ -131,14 +131,14 @@ def logged(folder: Path, tag: str = "val/loss") -> list[tuple[int, float]]:
 
 @torch.no_grad()
 def embedding_similarities(network: SwitchedTasks) -> Floats:
-    """Cosines between the tasks' embeddings, (tasks, tasks)."""
+    """Cosine similarities of the tasks' embeddings, (tasks, tasks)."""
     units = torch.nn.functional.normalize(network.embeddings().double(), dim=1)
     return np.asarray((units @ units.T).cpu().numpy())
 
 
 @styled
 def draw_embeddings(tasks: Sequence[str], similarities: Floats) -> Figure:
-    """Tasks by how alike their embeddings are: a tree beside a table of cosines in the tree's order.
+    """Tasks by the similarity of their embeddings: a table of cosines beside a tree, in the tree's order.
 
     Args:
         tasks: names, at least two.
@@ -180,13 +180,13 @@ def affinities_between(tasks: Sequence[str], transfers: Transfers) -> Floats:
         transfers: of these tasks and perhaps others.
     """
     place = {name: number for number, name in enumerate(tasks)}
-    found = np.full((len(tasks), len(tasks)), np.nan)
+    affinities = np.full((len(tasks), len(tasks)), np.nan)
     for row in transfers.with_names_of(tasks).candidates():
         if row.order == 1 and not row.is_self and row.affinity is not None:
             source, target = place.get(row.sources[0]), place.get(row.target)
             if source is not None and target is not None:
-                found[source, target] = row.affinity
-    return found
+                affinities[source, target] = row.affinity
+    return affinities
 
 
 def rank_correlation(similarities: Floats, affinities: Floats) -> float:
@@ -194,8 +194,8 @@ def rank_correlation(similarities: Floats, affinities: Floats) -> float:
 
     Args:
         similarities: (tasks, tasks).
-        affinities: of the same tasks in the same order, from source (row) to target (column); a pair counts
-            with the mean of what is known of both directions.
+        affinities: of the same tasks in the same order, from source (row) to target (column); a pair's value
+            is the mean of both directions, or the one that is known.
 
     Raises:
         InputError: fewer than three pairs, or tables of different sizes.
@@ -206,7 +206,7 @@ def rank_correlation(similarities: Floats, affinities: Floats) -> float:
 
 @styled
 def draw_affinities(tasks: Sequence[str], similarities: Floats, affinities: Floats) -> Figure:
-    """Pairs of tasks: how well they transfer over how alike their embeddings are.
+    """Pairs of tasks: transfer affinity against the similarity of their embeddings.
 
     Args:
         tasks: names.
@@ -236,7 +236,7 @@ def draw_affinities(tasks: Sequence[str], similarities: Floats, affinities: Floa
 
 
 def _paired(similarities: Floats, affinities: Floats) -> tuple[Floats, Floats, list[tuple[int, int]]]:
-    """Cosines and affinities of the pairs of which both are known, and these pairs."""
+    """Cosines and affinities of the pairs whose affinity is known, and these pairs."""
     pairs: list[tuple[int, int]] = []
     if similarities.shape == affinities.shape:
         both = np.stack([affinities, affinities.T])
@@ -262,9 +262,8 @@ def _framed(axes: Axes, across: str, up: str) -> None:
 def _name_ends(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
     """Names beside the ends of lines, from top to bottom, moved apart where they would overlap."""
     low, high = axes.get_ylim()
-    apart, at = 0.065 * (high - low), float("inf")
+    spacing, height = 0.065 * (high - low), float("inf")
     for value, name, colour in sorted(ends, reverse=True):
-        at = min(value, at - apart)
-        axes.text(
-            1.02, (at - low) / (high - low), name, transform=axes.transAxes, color=colour, va="center", size=9
-        )
+        height = min(value, height - spacing)
+        relative = (height - low) / (high - low)
+        axes.text(1.02, relative, name, transform=axes.transAxes, color=colour, va="center", size=9)

@@ -1,4 +1,4 @@
-"""How much each task's loss counts: by fixed weights, by its uncertainty, or by its gradient's size."""
+"""Weights of the tasks' losses: fixed, by uncertainty, or by gradient norm."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -11,16 +11,16 @@ RATE, PULL = 0.025, 1.5
 
 
 class LossWeights(nn.Module):
-    """The sum of the losses of some tasks.
+    """The weighted sum of the losses of several tasks.
 
     `fixed`: each times its weight. `uncertainty` (Kendall et al., 2018): each times its weight and e^(−s),
-    plus s, s being learned. `gradnorm` (Chen et al., 2018): each times a weight that is learned so that
-    gradients at the last shared layer are of one size, larger for tasks whose loss has fallen less; weights
-    keep their sum.
+    plus a learned s. `gradnorm` (Chen et al., 2018): each also times a learned weight that balances the
+    gradient norms at the last shared layer, with larger norms for tasks whose loss has fallen less; the
+    learned weights keep their sum.
 
     Args:
         fixed: a weight for each task.
-        weighting: which way.
+        weighting: the method.
     """
 
     fixed: Tensor
@@ -38,7 +38,7 @@ class LossWeights(nn.Module):
             self.register_buffer("first", torch.full((len(fixed),), torch.nan))
 
     def forward(self, losses: dict[int, Tensor]) -> Tensor:
-        """One number to minimise, of the losses of some tasks by their numbers."""
+        """The scalar to minimise, from losses by task index; some tasks may be missing."""
         weighted = [self.fixed[task] * loss for task, loss in losses.items()]
         if self.weighting == "fixed":
             return torch.stack(weighted).sum()
@@ -53,17 +53,17 @@ class LossWeights(nn.Module):
         """A step of GradNorm.
 
         Args:
-            losses: of the tasks, without any weight.
-            sizes: of their gradients at the last shared weight, with the fixed weights alone.
+            losses: of the tasks, unweighted.
+            sizes: norms of their gradients at the last shared weight, with the fixed weights alone.
         """
         tasks = torch.tensor(list(losses), device=self.learned.device)
         now = torch.stack([loss.detach().float() for loss in losses.values()])
-        gradients = torch.stack([sizes[task].float() for task in losses])
+        norms = torch.stack([sizes[task].float() for task in losses])
         self.first[tasks] = torch.where(self.first[tasks].isnan(), now, self.first[tasks])
-        left = now / self.first[tasks].clamp(min=1e-12)
-        weighted = self.learned[tasks] * gradients
-        wanted = weighted.mean() * (left / left.mean().clamp(min=1e-12)) ** PULL
-        # |w·g − wanted| has the slope ±g in w.
-        slope = torch.sign(weighted - wanted) * gradients / gradients.mean().clamp(min=1e-12)
-        moved = (self.learned[tasks] - RATE * slope).clamp(min=1e-3)
-        self.learned[tasks] = moved * self.learned[tasks].sum() / moved.sum()
+        remaining = now / self.first[tasks].clamp(min=1e-12)
+        weighted = self.learned[tasks] * norms
+        wanted = weighted.mean() * (remaining / remaining.mean().clamp(min=1e-12)) ** PULL
+        # The gradient of |w·g − wanted| in w is ±g.
+        gradient = torch.sign(weighted - wanted) * norms / norms.mean().clamp(min=1e-12)
+        updated = (self.learned[tasks] - RATE * gradient).clamp(min=1e-3)
+        self.learned[tasks] = updated * self.learned[tasks].sum() / updated.sum()

@@ -1,4 +1,4 @@
-"""The networks for several tasks by name: the switching network and what it is compared with."""
+"""Multi-task networks by name: the switching network and its baselines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,16 +31,17 @@ TITLES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """The shape of a network for several tasks.
+    """The shape of a multi-task network.
 
     Attributes:
         backbone: resnet18, resnet34 or resnet50.
-        code: length of a task's code; for the switching network.
-        code_kind: `blocks` of ones, fixed `gaussian` vectors, or `learned` ones.
-        outputs: numbers per pixel that tasks share, where they do; by default those of the largest task.
-        statistics: what the switching decoder normalises by: `instance`, `batch` or `task_batch`.
-        width: channels after the encoder's first convolution; ImageNet's weights need 64.
-        decoder_width: channels of the decoder's first merging block; the others keep their share of it.
+        code: length of a task's code, for the switching network.
+        code_kind: `blocks` of ones, fixed `gaussian` vectors, or `learned` vectors.
+        outputs: output channels that tasks share, in networks where they do; by default those of the task
+            with the most.
+        statistics: of the switching decoder's normalisation: `instance`, `batch` or `task_batch`.
+        width: channels after the encoder's first convolution; ImageNet weights need 64.
+        decoder_width: channels of the decoder's first merging block; the others are in proportion.
     """
 
     backbone: str = "resnet18"
@@ -55,14 +56,14 @@ class NetworkOptions:
         """The network with fresh weights.
 
         Args:
-            method: which one.
-            channels: numbers per pixel of each task.
-            added: how many of the tasks, the last ones, have been added to a trained switching network.
+            method: its name.
+            channels: of each task's output.
+            added: number of tasks, the last ones, that are added to a trained switching network.
 
         Raises:
-            InputError: a task has more numbers per pixel than are shared; or no such method or backbone.
+            InputError: a task has more channels than are shared; or no such method or backbone.
         """
-        # Added tasks read what is there.
+        # Added tasks use the existing output channels.
         outputs = self.outputs or max(channels[: len(channels) - added])
         if method in ("switching", "task_instance_norms", "task_batch_norms") and outputs < max(channels):
             raise InputError(f"outputs: expected at least {max(channels)} for these tasks, found {outputs}")
@@ -93,14 +94,14 @@ class NetworkOptions:
 
 
 def channels_of(task: Task) -> int:
-    """Numbers per pixel of a task.
+    """Channels of a task's output.
 
     Raises:
-        InputError: the task does not have one picture in and, of the same size, one out.
+        InputError: the task does not predict, from one image, an output of the same size.
     """
     output = task.output
     if not output.per_pixel or output.size_divisor != 1:
         raise InputError(f"tasks: expected tasks with an output per pixel of the input, found {task.name}")
     if task.views != 1 or task.pictures is not None or task.input_channels != 3:
-        raise InputError(f"tasks: expected tasks of one picture in colour, found {task.name}")
+        raise InputError(f"tasks: expected tasks whose input is one colour image, found {task.name}")
     return output.channels

@@ -1,4 +1,4 @@
-"""The metrics of several tasks, for validation and for testing, at the size of the labels."""
+"""The metrics of several tasks for validation and testing, at the size of the labels."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -21,12 +21,12 @@ Labelled = tuple[Tensor, Tensor, Tensor | None]
 class TaskMetrics(nn.Module):
     """A metric for each task that has one, for each split.
 
-    Matching boundaries is left to testing: it takes long.
+    Boundaries are matched in testing only, because that is slow.
 
     Args:
-        tasks: what there are.
-        eight_bit: whether outputs are scored as they are read back from pictures of 8 bits.
-        over_all_classes: whether mean intersections over unions are over all classes; see `MeanIoU`.
+        tasks: all tasks.
+        eight_bit: whether outputs are scored after quantisation to 8-bit images.
+        over_all_classes: whether mean IoU is over all classes; see `MeanIoU`.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class TaskMetrics(nn.Module):
     ) -> None:
         super().__init__()
         self.eight_bit = eight_bit
-        self._of = nn.ModuleDict()
+        self._by_split = nn.ModuleDict()
         for task in tasks:
             for split in ("val", "test") if task.metric is not None else ():
                 assert task.metric is not None
@@ -42,42 +42,42 @@ class TaskMetrics(nn.Module):
                 if isinstance(metric, MeanIoU):
                     metric.over_all = over_all_classes
                 if split == "test" or not isinstance(metric, BoundaryF):
-                    self._of[f"{split}/{task.name}"] = metric
+                    self._by_split[f"{split}/{task.name}"] = metric
 
     def update(self, split: str, task: Task, output: Tensor, parts: Mapping[str, Any]) -> None:
         """Add a batch of a task.
 
         Args:
             split: val or test.
-            task: which one.
+            task: whose output it is.
             output: of the network, (B, C, H, W).
-            parts: its labels, as a batch has them; scored at their own size where they have one.
+            parts: the task's part of the batch; labels are scored at their own size where they have one.
         """
         metric = self._metrics(split).get(task.name)
         if metric is None:
             return
-        for found, target, mask in _at_own_size(output, parts):
-            if len(found):
-                metric.update(as_scored(task, found, target.shape[-2:], self.eight_bit), target, mask)
+        for predicted, target, mask in _at_own_size(output, parts):
+            if len(predicted):
+                metric.update(as_scored(task, predicted, target.shape[-2:], self.eight_bit), target, mask)
 
     def numbers(self, split: str) -> Mapping[str, dict[str, float]]:
-        """What they say of the whole split, by task."""
+        """The metrics over the whole split, by task."""
         return {
             task: {name: float(value) for name, value in metric.compute().items()}
             for task, metric in self._metrics(split).items()
         }
 
     def reset(self, split: str) -> None:
-        """Forget what has been added."""
+        """Reset the metrics of a split."""
         for metric in self._metrics(split).values():
             metric.reset()
 
     def _metrics(self, split: str) -> dict[str, Metric]:
-        start = f"{split}/"
+        prefix = f"{split}/"
         return {
-            name.removeprefix(start): metric
-            for name, metric in self._of.items()
-            if name.startswith(start) and isinstance(metric, Metric)
+            name.removeprefix(prefix): metric
+            for name, metric in self._by_split.items()
+            if name.startswith(prefix) and isinstance(metric, Metric)
         }
 
 
@@ -91,27 +91,28 @@ def labelled(output: Tensor, parts: Mapping[str, Any]) -> Labelled:
 
 
 def _at_own_size(output: Tensor, parts: Mapping[str, Any]) -> Iterator[Labelled]:
-    """The batch as it is, or image by image where labels have sizes of their own."""
+    """The whole batch, or image by image where labels have their own sizes."""
     if "own_target" not in parts:
         yield labelled(output, parts)
         return
     present = parts["present"].tolist() if "present" in parts else [True] * len(output)
-    for place, there in enumerate(present):
-        if there:
+    for place, is_present in enumerate(present):
+        if is_present:
             yield output[place, None], parts["own_target"][place][None], parts["own_mask"][place][None]
 
 
 def as_scored(task: Task, output: Tensor, size: Sequence[int], eight_bit: bool) -> Tensor:
     """An output at the size of its label, as the benchmarks of PASCAL-Context and NYUD score it.
 
-    Classes are resized by nearest neighbour; chances, normals of length 1 and depths linearly. As pictures of
-    8 bits, normals and chances then lose what is below a level. Outputs of other tasks stay as they are.
+    Class logits are resized by nearest neighbour; probabilities, unit normals and depths bilinearly. With
+    `eight_bit`, normals and probabilities are then rounded down to 8 bits. Outputs of other tasks are
+    unchanged.
 
     Args:
-        task: which one.
+        task: whose output it is.
         output: logits (B, K, H, W) or (B, 1, H, W), normals of any length (B, 3, H, W), depths (B, 1, H, W).
         size: height and width of the label.
-        eight_bit: whether it goes through a picture of 8 bits.
+        eight_bit: whether to quantise it to 8 bits.
     """
     kind = task.read.kind if isinstance(task.read, DenseLabel) else None
     height, width = size
@@ -127,7 +128,7 @@ def as_scored(task: Task, output: Tensor, size: Sequence[int], eight_bit: bool) 
 
 
 def _resized(values: Tensor, height: int, width: int) -> Tensor:
-    """Linear interpolation between pixels' middles; the same where the size is."""
+    """Bilinear interpolation between pixel centres; unchanged if the size is the same."""
     if values.shape[-2:] == (height, width):
         return values
     return functional.interpolate(values, (height, width), mode="bilinear", align_corners=False)

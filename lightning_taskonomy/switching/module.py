@@ -1,4 +1,4 @@
-"""Training of one network for several tasks: the switching network (Sun et al., 2021) and its baselines."""
+"""Training of multi-task networks: the switching network (Sun et al., 2021) and its baselines."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -35,37 +35,37 @@ _PIXELS_SEED = 0
 
 
 class SwitchingNetwork(SeveralTasks, Contender):
-    """One network for several tasks of one picture.
+    """One network for several tasks of one image.
 
-    Which task a batch is for, the data decide: it trains on whatever tasks a batch has labels of, in one pass
-    of the encoder where they share their pictures. With its defaults it is trained as published.
+    The data decide which task a batch is for: the network trains on all tasks that a batch has labels for, in
+    one pass of the encoder where they share their images. By default it is trained as published.
 
     Args:
-        tasks: names of the dictionary, of PASCAL-Context (`pascal_…`) or NYUD (`nyud_…`), or tasks of one's
-            own; codes are given in this order.
-        size: pixels per side of pictures.
-        method: `switching`, or what it is compared with: `single`, `multi_decoder`, `task_instance_norms`,
+        tasks: names of the dictionary, of PASCAL-Context (`pascal_…`) or NYUD (`nyud_…`), or custom tasks;
+            their order determines their codes.
+        size: pixels per side of images.
+        method: `switching`, or a baseline: `single`, `multi_decoder`, `task_instance_norms`,
             `task_batch_norms` or `rcm`.
         network: its shape.
-        encoder_weights: file of ImageNet's weights for the backbone; by default it starts from random ones.
-        encoder_rate: learning rate of encoders that start from ImageNet's weights.
-        learning_rate: of all else; without `encoder_weights`, of encoders too.
-        patience: validations without a lower loss after which the rates are halved.
-        weights: of the losses; those that are not named are as published, or 1.
+        encoder_weights: file of ImageNet weights for the backbone; by default it starts from random weights.
+        encoder_rate: learning rate of encoders that start from ImageNet weights.
+        learning_rate: of all other weights; without `encoder_weights`, of encoders too.
+        patience: validations without a lower loss after which the learning rates are halved.
+        weights: of the losses; by default as published, or 1.
         weighting: `fixed`, `uncertainty` or `gradnorm`.
-        start_from: checkpoint whose weights to begin with, of the same tasks or of the first ones.
-        added: how many tasks, the last ones, have learned codes: those that are or have been added.
-        trained: what then learns: `code` (of the added tasks; the others cannot change), `embedding` (the
-            embedding network and the codes) or `all`.
-        reference: checkpoint of the switching network as its authors publish it, to begin with or to `test`;
+        start_from: checkpoint to start from, of the same tasks or of the first ones.
+        added: number of tasks, the last ones, that are added to a trained network and have learned codes.
+        trained: what is trained for added tasks: `code` (their codes; other tasks cannot change), `embedding`
+            (the embedding network and the codes) or `all`.
+        reference: checkpoint of the switching network as its authors publish it, to start from or to `test`;
             then `encoder_weights` is not read.
-        eight_bit: whether normals, edges and saliency are scored as 8-bit pictures of them would be, which
-            the published numbers are.
-        over_all_classes: whether mean intersection over union is over all classes, those that never occur
-            counting 0, which the published numbers are; by default it is over those that occur.
+        eight_bit: whether normals, edges and saliency are quantised to 8 bits before scoring, as for the
+            published scores.
+        over_all_classes: whether mean IoU is over all classes, where classes that never occur count as 0, as
+            for the published scores; by default it is over those that occur.
         predicted: tasks that `predict` writes; by default all.
-        transfers: table of measured transfers between the same tasks, of `taxonomy run` for example: `test`
-            draws how the tasks' embeddings relate to it.
+        transfers: table of measured transfers between the same tasks, for example from `taxonomy run`: `test`
+            then draws how the tasks' embeddings relate to it.
     """
 
     several_tasks: ClassVar[bool] = True
@@ -93,7 +93,7 @@ class SwitchingNetwork(SeveralTasks, Contender):
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
-        if isinstance(network, Mapping):  # as a checkpoint holds it
+        if isinstance(network, Mapping):  # from a checkpoint
             network = NetworkOptions(**network)
         self.tasks = [dense_task_named(name) for name in tasks]
         names = [task.name for task in self.tasks]
@@ -101,10 +101,10 @@ class SwitchingNetwork(SeveralTasks, Contender):
             raise InputError(f"tasks: expected each task once, found {', '.join(names)}")
         weights = keys_among(weights or {}, names, "weights")
         predicted = names_among(predicted or [], names, "predicted")
-        for kind, given in (("weights", weights), ("predicted", predicted)):
-            for name in given:
+        for option, named in (("weights", weights), ("predicted", predicted)):
+            for name in named:
                 if name not in names:
-                    raise InputError(f"{kind}: expected some of {', '.join(names)}, found {name!r}")
+                    raise InputError(f"{option}: expected some of {', '.join(names)}, found {name!r}")
         if not 0 <= added < len(tasks) or (added and (start_from is None or method != "switching")):
             raise InputError(
                 "added: expected fewer than all tasks, a switching network and a checkpoint to start_from"
@@ -120,7 +120,7 @@ class SwitchingNetwork(SeveralTasks, Contender):
         self.metrics = TaskMetrics(self.tasks, eight_bit, over_all_classes)
         self._mean_losses = [MeansOverImages() for _ in self.tasks]
         self.pretrained = encoder_weights is not None or reference is not None
-        if not made_from_checkpoint():  # whose weights replace these
+        if not made_from_checkpoint():  # else the checkpoint's weights replace these
             self._load(encoder_weights, reference, start_from)
 
     @classmethod
@@ -130,7 +130,7 @@ class SwitchingNetwork(SeveralTasks, Contender):
 
     @classmethod
     def contender_name(cls, arguments: Mapping[str, Any]) -> str:
-        """The method; of the authors' own weights, `published`."""
+        """The method; `published` for the authors' own weights."""
         return str(arguments["method"]) if arguments.get("reference") is None else "published"
 
     @classmethod
@@ -140,61 +140,61 @@ class SwitchingNetwork(SeveralTasks, Contender):
 
     @classmethod
     def leaves_weights_out(cls, arguments: Mapping[str, Any]) -> bool:
-        """Whether a batch of one task leaves out what other tasks have of their own."""
+        """Whether a batch of one task leaves task-specific weights of other tasks unused."""
         return bool(arguments["method"] != "switching" or arguments["added"])
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        """One step on the losses of the tasks that the batch has labels of."""
+        """One step on the losses of the tasks that the batch has labels for."""
         losses = self.losses(batch)
         if self.weighting.weighting == "gradnorm":
             self._balance(losses)
         loss: Tensor = self.weighting(losses)
         examples = len(batch["key"])
         self.log("train/loss", loss.detach(), batch_size=examples, prog_bar=True)
-        for task, its in losses.items():
-            self.log(f"train/{self.tasks[task].name}", its.detach(), batch_size=examples)
+        for task, task_loss in losses.items():
+            self.log(f"train/{self.tasks[task].name}", task_loss.detach(), batch_size=examples)
         return loss
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
-        """Judge a batch."""
+        """Evaluate a batch."""
         self._judge(batch, "val")
 
     def test_step(self, batch: dict[str, Any], batch_idx: int) -> None:
-        """Judge a batch."""
+        """Evaluate a batch."""
         self._judge(batch, "test")
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> TaskOutputs:
-        """The outputs of the wanted tasks, in one pass of a shared encoder."""
+        """The outputs of the `predicted` tasks, in one pass of a shared encoder."""
         groups = {task: parts for task, parts in self.labels_by_task(batch).items() if task in self._wanted()}
         outputs = self.outputs_by_task(groups)
         return {
             "key": batch["key"],
-            "outputs": {self.tasks[task].name: its.float() for task, its in outputs.items()},
+            "outputs": {self.tasks[task].name: output.float() for task, output in outputs.items()},
         }
 
     def on_validation_epoch_start(self) -> None:
-        """Forget earlier ones."""
-        self._forget("val")
+        """Reset losses and metrics."""
+        self._reset("val")
 
     def on_validation_epoch_end(self) -> None:
-        """Log the losses over the whole split, and what the metrics say of it."""
+        """Log the losses and metrics over the whole split."""
         self._log_losses("val")
         self._log_metrics("val")
 
     def on_test_epoch_start(self) -> None:
-        """Forget earlier ones."""
-        self._forget("test")
+        """Reset losses and metrics."""
+        self._reset("test")
 
     def on_test_epoch_end(self) -> None:
-        """Log the losses over the whole split, and what the metrics say of it."""
+        """Log the losses and metrics over the whole split."""
         self._log_losses("test")
         self._log_metrics("test")
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - one of the many forms that Lightning takes
-        """Adam with two rates, both halved when the validation loss stays."""
+        """Adam with two learning rates, both halved when the validation loss plateaus."""
         encoder = [weight for part in self.network.encoders() for weight in part.parameters()]
-        known = {id(weight) for weight in encoder}
-        rest = [weight for weight in self.parameters() if id(weight) not in known]
+        in_encoder = {id(weight) for weight in encoder}
+        rest = [weight for weight in self.parameters() if id(weight) not in in_encoder]
         groups = [
             (encoder, self.encoder_rate if self.pretrained else self.learning_rate),
             (rest, self.learning_rate),
@@ -204,7 +204,7 @@ class SwitchingNetwork(SeveralTasks, Contender):
             for weights, rate in groups
         ]
         optimizer = Adam([group for group in learning if group["params"]])
-        if not self.trainer.enable_validation:  # there is no loss to go by
+        if not self.trainer.enable_validation:  # there is no validation loss to monitor
             return optimizer
         schedule = ReduceLROnPlateau(
             optimizer, "min", _FACTOR, self.patience, eps=_SMALLEST_CHANGE, threshold=1e-4
@@ -220,51 +220,51 @@ class SwitchingNetwork(SeveralTasks, Contender):
         }
 
     def configure_callbacks(self) -> Sequence[Callback]:
-        """What writes the results of `test` and the pictures of `predict`, below the trainer's folder."""
+        """Callbacks that write the results of `test` and the images of `predict` to the trainer's folder."""
         root = Path(self.trainer.default_root_dir)
-        own: list[Callback] = [
+        defaults: list[Callback] = [
             WriteResults(root),
             WriteSwitchingFigures(root, self.transfers),
             WriteTaskPredictions(root / "predictions"),
         ]
-        there = {type(callback) for callback in self.trainer.callbacks}  # type: ignore[attr-defined]
-        return [callback for callback in own if type(callback) not in there]
+        present = {type(callback) for callback in self.trainer.callbacks}  # type: ignore[attr-defined]
+        return [callback for callback in defaults if type(callback) not in present]
 
     def setup(self, stage: str) -> None:
-        """Make the metrics of the tasks that the data have."""
-        there = getattr(getattr(self.trainer, "datamodule", None), "tasks", self.tasks)
-        names = {task.name for task in there}
-        known = [task for task in self.tasks if task.name in names]
-        self.metrics = TaskMetrics(known, self.eight_bit, self.over_all_classes).to(self.device)
+        """Create the metrics of the tasks that the data set has."""
+        in_data = getattr(getattr(self.trainer, "datamodule", None), "tasks", self.tasks)
+        names = {task.name for task in in_data}
+        evaluated = [task for task in self.tasks if task.name in names]
+        self.metrics = TaskMetrics(evaluated, self.eight_bit, self.over_all_classes).to(self.device)
 
     def train(self, mode: bool = True) -> "SwitchingNetwork":
-        """As ever; but what is frozen stays in evaluation, so that statistics do not move either."""
+        """Set training mode, except for a frozen network, whose running statistics must not change either."""
         super().train(mode)
         if self.added and self.trained != "all":
             self.network.eval()
         return self
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Note what the weights are for."""
+        """Save the description and the label conventions."""
         super().on_save_checkpoint(checkpoint)
         checkpoint["switching"] = {**self.description(), "conventions": LABEL_CONVENTIONS}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of other tasks or of another network, or of labels of other conventions.
+        """Refuse a checkpoint of other tasks or another network, or with other label conventions.
 
         Raises:
-            InputError: names what differs.
+            InputError: the checkpoint does not fit; the message names what differs.
         """
-        found = checkpoint.get("switching") or {}
-        require_conventions(found.get("conventions"), "checkpoint", "train again")
+        stored = checkpoint.get("switching") or {}
+        require_conventions(stored.get("conventions"), "checkpoint", "train again")
         for name, expected in self.description().items():
-            if as_written(found.get(name)) != as_written(expected):
+            if as_written(stored.get(name)) != as_written(expected):
                 raise InputError(
-                    f"checkpoint: expected one with {name} {expected}, found {found.get(name, 'none')}"
+                    f"checkpoint: expected one with {name} {expected}, found {stored.get(name, 'none')}"
                 )
 
     def description(self) -> dict[str, Any]:
-        """What must be equal for a checkpoint to fit, as plain values."""
+        """The values that must match those of a checkpoint, in plain types."""
         return {
             "method": self.method,
             "tasks": [task.name for task in self.tasks],
@@ -281,13 +281,13 @@ class SwitchingNetwork(SeveralTasks, Contender):
             known = take_over(self.network, start_from, self.description())
             if self.added:
                 freeze(self.network, known, self.trained)
-                self.train()  # what is frozen is not in training
+                self.train()  # puts frozen parts into evaluation mode
 
     def _wanted(self) -> set[int]:
         return {number for number, task in enumerate(self.tasks) if task.name in self.predicted}
 
     def losses(self, batch: dict[str, Any]) -> dict[int, Tensor]:
-        """The mean loss of each task that a batch has labels of, by the task's number."""
+        """The mean loss of each task that a batch has labels for, by the task's index."""
         groups = self.labels_by_task(batch)
         outputs = self.outputs_by_task(groups)
         return {
@@ -332,12 +332,12 @@ class SwitchingNetwork(SeveralTasks, Contender):
             dict(zip(losses, means[len(losses) :], strict=True)),
         )
 
-    def _forget(self, stage: str) -> None:
+    def _reset(self, stage: str) -> None:
         self.metrics.reset(stage)
         self._mean_losses = [MeansOverImages() for _ in self.tasks]
 
     def _log_losses(self, stage: str) -> None:
-        """Of each task the mean over its examples, and the mean of these, weighted as in training."""
+        """Log each task's mean over its examples, and the mean of these, weighted as in training."""
         weighted = []
         for number, task in enumerate(self.tasks):
             means = self._mean_losses[number].of_all_ranks(self.trainer.strategy)
@@ -349,7 +349,7 @@ class SwitchingNetwork(SeveralTasks, Contender):
 
     def _log_metrics(self, stage: str) -> None:
         for task, numbers in self.metrics.numbers(stage).items():
-            # Equal on all ranks already; Lightning cannot know.
+            # Already equal on all ranks, which Lightning cannot know.
             self.log_dict(
                 {f"{stage}/{task}/{name}": value for name, value in numbers.items()}, sync_dist=True
             )

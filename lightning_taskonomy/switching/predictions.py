@@ -1,4 +1,4 @@
-"""The callback that writes predictions of several tasks: a picture of each, and a sheet of some."""
+"""The callback that writes predictions of several tasks: an image of each, and a contact sheet."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,13 +26,13 @@ _UNITS_PER_METRE, _CODES = 512, 2.0**16
 class WriteTaskPredictions(Callback):
     """In `predict`, writes the drawn outputs of each image, and a sheet of the first ones.
 
-    A picture is called `<folder>/<key>_<task>.png`; the sheet, `<folder>/sheet.png`, has a row for each
-    image: the input, then for each task the target and the prediction. Where labels have a size of their own,
-    all is drawn at that size, as it is scored; elsewhere at the size of the network. Each file is written
-    whole or not at all. The trainer keeps no outputs in memory meanwhile, and so returns none.
+    An image is written to `<folder>/<key>_<task>.png`; the sheet, `<folder>/sheet.png`, has a row for each
+    image: the input, then for each task the target and the prediction. Where labels have their own size,
+    everything is drawn at that size, as it is scored; elsewhere at the size of the network. Each file is
+    written whole or not at all. The trainer keeps no outputs in memory, and so returns none.
 
     Args:
-        folder: where to; made if need be.
+        folder: for the files; created if need be.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -41,10 +41,10 @@ class WriteTaskPredictions(Callback):
         self._titles: list[str] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Make the folder before long work begins.
+        """Create the folder before long work begins.
 
         Raises:
-            InputError: it cannot be made or written to.
+            InputError: it cannot be created or written to.
         """
         if stage == "predict":
             make_folder(self.folder)
@@ -63,7 +63,7 @@ class WriteTaskPredictions(Callback):
         """Write the files of a batch.
 
         Raises:
-            InputError: a key that leads out of the folder, or a file that cannot be written.
+            InputError: a key leads out of the folder, or a file cannot be written.
         """
         assert isinstance(pl_module, SeveralTasks)
         tasks = {task.name: task for task in pl_module.tasks}
@@ -72,9 +72,9 @@ class WriteTaskPredictions(Callback):
                 raise InputError(f"image {key[:80]!r}: expected a name below the data set's folder")
             row: list[Drawing] = []
             size = _own_size([batch[name] for name in outputs["outputs"]], place)
-            for name, its in outputs["outputs"].items():
+            for name, task_outputs in outputs["outputs"].items():
                 parts = _example(tasks[name], batch[name], place, size)
-                output = its[place].float()
+                output = task_outputs[place].float()
                 if size is not None:
                     output = as_scored(tasks[name], output[None], size, pl_module.metrics.eight_bit)[0]
                 if not row:
@@ -99,28 +99,27 @@ class WriteTaskPredictions(Callback):
 
 
 def drawn_pair(task: Task, parts: Mapping[str, Tensor], output: Tensor) -> tuple[Drawing, Drawing]:
-    """Target and output of one example as pictures, (H, W, 3).
+    """Target and output of one example as images, (H, W, 3).
 
     Args:
-        task: which it belongs to.
-        parts: of the example: `input`, `target` and perhaps `mask`; without any target, all of its picture is
-            greyed out.
+        task: that they belong to.
+        parts: of the example: `input`, `target` and perhaps `mask`; a missing target is greyed out.
         output: of the network, (C, H, W).
     """
-    mask, given = parts.get("mask"), output.float()
-    target = parts.get("target", torch.zeros_like(given))
+    mask, drawable = parts.get("mask"), output.float()
+    target = parts.get("target", torch.zeros_like(drawable))
     if task.name in _DRAWABLE:
-        of_target, of_output = _DRAWABLE[task.name]
-        target, given = of_target(target), of_output(given)
-    unknown = None if "target" in parts else torch.zeros(given.shape[-2:], dtype=torch.bool)
+        convert_target, convert_output = _DRAWABLE[task.name]
+        target, drawable = convert_target(target), convert_output(drawable)
+    unknown = None if "target" in parts else torch.zeros(drawable.shape[-2:], dtype=torch.bool)
     return (
         drawn_target(task, parts["input"], target, mask if unknown is None else unknown),
-        drawn_output(task, parts["input"], given, mask),
+        drawn_output(task, parts["input"], drawable, mask),
     )
 
 
 def _own_size(labels: Sequence[Mapping[str, Any]], place: int) -> tuple[int, int] | None:
-    """Height and width of the labels of one image of a batch, where they have a size of their own."""
+    """Height and width of the labels of one image of a batch, where they have their own size."""
     for parts in labels:
         if "own_target" in parts and _is_there(parts, place):
             height, width = parts["own_target"][place].shape[-2:]
@@ -132,7 +131,7 @@ def _example(
     task: Task, parts: Mapping[str, Any], place: int, size: tuple[int, int] | None
 ) -> dict[str, Tensor]:
     """One example of a batch at its own size; without a target where the image lacks the label."""
-    own = {"target": "own_target", "mask": "own_mask"} if "own_target" in parts else {}
+    own_size = {"target": "own_target", "mask": "own_mask"} if "own_target" in parts else {}
     pictures = parts["input"][place]
     if size is not None:
         pictures = functional.interpolate(pictures.float(), size, mode="bilinear", antialias=True).clamp(
@@ -142,33 +141,33 @@ def _example(
     if _is_there(parts, place):
         for name in ("target", "mask"):
             if name in parts:
-                example[name] = parts[own.get(name, name)][place]
+                example[name] = parts[own_size.get(name, name)][place]
     return example
 
 
 def _is_there(parts: Mapping[str, Any], place: int) -> bool:
-    """Whether an image of a batch has a label; where some lack it, others' stand in."""
+    """Whether an image of a batch has the label; where it lacks one, another image's fills its place."""
     return "present" not in parts or bool(parts["present"][place])
 
 
-def _share(values: Tensor) -> Tensor:
-    """0 to 1 as −1 to 1."""
+def _centred(values: Tensor) -> Tensor:
+    """Rescale from [0, 1] to [−1, 1]."""
     return 2 * values.float() - 1
 
 
-def _chance(logits: Tensor) -> Tensor:
-    return _share(torch.sigmoid(logits))
+def _probability(logits: Tensor) -> Tensor:
+    return _centred(torch.sigmoid(logits))
 
 
-def _coded(metres: Tensor) -> Tensor:
-    """Metres as depths are drawn: log-coded."""
+def _log_coded(metres: Tensor) -> Tensor:
+    """Metres as the log-coded depths that are drawn."""
     return torch.log1p(metres.float().clamp(min=0) * _UNITS_PER_METRE) / torch.tensor(_CODES).log()
 
 
 _DRAWABLE: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
-    "pascal_edge": (_share, _chance),
-    "pascal_saliency": (_share, _chance),
-    "nyud_edge": (_share, _chance),
-    "nyud_depth": (_coded, _coded),
+    "pascal_edge": (_centred, _probability),
+    "pascal_saliency": (_centred, _probability),
+    "nyud_edge": (_centred, _probability),
+    "nyud_depth": (_log_coded, _log_coded),
 }
-"""Of tasks whose targets and outputs are not drawn as they are: what is drawn instead."""
+"""Conversions of targets and outputs before drawing, for the tasks that need them."""

@@ -1,4 +1,4 @@
-"""Checkpoints of the switching network as its authors publish them."""
+"""Checkpoints of the switching network published by its authors."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,14 +11,14 @@ from lightning_taskonomy.tasks.pascal_nyud import PASCAL
 
 
 def load_published(network: MultiTaskNet, path: str, tasks: Sequence[str]) -> None:
-    """Load a checkpoint of the switching network as its authors publish it.
+    """Load a checkpoint of the switching network published by its authors.
 
     The file is the dictionary that their training saves; its entry `model_state` is read, and no code is run.
 
     Args:
         network: of the published shape, for the tasks of PASCAL-Context.
         path: of the checkpoint.
-        tasks: names; the place of a task decides about its code.
+        tasks: names, whose order determines their codes.
 
     Raises:
         InputError: other tasks, another network, or a file that does not hold its weights.

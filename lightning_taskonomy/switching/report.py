@@ -1,4 +1,4 @@
-"""Pictures that `test` leaves of networks for several tasks."""
+"""The figures that `test` draws of multi-task networks."""
 
 from pathlib import Path
 
@@ -26,19 +26,19 @@ _MOST_TASKS = 9
 
 
 class WriteSwitchingFigures(Callback):
-    """After `test`, draws the network, and the runs beside its folder.
+    """After `test`, draws the network and the runs in sibling folders.
 
-    In the folder above: `parameters` against the number of tasks for networks of this shape, and
-    `convergence` of all runs that have been tested and logged. In the run's own, of a switching network:
-    `embeddings`, how alike tasks are to it, and with a table of transfers `affinities`, how that relates to
-    them. Each as PNG and SVG.
+    In the parent folder: `parameters`, the parameter counts against the number of tasks for networks of this
+    shape, and `convergence` of all runs that have been tested and logged. In the folder of a switching
+    network's run: `embeddings`, the similarity of its task embeddings, and, with a table of transfers,
+    `affinities`, how these similarities relate to the transfers. Each as PNG and SVG.
 
     Args:
         folder: of the run.
         transfers: table of measured transfers between the same tasks.
 
     Raises:
-        InputError: the table is not one.
+        InputError: the file is no table of transfers.
     """
 
     def __init__(self, folder: Path, transfers: str | None = None) -> None:
@@ -46,10 +46,11 @@ class WriteSwitchingFigures(Callback):
         self.transfers = None if transfers is None else Transfers.read_csv(transfers)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw them.
+        """Draw the figures.
 
         Raises:
-            InputError: a file cannot be written, or the table of transfers has not three pairs of the tasks.
+            InputError: a file cannot be written, or the table of transfers has fewer than three pairs of the
+                tasks.
         """
         if trainer.is_global_zero:
             assert isinstance(pl_module, SeveralTasks)

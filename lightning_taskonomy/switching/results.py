@@ -1,4 +1,4 @@
-"""What networks for several tasks reach, side by side: scores, the average drop, parameters."""
+"""Test results of multi-task networks side by side: scores, the average drop, parameter counts."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,19 +20,19 @@ LOWER_IS_BETTER = {
     "rmse": True,
     "mae": True,
 }
-"""The number that stands for a task: the first one of these that its metric gives."""
+"""The measure of a task is the first of these that its metric computes."""
 _RESULTS = "results.json"
 
 
 @dataclass(frozen=True)
 class Score:
-    """How good a network is at a task.
+    """How well a network does at a task.
 
     Attributes:
         task: its name.
-        title: as a reader calls it.
-        measure: the number's name.
-        value: the number.
+        title: of the task, for readers.
+        measure: name of the measure.
+        value: of the measure.
     """
 
     task: str
@@ -43,12 +43,12 @@ class Score:
 
 @dataclass(frozen=True)
 class Results:
-    """What a trained network reaches on the test split.
+    """A trained network's results on the test split.
 
     Attributes:
         name: of the run.
         method: of its network.
-        parameters: numbers that the network consists of.
+        parameters: parameter count of the network.
         scores: of its tasks.
     """
 
@@ -67,44 +67,43 @@ class Results:
 
     @classmethod
     def load(cls, folder: Path) -> "Results":
-        """Read it.
+        """Read `results.json`.
 
         Raises:
-            InputError: no such file, or another one.
+            InputError: there is no such file, or it holds something else.
         """
         path = folder / _RESULTS
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            scores = tuple(Score(**score) for score in found.pop("scores"))
-            return cls(**found, scores=scores)
+            content = json.loads(path.read_text(encoding="utf-8"))
+            scores = tuple(Score(**score) for score in content.pop("scores"))
+            return cls(**content, scores=scores)
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise InputError(f"{path}: expected what a test of a network has written ({error})") from error
+            raise InputError(f"{path}: expected the results of a network's test ({error})") from error
 
 
 def average_drop(scores: Mapping[str, Score], baseline: Mapping[str, Score]) -> float | None:
-    """How much worse than the baseline, in per cent, averaged over its tasks; None where one is missing.
+    """The relative drop from the baseline in per cent, averaged over its tasks; None where one is missing.
 
-    Relative differences count as drops where they are for the worse, and as gains where they are for the
-    better (Maninis et al., 2019).
+    Differences for the worse are positive, and for the better negative (Maninis et al., 2019).
     """
     if not baseline or not baseline.keys() <= scores.keys():
         return None
     drops = []
-    for task, before in baseline.items():
-        sign = 1 if LOWER_IS_BETTER[before.measure] else -1
-        drops.append(sign * (scores[task].value - before.value) / before.value)
+    for task, reference in baseline.items():
+        sign = 1 if LOWER_IS_BETTER[reference.measure] else -1
+        drops.append(sign * (scores[task].value - reference.value) / reference.value)
     return 100 * sum(drops) / len(drops)
 
 
 def write_comparison(found: Sequence[Results], folder: Path) -> str:
     """Write `results.csv` and `results.md`: a row for each network, a column for each task.
 
-    Networks of the method `single` are the baseline; those that are each for other tasks are one row. The
-    average drop is of the tasks that the baseline has.
+    Networks of the method `single` are the baseline; those for different tasks share one row. The average
+    drop is over the tasks of the baseline.
 
     Args:
-        found: of the networks.
-        folder: where to.
+        found: results of the networks.
+        folder: for the files.
 
     Returns:
         The Markdown table.
@@ -135,14 +134,14 @@ def write_comparison(found: Sequence[Results], folder: Path) -> str:
 
 
 def results_below(folder: Path) -> list[Results]:
-    """The results of all runs whose folders are in this one, sorted by name."""
+    """The results of all runs in the subfolders of this folder, sorted by name."""
     return [Results.load(path.parent) for path in sorted(folder.glob(f"*/{_RESULTS}"))]
 
 
 class WriteResults(Callback):
-    """After `test`, writes what the network reaches, and compares it with the runs beside its folder.
+    """After `test`, writes the network's results, and compares them with the runs in sibling folders.
 
-    `<folder>/results.json` is the run's own; `results.csv` and `results.md` in the folder above compare all.
+    `<folder>/results.json` is the run's own; `results.csv` and `results.md` in the parent folder compare all.
 
     Args:
         folder: of the run.
@@ -155,23 +154,23 @@ class WriteResults(Callback):
         """Write the files.
 
         Raises:
-            InputError: one cannot be written.
+            InputError: a file cannot be written.
         """
         assert isinstance(pl_module, SeveralTasks)
-        results = results_of(pl_module, self.folder.resolve().name)  # every rank: metrics are summed up
+        results = results_of(pl_module, self.folder.resolve().name)  # on every rank: metrics are reduced
         if trainer.is_global_zero and results.scores:
             results.save(self.folder)
             write_comparison(results_below(self.folder.resolve().parent), self.folder.resolve().parent)
 
 
 def title_of_run(row: Results) -> str:
-    """What a run is called: its method, and its own name where that is another."""
+    """The title of a run: its method, and its name where that differs."""
     title = TITLES[row.method]
     return title if row.name == row.method else f"{title} ({row.name})"
 
 
 def results_of(network: SeveralTasks, name: str) -> Results:
-    """What the metrics of a network's test say.
+    """The results of a network from its test metrics.
 
     Args:
         network: at the end of a test.
@@ -187,13 +186,14 @@ def results_of(network: SeveralTasks, name: str) -> Results:
 
 
 def _rows(found: Sequence[Results]) -> list[Results]:
-    """One for each network; single-task networks of different tasks become one. In the order of methods."""
+    """One row per network, in the order of methods; single-task networks of different tasks share one."""
     singles = [results for results in found if results.method == "single"]
     merged = [results for results in found if results.method != "single"]
     names = [score.task for results in singles for score in results.scores]
     if len(singles) > 1 and len(set(names)) == len(names):
         scores = tuple(score for results in singles for score in results.scores)
-        singles = [Results("single", "single", sum(its.parameters for its in singles), scores)]
+        parameters = sum(results.parameters for results in singles)
+        singles = [Results("single", "single", parameters, scores)]
     order = list(TITLES)
     return [*singles, *sorted(merged, key=lambda results: order.index(results.method))]
 

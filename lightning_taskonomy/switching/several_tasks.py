@@ -1,4 +1,4 @@
-"""A network for several tasks under Lightning: what it is for, and its outputs for the tasks of a batch."""
+"""The Lightning module of a multi-task network: its tasks, and its outputs for the tasks of a batch."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
@@ -13,14 +13,14 @@ from lightning_taskonomy.switching.networks import MultiTaskNet
 from lightning_taskonomy.tasks.task import Task
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's pictures, from 0 to 1."""
+"""Of ImageNet's images, from 0 to 1."""
 
 
 class TaskOutputs(TypedDict):
-    """Outputs for the pictures of a batch, as `predict` hands them to callbacks.
+    """Outputs for the images of a batch, as `predict` passes them to callbacks.
 
     Attributes:
-        key: of each picture.
+        key: of each image.
         outputs: of each task, (B, C, H, W).
     """
 
@@ -29,13 +29,13 @@ class TaskOutputs(TypedDict):
 
 
 class SeveralTasks(pytorch_lightning.LightningModule):
-    """A network for several tasks: all that its outputs, and what writes and draws them, depend on.
+    """A multi-task network: what its outputs, and the callbacks that write and draw them, depend on.
 
     Attributes:
-        tasks: in the order of their numbers.
-        method: which kind of network.
-        options: its shape.
-        network: itself.
+        tasks: in the order of their indices.
+        method: kind of network.
+        options: shape of the network.
+        network: the network itself.
         metrics: of its tasks.
     """
 
@@ -55,7 +55,7 @@ class SeveralTasks(pytorch_lightning.LightningModule):
 
     @property
     def parameter_count(self) -> int:
-        """Parameters of the network, frozen ones too."""
+        """Parameter count of the network, including frozen parameters."""
         return sum(weight.numel() for weight in self.network.parameters())
 
     def forward(self, pictures: Tensor, tasks: Sequence[str] | None = None) -> dict[str, Tensor]:
@@ -71,23 +71,23 @@ class SeveralTasks(pytorch_lightning.LightningModule):
         return dict(zip(wanted, outputs, strict=True))
 
     def labels_by_task(self, batch: dict[str, Any]) -> dict[int, dict[str, Any]]:
-        """The labels of a batch by the tasks' numbers."""
+        """The tasks' parts of a batch, by the tasks' indices."""
         return {number: batch[task.name] for number, task in enumerate(self.tasks) if task.name in batch}
 
     def outputs_by_task(self, labels: Mapping[int, dict[str, Any]]) -> dict[int, Tensor]:
-        """Of each task for its pictures, in one pass of the encoder where these are the same.
+        """The outputs of each task for its images, in one pass of the encoder where these are the same.
 
         Args:
-            labels: of a batch, by the tasks' numbers.
+            labels: the tasks' parts of a batch, by the tasks' indices.
         """
-        given = [parts["input"] for parts in labels.values()]
-        if all(pictures is given[0] for pictures in given):
-            outputs = self.network.tasks_of(self._standardised(given[0].flatten(1, 2)), list(labels))
+        inputs = [parts["input"] for parts in labels.values()]
+        if all(pictures is inputs[0] for pictures in inputs):
+            outputs = self.network.tasks_of(self._standardised(inputs[0].flatten(1, 2)), list(labels))
         else:
             runs = [(task, len(parts["input"])) for task, parts in labels.items()]
-            outputs = self.network(self._standardised(torch.cat(given).flatten(1, 2)), runs)
+            outputs = self.network(self._standardised(torch.cat(inputs).flatten(1, 2)), runs)
         return dict(zip(labels, outputs, strict=True))
 
     def _standardised(self, pictures: Tensor) -> Tensor:
-        """From −1 to 1 as ImageNet's pictures are standardised."""
+        """Standardise images in [−1, 1] with ImageNet's mean and deviation."""
         return torch.addcmul(self._shift, self._gain, pictures)

@@ -1,4 +1,4 @@
-"""The switching network for tasks by name, and what it is compared with."""
+"""The switching network for the tasks of a trainer, and its baselines."""
 
 from lightning_taskonomy.switching.networks.baselines import (
     MultiDecoderNet,

@@ -1,4 +1,4 @@
-"""What the switching network is compared with: networks with parts of their own for each task."""
+"""The baselines of the switching network: networks with task-specific parts."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ class SingleTaskNets(MultiTaskNet):
         """Builds the networks with fresh weights.
 
         Args:
-            channels: Numbers per pixel of each task.
+            channels: Of each task's output.
             backbone: resnet18, resnet34 or resnet50.
             width: Channels after the encoders' first convolution.
             decoder_width: Channels of the decoders' first merging block.
@@ -52,7 +52,7 @@ class SingleTaskNets(MultiTaskNet):
         return [_stage_encoder(encoder) for encoder in self.own_encoders]
 
     def last_shared_weight(self) -> Tensor:
-        """Of one network: with several, no weight is shared."""
+        """A weight of the first network: with several networks, no weight is shared."""
         return self._first_encoder().conv1.weight
 
     def _first_encoder(self) -> StageEncoder:
@@ -69,7 +69,7 @@ class MultiDecoderNet(MultiTaskNet):
         width: int = 64,
         decoder_width: int = WIDTH,
     ) -> None:
-        """Builds the network with fresh weights; arguments as of `SingleTaskNets`."""
+        """Builds the network with fresh weights; arguments as for `SingleTaskNets`."""
         super().__init__(channels)
         self.encoder = StageEncoder(backbone, width)
         self.decoders = _decoders(self.encoder.stages, channels, "batch", decoder_width)
@@ -92,7 +92,7 @@ class MultiDecoderNet(MultiTaskNet):
 
 
 class TaskNormsNet(MultiTaskNet):
-    """One encoder and one decoder, in which only the normalisations' weights are each task's own."""
+    """One encoder and one decoder, in which only the normalisations' weights are task-specific."""
 
     def __init__(
         self,
@@ -106,9 +106,9 @@ class TaskNormsNet(MultiTaskNet):
         """Builds the network with fresh weights.
 
         Args:
-            channels: Numbers per pixel of each task.
-            norm: Which normalisation; with `batch`, a task has statistics of its own as well.
-            outputs: Numbers per pixel that all tasks share; tasks read them by averaged groups.
+            channels: Of each task's output.
+            norm: Kind of normalisation; with `batch`, each task has its own statistics as well.
+            outputs: Channels that all tasks share; a task's channels are means over groups of them.
             backbone: resnet18, resnet34 or resnet50.
             width: Channels after the encoder's first convolution.
             decoder_width: Channels of the decoder's first merging block.
@@ -146,7 +146,7 @@ class ReparameterisedNet(MultiTaskNet):
         width: int = 64,
         decoder_width: int = WIDTH,
     ) -> None:
-        """Builds the network with fresh weights; arguments as of `SingleTaskNets`."""
+        """Builds the network with fresh weights; arguments as for `SingleTaskNets`."""
         super().__init__(channels)
         self._backbone, self._width = backbone, width
         self.encoder = ReparameterisedEncoder(StageEncoder(backbone, width), len(self.channels))
@@ -161,23 +161,23 @@ class ReparameterisedNet(MultiTaskNet):
         return _decoded(self.decoders, features, runs)
 
     def encoders(self) -> list[StageEncoder]:
-        """None: what each task has of its own is new, and the rest is frozen."""
+        """No encoders: the task-specific weights are new, and the others are frozen."""
         return []
 
     def load_encoders(self, state: Mapping[str, Tensor]) -> None:
-        """See `MultiTaskNet`; the filters are the bank's."""
+        """See `MultiTaskNet`; loads the filter bank."""
         bank = StageEncoder(self._backbone, self._width)
         bank.load_backbone(state)
         self.encoder.take_over(bank)
 
     def last_shared_weight(self) -> Tensor:
-        """Of the filter bank, which is frozen: tasks share nothing that is trained."""
+        """A weight of the frozen filter bank: tasks share no trained weight."""
         return self.encoder.shared_filters()[-1].weight
 
 
 def _decoder(stages: Sequence[int], outputs: int, norm: Norm, width: int, tasks: int) -> UNetDecoder:
-    def block(given: int, made: int, kernel: int) -> TaskNormalisedConvolution:
-        return TaskNormalisedConvolution(given, made, kernel, norm, tasks)
+    def block(inputs: int, channels: int, kernel: int) -> TaskNormalisedConvolution:
+        return TaskNormalisedConvolution(inputs, channels, kernel, norm, tasks)
 
     return UNetDecoder(stages, outputs, block, width)
 
@@ -187,7 +187,7 @@ def _decoders(stages: Sequence[int], channels: Sequence[int], norm: Norm, width:
 
 
 def _decoded(decoders: nn.ModuleList, features: Features, runs: Runs) -> list[Tensor]:
-    """Each run by the decoder of its task, which knows of one task only."""
+    """Each run by its task's decoder, which has that single task."""
     return [
         decoders[task](part, Condition([(0, count)]))
         for (task, count), part in zip(runs, features.split(runs), strict=True)
@@ -195,11 +195,11 @@ def _decoded(decoders: nn.ModuleList, features: Features, runs: Runs) -> list[Te
 
 
 def _joined(encoders: nn.ModuleList, pictures: Tensor, runs: Runs) -> Features:
-    """Each run by the encoder of its task, joined to a batch again."""
+    """Each run by its task's encoder, concatenated to one batch."""
     parts = torch.split(pictures, [count for _, count in runs])
-    read = [_stage_encoder(encoders[task]).read(part) for (task, _), part in zip(runs, parts, strict=True)]
-    stages = [torch.cat(stage) for stage in zip(*(features.stages for features in read), strict=True)]
-    return Features(stages, read[0].size)
+    encoded = [_stage_encoder(encoders[task]).read(part) for (task, _), part in zip(runs, parts, strict=True)]
+    stages = [torch.cat(stage) for stage in zip(*(features.stages for features in encoded), strict=True)]
+    return Features(stages, encoded[0].size)
 
 
 def _stage_encoder(module: nn.Module) -> StageEncoder:
@@ -212,10 +212,10 @@ def _last_convolution(encoder: StageEncoder) -> nn.Conv2d:
 
 
 class ReparameterisedEncoder(nn.Module):
-    """The encoders of several tasks around one frozen bank of filters.
+    """The encoders of several tasks around one frozen filter bank.
 
-    Behind every convolution of the bank, a task has a 1×1 convolution without bias that recombines its
-    outputs, the identity to begin with. Normalisations and the convolutions of shortcuts are each task's own.
+    After every convolution of the bank, each task has a 1×1 convolution without bias that recombines its
+    outputs, initialised to the identity. Normalisations and shortcut convolutions are task-specific.
     (Kanakis et al., Reparameterizing Convolutions for Incremental Multi-Task Learning, section 3.)
 
     Attributes:
@@ -224,11 +224,11 @@ class ReparameterisedEncoder(nn.Module):
     """
 
     def __init__(self, bank: StageEncoder, tasks: int) -> None:
-        """Builds encoders that begin as the bank.
+        """Builds encoders that start as copies of the bank.
 
         Args:
-            bank: Whose filters are shared; its weights should be loaded before.
-            tasks: How many encoders there are.
+            bank: Whose filters are shared; its weights should be loaded first.
+            tasks: Number of encoders.
         """
         super().__init__()
         self.stages = bank.stages
@@ -247,7 +247,7 @@ class ReparameterisedEncoder(nn.Module):
         return filters
 
     def take_over(self, bank: StageEncoder) -> None:
-        """Takes over weights: the filters for all tasks, normalisations and shortcuts for each.
+        """Copies weights: the filters for all tasks, normalisations and shortcuts for each.
 
         Args:
             bank: An encoder of the same size.
@@ -259,14 +259,14 @@ class ReparameterisedEncoder(nn.Module):
                     encoder.get_submodule(place).load_state_dict(layer.state_dict())
 
     def _around(self, bank: StageEncoder) -> StageEncoder:
-        own = copy.deepcopy(bank)
+        encoder = copy.deepcopy(bank)
         for name in self._shared:
             filters = bank.get_submodule(name)
             assert isinstance(filters, nn.Conv2d)
-            recombined = nn.Conv2d(filters.out_channels, filters.out_channels, 1, bias=False)
-            nn.init.dirac_(recombined.weight)
-            own.set_submodule(name, nn.Sequential(filters, recombined))
-        return own
+            recombination = nn.Conv2d(filters.out_channels, filters.out_channels, 1, bias=False)
+            nn.init.dirac_(recombination.weight)
+            encoder.set_submodule(name, nn.Sequential(filters, recombination))
+        return encoder
 
 
 def _is_filter(name: str, layer: nn.Module) -> bool:

@@ -1,4 +1,4 @@
-"""What a trainer needs of a network for several tasks, whether it switches or has parts for each task."""
+"""The interface of multi-task networks for training, and the switching network behind it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -14,27 +14,27 @@ from lightning_taskonomy.nn.switching.network import SwitchingNet
 
 
 class MultiTaskNet(nn.Module, ABC):
-    """A network that gives the outputs of several tasks, numbered from 0.
+    """A network that predicts the outputs of several tasks, which are indexed from 0.
 
     Attributes:
-        channels: numbers per pixel of each task.
-        shares_encoder: whether what the encoder says of a picture serves every task.
+        channels: of each task's output.
+        shares_encoder: whether all tasks share the encoder's features of an image.
     """
 
     shares_encoder = True
 
     def __init__(self, channels: Sequence[int]) -> None:
-        """Takes note of the tasks.
+        """Stores the tasks' channels.
 
         Args:
-            channels: Numbers per pixel of each task.
+            channels: Of each task's output.
         """
         super().__init__()
         self.channels = tuple(channels)
 
     @abstractmethod
     def encode(self, pictures: Tensor, runs: Runs) -> Features:
-        """What the encoder says of pictures (B, 3, H, W), whose tasks are those of the runs."""
+        """The encoder's features of images (B, 3, H, W), whose tasks are those of the runs."""
 
     @abstractmethod
     def decode(self, features: Features, runs: Runs) -> list[Tensor]:
@@ -42,20 +42,20 @@ class MultiTaskNet(nn.Module, ABC):
 
     @abstractmethod
     def encoders(self) -> list[StageEncoder]:
-        """What starts from ImageNet's weights, and so learns at a rate of its own."""
+        """The encoders that can start from ImageNet weights, and so have their own learning rate."""
 
     @abstractmethod
     def last_shared_weight(self) -> Tensor:
         """The last weight that all tasks use: GradNorm compares the tasks' gradients there."""
 
     def load_encoders(self, state: Mapping[str, Tensor]) -> None:
-        """Takes over the weights of a backbone.
+        """Loads the weights of a backbone.
 
         Args:
             state: with torchvision's names.
 
         Raises:
-            InputError: names a weight that is missing or of another shape.
+            InputError: a weight is missing or of another shape.
         """
         for encoder in self.encoders():
             encoder.load_backbone(state)
@@ -64,31 +64,31 @@ class MultiTaskNet(nn.Module, ABC):
         """The outputs of each run, (count, channels[task], H, W).
 
         Args:
-            pictures: (B, 3, H, W), the examples of a task next to each other.
-            runs: tasks and how many examples each has, in the order of the pictures.
+            pictures: (B, 3, H, W), grouped by task.
+            runs: tasks and their numbers of examples, in the order of the images.
         """
         return self.decode(self.encode(pictures, runs), runs)
 
     def tasks_of(self, pictures: Tensor, tasks: Sequence[int]) -> list[Tensor]:
-        """The outputs of several tasks for the same pictures, (B, channels[task], H, W) each.
+        """The outputs of several tasks for the same images, (B, channels[task], H, W) each.
 
-        The encoder runs once where tasks share it.
+        A shared encoder runs once.
         """
-        everyone = [[(task, len(pictures))] for task in tasks]
+        runs_by_task = [[(task, len(pictures))] for task in tasks]
         if not self.shares_encoder:
-            return [self(pictures, runs)[0] for runs in everyone]
-        features = self.encode(pictures, everyone[0])
-        return [self.decode(features, runs)[0] for runs in everyone]
+            return [self(pictures, runs)[0] for runs in runs_by_task]
+        features = self.encode(pictures, runs_by_task[0])
+        return [self.decode(features, runs)[0] for runs in runs_by_task]
 
 
 class SwitchedTasks(MultiTaskNet):
-    """A switching network with the codes of its tasks; each reads the shared outputs by averaged groups."""
+    """A switching network with its tasks' codes; a task's channels are averaged groups of shared outputs."""
 
     def __init__(self, channels: Sequence[int], network: SwitchingNet, codes: TaskCodes) -> None:
-        """Joins the three.
+        """Combines the network and the codes.
 
         Args:
-            channels: Numbers per pixel of each task.
+            channels: Of each task's output.
             network: The network.
             codes: A code for each task.
         """
@@ -97,7 +97,7 @@ class SwitchedTasks(MultiTaskNet):
         self.codes = codes
 
     def embeddings(self) -> Tensor:
-        """Of all tasks, (tasks, code)."""
+        """The embeddings of all tasks, (tasks, code)."""
         embeddings: Tensor = self.network.embedding(self.codes())
         return embeddings
 
@@ -108,8 +108,8 @@ class SwitchedTasks(MultiTaskNet):
     def decode(self, features: Features, runs: Runs) -> list[Tensor]:
         """See `MultiTaskNet`."""
         embeddings = self.embeddings()
-        of_each = torch.cat([embeddings[task].expand(count, -1) for task, count in runs])
-        outputs = self.network.decode(features, of_each, runs)
+        by_example = torch.cat([embeddings[task].expand(count, -1) for task, count in runs])
+        outputs = self.network.decode(features, by_example, runs)
         return own_channels(outputs, runs, self.channels)
 
     def encoders(self) -> list[StageEncoder]:
@@ -122,6 +122,6 @@ class SwitchedTasks(MultiTaskNet):
 
 
 def own_channels(outputs: Tensor, runs: Runs, channels: Sequence[int]) -> list[Tensor]:
-    """Shared outputs (B, C, H, W) as each run's task reads them, (count, channels[task], H, W)."""
+    """Each run's channels from shared outputs (B, C, H, W): (count, channels[task], H, W)."""
     parts = torch.split(outputs, [count for _, count in runs])
     return [averaged_groups(part, channels[task]) for (task, _), part in zip(runs, parts, strict=True)]
