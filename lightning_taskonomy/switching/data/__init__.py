@@ -1,1 +1,1 @@
-"""Several tasks of the same pictures: turns of tasks, and readers of PASCAL-Context and NYUD."""
+"""Multi-task data: loaders that alternate between tasks, and readers of PASCAL-Context and NYUD."""

@@ -21,19 +21,19 @@ from lightning_taskonomy.tasks.pascal_nyud import DenseLabel
 from lightning_taskonomy.tasks.task import Example, Stored, Task
 
 Request = tuple[int, int]
-"""Epoch, and place among the images."""
+"""Epoch, and index of the image."""
 Target = tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]
-"""Target and where it is known."""
+"""Target and the mask where it is known."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What is made of an image.
+    """The examples of an image.
 
     Attributes:
         key: of the image.
-        examples: of each task, by name, at the size of the network; None where its label is missing.
-        own_size: of each task whose label there is, the target at the label's own size; in evaluation only.
+        examples: by task, at the size of the network; None where the label is missing.
+        own_size: by task with a label, the target at the label's own size; in evaluation only.
     """
 
     key: str
@@ -46,11 +46,11 @@ class TaskPictures(Dataset[Sample]):
     """The examples of some tasks for images that have a label of at least one of them.
 
     Attributes:
-        folder: where images and labels are.
-        tasks: what to make of each image; all of one data set.
-        transforms: makes labels of one size.
+        folder: of images and labels.
+        tasks: to read for each image; all of one data set.
+        transforms: augmentation and resizing.
         seed: of everything random.
-        training: whether images are moved and changed at random.
+        training: whether images are augmented.
     """
 
     folder: DenseFolder
@@ -60,19 +60,19 @@ class TaskPictures(Dataset[Sample]):
     training: bool
 
     def images(self) -> list[str]:
-        """The images that there are.
+        """The images that have a label of any of the tasks.
 
         Raises:
-            InputError: none.
+            InputError: there are none.
         """
-        found = [
+        images = [
             image
             for image in self.folder.ids
             if any(self.folder.has(image, label.domain) for label in self._labels().values())
         ]
-        if not found:
+        if not images:
             raise InputError(f"images: none has a label for {', '.join(task.name for task in self.tasks)}")
-        return found
+        return images
 
     def sample(self, image: str, request: Request) -> Sample:
         """The examples of an image; None for tasks whose label it lacks."""
@@ -82,38 +82,40 @@ class TaskPictures(Dataset[Sample]):
         kinds = {label.domain: label.kind for label in labels.values()}
         stored = self.folder.read(image, list(kinds))
         random = np.random.default_rng([self.seed, *request])
-        made = (
+        transformed = (
             self.transforms.for_training(stored, kinds, random)
             if self.training
             else self.transforms.for_evaluation(stored, kinds)
         )
-        view = {"key": image, **made}
+        view = {"key": image, **transformed}
         examples = {
             task.name: task.read([view], self.transforms.size, random) if task.name in labels else None
             for task in self.tasks
         }
         own_size = (
-            {} if self.training else {name: its.target(stored[its.domain]) for name, its in labels.items()}
+            {}
+            if self.training
+            else {name: label.target(stored[label.domain]) for name, label in labels.items()}
         )
         return Sample(image, examples, own_size)
 
     def _labels(self) -> dict[str, DenseLabel]:
-        found = {}
+        labels = {}
         for task in self.tasks:
             assert isinstance(task.read, DenseLabel)
-            found[task.name] = task.read
-        return found
+            labels[task.name] = task.read
+        return labels
 
 
 class PictureLoader:
     """Batches of one rank, epoch after epoch; see `PlannedLoader`.
 
     Args:
-        pictures: what a batch is made of.
+        pictures: the samples.
         batch_size: images per batch and rank.
-        shuffled: for training.
+        shuffled: whether to shuffle them, for training.
         rank: of this process.
-        world_size: how many ranks there are.
+        world_size: number of ranks.
         workers: processes that read; 0 for none.
     """
 
@@ -132,7 +134,7 @@ class PictureLoader:
         self._place = PlaceInPlan(self.plan, rank)
 
     def __len__(self) -> int:
-        """Batches of a whole epoch, resumed or not."""
+        """Number of batches of a whole epoch, even if it is resumed."""
         return self.plan.steps(self.rank)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -154,25 +156,25 @@ class PictureLoader:
 
     @property
     def resumed_at(self) -> int | None:
-        """The batch with which an interrupted epoch goes on; None at an epoch's start."""
+        """The batch at which an interrupted epoch resumes; None at an epoch's start."""
         return self._place.resumed_at
 
     def state_dict(self) -> dict[str, Any]:
-        """The position: what all ranks have handed out in the running epoch."""
+        """The position: how much of the current epoch all ranks have consumed."""
         return self._place.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a position, whatever this loader has done before.
+        """Resume from a position, whatever this loader has done before.
 
         Raises:
-            InputError: it is in the middle of an epoch of other samples, or of another seed.
+            InputError: it is in the middle of an epoch of other samples or of another seed.
         """
         self._place.load_state_dict(state)
 
 
 @dataclass(frozen=True)
 class _Numbered(Dataset[Sample]):
-    """The pictures by their place, for worker processes."""
+    """The samples by index, for worker processes."""
 
     pictures: TaskPictures
     images: Sequence[str]
@@ -182,41 +184,41 @@ class _Numbered(Dataset[Sample]):
 
 
 def stacked(samples: Sequence[Sample]) -> Batch:
-    """A batch; where a task's label is missing on some images, `present` says which have it, (B,).
+    """A batch; where some images lack a task's label, `present` marks those that have it, (B,).
 
-    Tasks whose label no image has are left out. In evaluation, `own_target` and `own_mask` are lists with the
-    label of each image at its own size, (H, W) or (C, H, W), and where it is known, (H, W).
+    Tasks without a label on any image are left out. In evaluation, `own_target` and `own_mask` are lists with
+    each image's label at its own size, (H, W) or (C, H, W), and the mask where it is known, (H, W).
     """
     batch: Batch = {"key": [sample.key for sample in samples]}
     inputs: Tensor | None = None
     for task in samples[0].examples:
-        made = [sample.examples[task] for sample in samples]
-        known = [example for example in made if example is not None]
+        examples = [sample.examples[task] for sample in samples]
+        known = [example for example in examples if example is not None]
         if not known:
             continue
         if inputs is None:
             inputs = torch.stack([_input(sample.examples) for sample in samples]).unsqueeze(1)
-        # Numbers of another image's shape stand in; they do not count.
-        filled = [example or known[0] for example in made]
+        # Another image's label fills the place of a missing one; it is ignored.
+        filled = [example or known[0] for example in examples]
         parts: dict[str, Any] = {
             "input": inputs,
             "target": torch.stack([_target(np.asarray(example.target)) for example in filled]),
         }
         if all(example.mask is not None for example in filled):
             parts["mask"] = torch.stack([torch.from_numpy(np.asarray(example.mask)) for example in filled])
-        if len(known) < len(made):
-            parts["present"] = torch.tensor([example is not None for example in made])
-        own = [sample.own_size.get(task) for sample in samples]
-        there = [its for its in own if its is not None]
-        if there:
-            parts["own_target"] = [_target((its or there[0])[0]) for its in own]
-            parts["own_mask"] = [torch.from_numpy((its or there[0])[1]) for its in own]
+        if len(known) < len(examples):
+            parts["present"] = torch.tensor([example is not None for example in examples])
+        targets = [sample.own_size.get(task) for sample in samples]
+        known_targets = [target for target in targets if target is not None]
+        if known_targets:
+            parts["own_target"] = [_target((target or known_targets[0])[0]) for target in targets]
+            parts["own_mask"] = [torch.from_numpy((target or known_targets[0])[1]) for target in targets]
         batch[task] = parts
     return batch
 
 
 def _input(examples: Mapping[str, Example | None]) -> Tensor:
-    """Of an image; the same for all its tasks."""
+    """The input of an image, which is the same for all its tasks."""
     stored = next(example for example in examples.values() if example is not None).inputs[0]
     assert isinstance(stored, Stored)
     return stored.scale(torch.from_numpy(np.array(stored.values)))

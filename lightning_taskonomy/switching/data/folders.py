@@ -27,7 +27,7 @@ _PART_OF = {
     **dict.fromkeys(("luleg", "ruleg"), 5),
     **dict.fromkeys(("llleg", "lfoot", "rlleg", "rfoot"), 6),
 }
-"""The 24 parts of PASCAL-Part's people by what they are merged to; 0 is background."""
+"""The class that each of PASCAL-Part's 24 parts of people is merged into; 0 is background."""
 _SALIENT_ABOVE = 127.5
 
 
@@ -40,22 +40,22 @@ class DenseFolder(Protocol):
         """Whether an image has a label."""
 
     def read(self, image: str, labels: Sequence[str]) -> dict[str, Array]:
-        """The photo, as `rgb`, and some of its labels, as `LabelKind` says."""
+        """The photo, as `rgb`, and some of its labels, as described by `LabelKind`."""
 
 
 class PascalFolder:
     """PASCAL_MT: `semseg`, `parts`, `edge`, `normals` and `saliency`.
 
     Files: `JPEGImages/<id>.jpg`; `ImageSets/Context/<split>.txt`; `semseg/VOC12/<id>.png`, else
-    `semseg/pascal-context/<id>.png`; `human_parts/<id>.mat`, and `ImageSets/Parts/<split>.txt`, which says
-    what is on which image; `pascal-context/trainval/<id>.mat`, of whose 459 classes edges are made;
+    `semseg/pascal-context/<id>.png`; `human_parts/<id>.mat`, and `ImageSets/Parts/<split>.txt`, which lists
+    the classes in each image; `pascal-context/trainval/<id>.mat`, whose 459 classes give the edges;
     `normals_distill/<id>.png`; `sal_distill/<id>.png`.
 
     Args:
         root: of the data set.
         split: train or val.
-        normal_classes: numbers of the context classes that have a normal; None for every pixel that has one
-            in its file.
+        normal_classes: indices of the context classes whose normals are used; None for every pixel that has a
+            normal in its file.
     """
 
     def __init__(self, root: Path, split: Split, normal_classes: Sequence[int] | None = None) -> None:
@@ -75,18 +75,18 @@ class PascalFolder:
         Raises:
             InputError: a file is missing or damaged.
         """
-        found: dict[str, Array] = {"rgb": read_picture(self.root / "JPEGImages" / f"{image}.jpg")}
+        arrays: dict[str, Array] = {"rgb": read_picture(self.root / "JPEGImages" / f"{image}.jpg")}
         for label in labels:
-            found[label] = self._label(image, label)
-        return found
+            arrays[label] = self._label(image, label)
+        return arrays
 
     @cached_property
     def _with_people(self) -> frozenset[str]:
         listed = self.root / "ImageSets" / "Parts" / f"{self.split}.txt"
         if listed.exists():
             try:
-                found = json.loads(listed.read_text(encoding="utf-8"))
-                return frozenset(image for image, classes in found.items() if _PERSON in classes)
+                classes_by_image = json.loads(listed.read_text(encoding="utf-8"))
+                return frozenset(image for image, classes in classes_by_image.items() if _PERSON in classes)
             except (ValueError, TypeError, AttributeError) as error:
                 raise InputError(f"{listed}: expected images and their classes as JSON ({error})") from error
         paths = {image: self._path(image, "parts") for image in self.ids}
@@ -147,10 +147,10 @@ class NyudFolder:
         Raises:
             InputError: a file is missing or damaged.
         """
-        found: dict[str, Array] = {"rgb": read_picture(self._stored(image, "images"))}
+        arrays: dict[str, Array] = {"rgb": read_picture(self._stored(image, "images"))}
         for label in labels:
-            found[label] = self._label(image, label)
-        return found
+            arrays[label] = self._label(image, label)
+        return arrays
 
     def _label(self, image: str, label: str) -> Array:
         path = self._stored(image, _NYUD_PLACES[label])
@@ -183,23 +183,23 @@ _NYUD_PLACES = {"semseg": "segmentation", "edge": "edge", "normals": "normals", 
 
 
 def boundaries(classes: Array) -> npt.NDArray[np.uint8]:
-    """1 on the thinned borders between classes (H, W), else 0: where their Laplacian is not 0."""
-    from skimage.morphology import thin  # takes half a second, and is for boundaries alone
+    """1 on the thinned borders between classes (H, W), where their Laplacian is not 0; else 0."""
+    from skimage.morphology import thin  # takes half a second to import, and only boundaries need it
 
     borders = ndimage.laplace(classes.astype(np.float64), mode="mirror") != 0
     return np.asarray(thin(borders), np.uint8)  # type: ignore[no-untyped-call]
 
 
 def unit_normals(colours: Array) -> npt.NDArray[np.float32]:
-    """Normals of 8-bit colours (H, W, 3), 0 to 255 being −1 to 1; of length 1, or 0 where they have none."""
+    """Unit normals from 8-bit colours (H, W, 3), 0 to 255 standing for −1 to 1; 0 where there is no normal."""
     return _unit(2 * colours.astype(np.float32) / 255 - 1)
 
 
 def parts_of(people: Sequence[Mapping[str, Any]], path: Path) -> npt.NDArray[np.uint8]:
-    """The parts of people as classes 1 to 6 on background, (H, W).
+    """The parts of people as classes 1 to 6, and background as 0, (H, W).
 
     Raises:
-        InputError: no person, or an unknown part.
+        InputError: there is no person, or an unknown part.
     """
     if not people:
         raise InputError(f"{path}: expected a person with parts, found none")
@@ -218,13 +218,13 @@ def _unit(normals: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
 
 
 def _people(path: Path) -> list[Mapping[str, Any]]:
-    """The people of an annotation that have parts."""
+    """The people with parts in an annotation."""
     objects = _listed(_loaded(path, "anno")["objects"])
-    return [its for its in objects if its["class_ind"] == _PERSON and len(_listed(its["parts"]))]
+    return [entry for entry in objects if entry["class_ind"] == _PERSON and len(_listed(entry["parts"]))]
 
 
 def _listed(entries: Any) -> list[Any]:  # noqa: ANN401 - what MATLAB's files hold
-    """One entry of a MATLAB structure is not a list."""
+    """Entries of a MATLAB structure as a list; a single entry is stored without one."""
     return [entries] if isinstance(entries, dict) else list(entries)
 
 
@@ -254,10 +254,10 @@ def _matrix(path: Path, name: str) -> Array:
 
 
 def _loaded(path: Path, name: str) -> Any:  # noqa: ANN401 - what MATLAB's files hold
-    found = _guarded(path, lambda: io.loadmat(path, simplify_cells=True))
-    if name not in found:
-        raise InputError(f"{path}: expected a variable {name!r}, found {', '.join(sorted(found))}")
-    return found[name]
+    variables = _guarded(path, lambda: io.loadmat(path, simplify_cells=True))
+    if name not in variables:
+        raise InputError(f"{path}: expected a variable {name!r}, found {', '.join(sorted(variables))}")
+    return variables[name]
 
 
 def _label(path: Path, mode: str | None = None) -> npt.NDArray[np.uint8]:
@@ -271,6 +271,6 @@ def _label(path: Path, mode: str | None = None) -> npt.NDArray[np.uint8]:
 def _guarded(path: Path, load: Callable[[], Read]) -> Read:
     try:
         return load()
-    # What Pillow and scipy raise for damaged files; the last one for a .mat of version 7.3.
+    # Pillow and scipy raise these for damaged files, and the last one for a .mat file of version 7.3.
     except (OSError, ValueError, TypeError, LookupError, NotImplementedError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from error

@@ -1,4 +1,4 @@
-"""Moving a photo and its labels together: resizing, flipping, shifting, scaling and turning."""
+"""Geometric transforms of a photo and its labels: resizing, flipping, shifting, scaling and rotation."""
 
 import math
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Movement:
-    """Where a picture goes when it is resized to a square, its proportions given up.
+    """A transform of an image that is resized to a square; its aspect ratio is not kept.
 
     Attributes:
-        flipped: left becomes right.
-        scale: above 1 enlarges, about the middle.
-        degrees: turns counter-clockwise, about the middle.
-        shift: to the right and down, as shares of the side.
+        flipped: whether left and right are swapped.
+        scale: about the centre; above 1 enlarges.
+        degrees: counter-clockwise rotation about the centre.
+        shift: to the right and down, as fractions of the side.
     """
 
     flipped: bool = False
@@ -31,17 +31,17 @@ class Movement:
     shift: tuple[float, float] = (0.0, 0.0)
 
     def photo(self, rgb: Array, size: int) -> npt.NDArray[np.uint8]:
-        """A photo (H, W, 3) at a size, by cubic interpolation; black where nothing was."""
+        """A transformed photo (H, W, 3), by bicubic interpolation; black outside its border."""
         return np.asarray(self._moved(Image.fromarray(rgb), size, Image.Resampling.BICUBIC, 0), np.uint8)
 
     def label(self, values: Array, kind: LabelKind, size: int, outside: int = UNKNOWN) -> Array:
-        """A label at a size.
+        """A transformed label.
 
         Args:
-            values: as `LabelKind` says.
-            kind: what they are. Normals turn with the picture; depths stay as they are.
+            values: as described by `LabelKind`.
+            kind: of the values. Normals rotate with the image; depths are not rescaled.
             size: pixels per side.
-            outside: of classes and flags, where nothing was; normals and depths are unknown there.
+            outside: value of classes and flags outside the border; normals and depths are unknown there.
         """
         if kind == "normals":
             return self._normals(values, size)
@@ -58,40 +58,44 @@ class Movement:
         )
         if self.flipped:
             moved[..., 0] *= -1
-        turn = math.radians(self.degrees)
+        angle = math.radians(self.degrees)
         right, down = moved[..., 0].copy(), moved[..., 1].copy()
-        moved[..., 0] = math.cos(turn) * right + math.sin(turn) * down
-        moved[..., 1] = math.cos(turn) * down - math.sin(turn) * right
+        moved[..., 0] = math.cos(angle) * right + math.sin(angle) * down
+        moved[..., 1] = math.cos(angle) * down - math.sin(angle) * right
         lengths = np.linalg.norm(moved, axis=-1, keepdims=True)
-        there = np.asarray(self._moved(known, size, Image.Resampling.NEAREST, 0))[..., None] > 0
-        return np.asarray(np.where(there & (lengths > 0), moved / np.maximum(lengths, 1e-12), 0), np.float32)
+        defined = np.asarray(self._moved(known, size, Image.Resampling.NEAREST, 0))[..., None] > 0
+        return np.asarray(
+            np.where(defined & (lengths > 0), moved / np.maximum(lengths, 1e-12), 0), np.float32
+        )
 
-    def _moved(self, picture: Image.Image, size: int, way: Image.Resampling, outside: int) -> Image.Image:
-        """First to its size, then about the middle; in this order scales mean the same for all pictures."""
-        resized = picture.resize((size, size), way)
+    def _moved(
+        self, picture: Image.Image, size: int, resampling: Image.Resampling, outside: int
+    ) -> Image.Image:
+        """Resize first, then transform about the centre, so that scales mean the same for all images."""
+        resized = picture.resize((size, size), resampling)
         if self.flipped:
             resized = resized.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         if (self.scale, self.degrees, self.shift) == (1.0, 0.0, (0.0, 0.0)):
             return resized
-        turn, middle = math.radians(self.degrees), size / 2
-        a, b = math.cos(turn) / self.scale, -math.sin(turn) / self.scale
-        left, up = middle + self.shift[0] * size, middle + self.shift[1] * size
-        # From a place in the result to where it comes from.
-        rows = (a, b, middle - a * left - b * up, -b, a, middle + b * left - a * up)
-        return resized.transform((size, size), Image.Transform.AFFINE, rows, way, fillcolor=outside)
+        angle, centre = math.radians(self.degrees), size / 2
+        a, b = math.cos(angle) / self.scale, -math.sin(angle) / self.scale
+        left, up = centre + self.shift[0] * size, centre + self.shift[1] * size
+        # Maps coordinates of the result to coordinates of the source.
+        rows = (a, b, centre - a * left - b * up, -b, a, centre + b * left - a * up)
+        return resized.transform((size, size), Image.Transform.AFFINE, rows, resampling, fillcolor=outside)
 
 
 def moved(
     labels: Mapping[str, Array], kinds: Mapping[str, LabelKind], movement: Movement, size: int, outside: int
 ) -> dict[str, Array]:
-    """A photo and its labels, all moved alike.
+    """A photo and its labels under the same transform.
 
     Args:
         labels: `rgb` and others.
         kinds: of the others.
-        movement: where to.
+        movement: the transform.
         size: pixels per side.
-        outside: of classes and flags, where nothing was.
+        outside: value of classes and flags outside the border.
     """
     return {
         name: movement.photo(values, size)

@@ -24,20 +24,20 @@ from lightning_taskonomy.tasks.task import Task
 class DenseDataModule(ResumableDataModule, ABC):
     """Tasks of images in folders; labels may be missing.
 
-    Pictures are resized to a square, and so are the labels that losses are taken from. To be scored by,
-    evaluation has every label at its own size too: resizing breaks and doubles thin lines.
+    Images are resized to a square, and so are the labels for the losses. In evaluation, batches also hold
+    every label at its own size for scoring, because resizing breaks and doubles thin lines.
 
     Args:
         root: folder of the data set.
         tasks: names.
-        size: pixels per side; pictures lose their proportions.
+        size: pixels per side; the aspect ratio is not kept.
         batch_size: images per batch and rank.
         num_workers: processes per rank that read.
-        seed: of order, turns and changes.
+        seed: of the order of images, the order of tasks and the augmentation.
         switching: which task a batch is for; see `SwitchingTaskonomy`.
-        preset: `reference`, as published: where an image has been moved from, there is background; or
+        preset: `reference`, as published: beyond the border of a transformed image is background; or
             `improved`: nothing is known there.
-        train_tasks: tasks that training is for, where others are only evaluated; by default all.
+        train_tasks: tasks to train on, if others are only evaluated; by default all.
     """
 
     known: Sequence[Task] = ()
@@ -74,7 +74,7 @@ class DenseDataModule(ResumableDataModule, ABC):
         """Images and labels of a split."""
 
     def train_dataloader(self) -> TaskLoader:
-        """Tasks in turns, each with the images that have its label; or all labels of each image."""
+        """Tasks in turn, each with the images that have its label; or all labels of each image."""
         if self.switching == "all":
             loader: TaskLoader = self._loader("train", self._learned, self.batch_size)
         else:
@@ -87,7 +87,7 @@ class DenseDataModule(ResumableDataModule, ABC):
         return loader
 
     def val_dataloader(self) -> TaskLoader:
-        """Every image with any of the labels once."""
+        """Every image that has any of the labels, once."""
         return self._loader("val", self.tasks, self.batch_size)
 
     def test_dataloader(self) -> TaskLoader:
@@ -112,10 +112,10 @@ class PascalMT(DenseDataModule):
     See `PascalFolder` for the files.
 
     Args:
-        args: as of `DenseDataModule`.
-        normal_classes: numbers of the context classes whose normals are trained and scored; `published` are
-            the 170 of the published protocol, `all` counts every pixel that has a normal in its file.
-        kwargs: as of `DenseDataModule`.
+        args: as for `DenseDataModule`.
+        normal_classes: indices of the context classes whose normals are trained and scored; `published` are
+            the 170 of the published protocol, `all` uses every pixel that has a normal in its file.
+        kwargs: as for `DenseDataModule`.
     """
 
     known = PASCAL

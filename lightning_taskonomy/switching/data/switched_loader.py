@@ -1,4 +1,4 @@
-"""Which task a training step is for: loaders of single tasks, taken in turns."""
+"""Which task a training step is for: loaders of single tasks, used in turn."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
@@ -13,15 +13,15 @@ from lightning_taskonomy.data.stream.place_in_epochs import PlaceInEpochs, Resum
 from lightning_taskonomy.tasks.scales import Scale
 
 Switching = Literal["epoch", "batch", "mixed", "all"]
-"""How tasks take turns: a task's whole training set before the next task's, as published; a task per batch;
-every task's own pictures in each batch; or every task of the same pictures."""
+"""How tasks alternate: a task's whole training set before the next task's, as published; a task per batch;
+every task's own images in each batch; or every task of the same images."""
 
 
 class TaskLoader(ResumableLoader, Protocol):
-    """A loader of one task's batches, epoch after epoch, with a place that a checkpoint can hold."""
+    """A loader of one task's batches, epoch after epoch, whose position can be saved in a checkpoint."""
 
     def __len__(self) -> int:
-        """Batches of an epoch."""
+        """Number of batches of an epoch."""
 
     def __iter__(self) -> Iterator[Any]:
         """The batches of the next epoch, or the rest of an interrupted one."""
@@ -30,12 +30,12 @@ class TaskLoader(ResumableLoader, Protocol):
 class SwitchedLoader:
     """Batches of several tasks.
 
-    The turns are a function of seed and epoch alone: all ranks take the same.
+    The order of tasks depends on the seed and the epoch alone, and is the same on all ranks.
 
     Args:
         loaders: of each task, by name.
         switching: `epoch`, `batch` or `mixed`.
-        seed: of the turns.
+        seed: of the order of tasks.
     """
 
     def __init__(self, loaders: Mapping[str, TaskLoader], switching: Switching, seed: int) -> None:
@@ -44,7 +44,7 @@ class SwitchedLoader:
         self.resumed_at: int | None = None
 
     def __len__(self) -> int:
-        """Steps of an epoch: in a mixed one, those of the task with the most; others begin again."""
+        """Steps of an epoch; if `mixed`, those of the task with the most, while others start over."""
         lengths = [len(loader) for loader in self.loaders.values()]
         return max(lengths) if self.switching == "mixed" else sum(lengths)
 
@@ -70,7 +70,7 @@ class SwitchedLoader:
             yield parts[0] if len(parts) == 1 else joined(parts)
 
     def state_dict(self) -> dict[str, Any]:
-        """The place in the turns, and in the data of every task."""
+        """The position in the order of tasks, and in the data of every task."""
         epoch, steps = self._place.now(len(self))
         return {
             "epoch": epoch,
@@ -80,10 +80,10 @@ class SwitchedLoader:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a place.
+        """Resume from a position.
 
         Raises:
-            InputError: it is one of other tasks, or in the middle of turns of another length.
+            InputError: it is of other tasks, or in the middle of an epoch of another length.
         """
         if list(state["tasks"]) != list(self.loaders):
             raise InputError(
@@ -111,44 +111,44 @@ class SwitchedLoader:
 
 
 def tasks_to_learn(tasks: Sequence[str], learned: Sequence[str] | None) -> list[str]:
-    """The tasks that training batches are for.
+    """The tasks to train on.
 
     Args:
-        tasks: all there are.
+        tasks: all tasks.
         learned: some of them; None for all.
 
     Raises:
         InputError: another task is named, or none is.
     """
-    wanted = list(tasks) if learned is None else names_among(learned, tasks, "train_tasks")
-    for name in wanted:
+    names = list(tasks) if learned is None else names_among(learned, tasks, "train_tasks")
+    for name in names:
         if name not in tasks:
             raise InputError(f"train_tasks: expected some of {', '.join(tasks)}, found {name!r}")
-    if not wanted:
+    if not names:
         raise InputError("train_tasks: expected at least one task")
-    return wanted
+    return names
 
 
 def joined(batches: Sequence[Any]) -> Batch | PackedBatch:
-    """Batches of different tasks as one; `key` has the keys of all, task after task."""
+    """Batches of different tasks as one; `key` has the keys of all, in the order of tasks."""
     if isinstance(batches[0], PackedBatch):
         tensors: list[torch.Tensor] = []
         keys: list[str] = []
         parts: dict[str, Mapping[str, tuple[int, Scale | None]]] = {}
         for batch in batches:
-            for task, its in batch.parts.items():
-                parts[task] = {part: (place + len(tensors), scale) for part, (place, scale) in its.items()}
+            for task, places in batch.parts.items():
+                parts[task] = {part: (place + len(tensors), scale) for part, (place, scale) in places.items()}
             tensors += list(batch.tensors)
             keys += list(batch.keys)
         return PackedBatch(keys, tensors, parts)
-    whole: Batch = {"key": [key for batch in batches for key in batch["key"]]}
+    joint: Batch = {"key": [key for batch in batches for key in batch["key"]]}
     for batch in batches:
-        whole.update((name, its) for name, its in batch.items() if name != "key")
-    return whole
+        joint.update((name, entry) for name, entry in batch.items() if name != "key")
+    return joint
 
 
 def shares(batch_size: int, tasks: Sequence[str]) -> dict[str, int]:
-    """How many examples of a mixed batch are each task's: as equal as can be, the first ones have more.
+    """Examples of each task in a mixed batch: as equal as possible, with more for the first tasks.
 
     Raises:
         InputError: fewer examples than tasks.
@@ -157,5 +157,5 @@ def shares(batch_size: int, tasks: Sequence[str]) -> dict[str, int]:
         raise InputError(
             f"batch_size: expected at least {len(tasks)}, one example for each task, found {batch_size}"
         )
-    each, more = divmod(batch_size, len(tasks))
-    return {name: each + (place < more) for place, name in enumerate(tasks)}
+    each, remainder = divmod(batch_size, len(tasks))
+    return {name: each + (place < remainder) for place, name in enumerate(tasks)}

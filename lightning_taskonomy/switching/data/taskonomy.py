@@ -1,4 +1,4 @@
-"""Tasks of the dictionary taking turns: packed shards for networks that learn several of them."""
+"""Packed shards for multi-task networks: tasks of the dictionary in turn."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,23 +19,23 @@ from lightning_taskonomy.switching.data.switched_loader import (
 class SwitchingTaskonomy(ResumableDataModule):
     """Streams packed shards for several tasks of one view.
 
-    In training, a batch is for one task, or has each task's own pictures, or has every label of its pictures,
-    as `switching` says; a picture without the label of a task is left out of that task's turns alone.
-    Evaluation visits every picture that has all labels once, and has all labels in a batch.
+    In training, `switching` determines whether a batch is for one task, has each task's own images, or has
+    every label of its images; an image without a task's label is left out for that task only. Evaluation
+    visits every image that has all labels once, and its batches have all labels.
 
     Args:
-        shards: the packed folder, as of `TaskonomyDataModule`.
+        shards: the packed folder, as for `TaskonomyDataModule`.
         tasks: names of the dictionary.
         size: pixels per side of inputs and labels.
-        batch_size: pictures per batch and rank.
+        batch_size: images per batch and rank.
         num_workers: processes per rank and task that read and decode.
-        seed: of order and turns.
+        seed: of the order of samples and of tasks.
         switching: `epoch` (a task's whole set before the next task's, as published), `batch` (a task per
-            batch), `mixed` (each task's own pictures in every batch) or `all` (every label of each picture).
-        train_samples: how many of the training samples, the first ones; by default all.
-        val_samples: how many to validate on.
-        test_samples: how many to test on.
-        train_tasks: tasks that training is for, where others are only evaluated; by default all.
+            batch), `mixed` (each task's own images in every batch) or `all` (every label of each image).
+        train_samples: number of training samples, the first ones; by default all.
+        val_samples: number of validation samples.
+        test_samples: number of test samples.
+        train_tasks: tasks to train on, if others are only evaluated; by default all.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class SwitchingTaskonomy(ResumableDataModule):
         super().__init__()
         self.batch_size, self.switching, self.seed = batch_size, switching, seed
 
-        def of(names: Sequence[str], examples: int) -> TaskonomyDataModule:
+        def data_module(names: Sequence[str], examples: int) -> TaskonomyDataModule:
             return TaskonomyDataModule(
                 shards,
                 list(names),
@@ -68,32 +68,32 @@ class SwitchingTaskonomy(ResumableDataModule):
                 test_samples=test_samples,
             )
 
-        self._together = of(tasks, batch_size)
+        self._together = data_module(tasks, batch_size)
         self.tasks = self._together.tasks
-        several = [task.name for task in self.tasks if task.views > 1]
-        if several:
-            raise InputError(f"tasks: expected tasks of one view, found {several[0]}")
+        multi_view = [task.name for task in self.tasks if task.views > 1]
+        if multi_view:
+            raise InputError(f"tasks: expected tasks of one view, found {multi_view[0]}")
         names = tasks_to_learn([task.name for task in self.tasks], train_tasks)
-        self._learned = of(names, batch_size)
+        self._learned = data_module(names, batch_size)
         examples = shares(batch_size, names) if switching == "mixed" else dict.fromkeys(names, batch_size)
-        self._alone = {name: of([name], examples[name]) for name in names}
+        self._alone = {name: data_module([name], examples[name]) for name in names}
 
     @classmethod
     def require(cls, arguments: Mapping[str, Any], stage: str) -> None:
-        """See that the split is there.
+        """Check that the split exists.
 
         Raises:
-            InputError: it is not.
+            InputError: it does not.
         """
         TaskonomyDataModule.require(arguments, stage)
 
     def setup(self, stage: str) -> None:
-        """Tell the parts which ranks there are."""
+        """Give the parts the trainer, from which they take their ranks."""
         for part in (self._together, self._learned, *self._alone.values()):
             part.trainer = self.trainer
 
     def train_dataloader(self) -> TaskLoader:
-        """Tasks in turns, or all together; equal steps on all ranks."""
+        """Tasks in turn, or all together; the same number of steps on all ranks."""
         loader: TaskLoader = (
             self._learned.train_dataloader()
             if self.switching == "all"
@@ -119,5 +119,5 @@ class SwitchingTaskonomy(ResumableDataModule):
         return self.test_dataloader()
 
     def on_after_batch_transfer(self, batch: Batch | PackedBatch, dataloader_idx: int) -> Batch:
-        """Scale the numbers of a batch that has arrived on a GPU as they are stored."""
+        """Scale the stored values of a batch that was transferred to a GPU."""
         return batch.finished() if isinstance(batch, PackedBatch) else batch

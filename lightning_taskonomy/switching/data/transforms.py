@@ -13,20 +13,20 @@ from lightning_taskonomy.tasks.pascal_nyud import UNKNOWN, LabelKind
 
 Array = npt.NDArray[Any]
 Preset = Literal["reference", "improved"]
-"""As published, beyond the photo's border there is background; improved, nothing is known there."""
+"""`reference`, as published: beyond the photo's border is background; `improved`: nothing is known there."""
 
 
 @dataclass(frozen=True)
 class Transforms:
-    """Makes labels of one size.
+    """Augments and resizes photos and labels to one size.
 
-    Labels of surfaces (normals, depths), and whatever is read together with them, are flipped, turned by up
-    to 20 degrees and scaled by 0.75 to 1.25. Others are flipped, shifted by up to a tenth and scaled by 0.5
-    to 1.5, and the light, colours and sharpness of their photo are changed.
+    Labels of surfaces (normals, depths), and everything that is read together with them, are flipped, rotated
+    by up to 20 degrees and scaled by 0.75 to 1.25. Others are flipped, shifted by up to a tenth and scaled by
+    0.5 to 1.5, and the light, colours and sharpness of their photo are changed.
 
     Attributes:
         size: pixels per side.
-        preset: what stands beyond the border.
+        preset: determines labels beyond the border.
     """
 
     size: int
@@ -35,12 +35,12 @@ class Transforms:
     def for_training(
         self, labels: Mapping[str, Array], kinds: Mapping[str, LabelKind], random: np.random.Generator
     ) -> dict[str, Array]:
-        """Moved and changed at random.
+        """Augmented at random.
 
         Args:
             labels: `rgb` and others.
             kinds: of the others.
-            random: decides.
+            random: generator for the augmentation.
         """
         outside = 0 if self.preset == "reference" else UNKNOWN
         flipped = bool(random.random() < 0.5)
@@ -49,8 +49,8 @@ class Transforms:
             return moved(labels, kinds, movement, self.size, outside)
         shift = (random.uniform(-0.1, 0.1), random.uniform(-0.1, 0.1))
         movement = Movement(flipped, random.uniform(0.5, 1.5), shift=shift)
-        made = moved(labels, kinds, movement, self.size, outside)
-        return {**made, "rgb": changed(made["rgb"], random)}
+        transformed = moved(labels, kinds, movement, self.size, outside)
+        return {**transformed, "rgb": changed(transformed["rgb"], random)}
 
     def for_evaluation(self, labels: Mapping[str, Array], kinds: Mapping[str, LabelKind]) -> dict[str, Array]:
         """Resized only."""
