@@ -27,7 +27,7 @@ print(total(10), sum(total.stats.cache_hits.values()))
 
 
 def answer(folder: Path, **places: str) -> tuple[int, int]:
-    """What the loop gives, and how often it was found compiled."""
+    """The loop's result, and how often its compiled form was found in the cache."""
     run = subprocess.run(
         [sys.executable, "loops.py"],
         cwd=folder,
@@ -52,7 +52,7 @@ def test_a_second_run_finds_it_compiled(folder: Path) -> None:
 
 
 def test_without_any_place_for_a_cache_it_is_compiled_anew(folder: Path) -> None:
-    """As for a user without a home whose package another user has installed; holds for root, too."""
+    """As for a user without a home, with a package installed by another user; applies to root, too."""
     (folder / "__pycache__").write_text("no folder")
     assert answer(folder, HOME="/dev/null", XDG_CACHE_HOME="/dev/null") == (90, 0)
 

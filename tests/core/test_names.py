@@ -30,7 +30,7 @@ def test_what_stays_inside(name: str) -> None:
 
 @given(st.text(st.sampled_from("ab/.\\:| \n"), max_size=12))
 def test_what_passes_stays_below_its_folder_by_the_systems_own_rules(name: str) -> None:
-    """And Arrow's regular expressions, which look at a whole index, agree with Python's."""
+    """Arrow's regular expressions, which check a whole index, agree with Python's."""
     if not leads_out(name):
         joined = (Path("/data/set") / name).resolve()
         assert joined.is_relative_to("/data/set")

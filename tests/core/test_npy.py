@@ -1,4 +1,4 @@
-"""Files called .npy: an array, or one of two plain errors."""
+"""Files called .npy: an array, or one of two plain exceptions."""
 
 import contextlib
 import io

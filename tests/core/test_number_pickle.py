@@ -19,7 +19,7 @@ from lightning_taskonomy.core.number_pickle import MAX_BYTES, read_numbers
 
 KINDS = ("?", "e", "f", "d", "b", "h", "i", "q", "B", "H", "I", "Q", ">d", ">f", ">i4", ">u2")
 SCALAR_2 = "cnumpy.core.multiarray\nscalar\np1\n(cnumpy\ndtype\np2\n(S'f8'\np3\nI0\nI1\ntp4\nRp5\n"
-"""As Python 2 began a scalar in protocol 0."""
+"""The start of a scalar in protocol 0, as Python 2 wrote it."""
 STATE_2 = "(I3\nS'<'\np6\nNNNI-1\nI-1\nI0\ntp7\nb"
 
 
@@ -30,7 +30,7 @@ def read(folder: Path, content: bytes) -> dict[str, float]:
 
 
 def refusal(folder: Path, content: bytes) -> str:
-    """What is said of a file: one line that begins with its name."""
+    """The error message for a file: one line that begins with its name."""
     with pytest.raises(InputError) as caught:
         read(folder, content)
     line = str(caught.value)
@@ -42,7 +42,7 @@ def refusal(folder: Path, content: bytes) -> str:
 
 
 class Calls:
-    """What pickles as a call."""
+    """An object that pickles as a call."""
 
     def __init__(self, function: Callable[..., Any], *arguments: object) -> None:
         self.called = (function, arguments)
@@ -257,7 +257,7 @@ DEEP = 100_000
         b"}q\x00X\x01\x00\x00\x00ah\x00s.",  # a dictionary in itself
         b"\x8d" + b"\xff" * 7 + b"\x7fa.",  # a text of 2^63 bytes
         b"\x8e" + b"\xff" * 7 + b"\x7fa.",
-        b"\x95" + b"\xff" * 8 + b"\x80.",  # a frame of as many
+        b"\x95" + b"\xff" * 8 + b"\x80.",  # a frame of 2^63 bytes
         b"\x8b\xff\xff\xff\x7fa.",
         b"(" * DEEP + b".",
     ],

@@ -1,4 +1,4 @@
-"""Picture files of every kind, against what was put into them and against scikit-image."""
+"""Image files of every kind, against their original content and against scikit-image."""
 
 import io
 import struct
@@ -192,7 +192,7 @@ def test_large_jpegs_may_be_decoded_smaller() -> None:
 
 
 def bomb(side: int) -> bytes:
-    """A PNG that claims to be this large and holds next to nothing."""
+    """A PNG whose header claims this size, with almost no content."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

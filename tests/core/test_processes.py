@@ -82,7 +82,7 @@ def test_a_loader_whose_worker_is_killed_is_known_by_its_error() -> None:
     assert not loader_was_killed(RuntimeError("CUDA out of memory"))
 
 
-# A program that waits for two workers, in a group of its own as a terminal makes it.
+# A program that waits for two workers, in its own process group as under a terminal.
 _POOL = """
     import sys
     from lightning_taskonomy.core.processes import in_processes
@@ -93,7 +93,7 @@ _POOL = """
         except KeyboardInterrupt:
             sys.exit(130)
 """
-# A loader of torch, whose program notes the signals that reach it and goes on.
+# A program with a torch loader that records the signals it receives and continues.
 _LOADER = """
     import os, signal, sys, time
     from pathlib import Path

@@ -24,7 +24,7 @@ def picture(side: int, seed: int, bits: int = 16, channels: int | None = None) -
 
 
 def holed_depth(side: int, seed: int) -> npt.NDArray[np.uint16]:
-    """Depths with a few rectangles without surface."""
+    """Depths with a few rectangles that have no surface."""
     random = np.random.default_rng(seed)
     depth = random.integers(100, 64_500, (side, side)).astype(np.uint16)
     for value in (64_500, 65_535, 65_535):
@@ -34,7 +34,7 @@ def holed_depth(side: int, seed: int) -> npt.NDArray[np.uint16]:
 
 
 def areas(side: int, size: int) -> npt.NDArray[np.float64]:
-    """How much of each new pixel lies in each old one along a side, (size, side)."""
+    """The overlap of each new pixel with each old one along a side, (size, side)."""
     step = side / size
     return np.array(
         [

@@ -1,4 +1,4 @@
-"""Names of tasks: every form is understood, one is written, and a name that a set has comes first."""
+"""Names of tasks: all forms are understood, one is written, and a set's own names take precedence."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ CONFIGS = Path(__file__).parents[2] / "configs" / "task"
 
 @st.composite
 def forms(draw: st.DrawFn) -> tuple[int, str]:
-    """A task's place in the table, and one of its names in some case and with some kind of spaces."""
+    """A task's index in the table, and one of its names in any case and with any separators."""
     place = draw(st.integers(0, len(TASK_NAMES) - 1))
     names = TASK_NAMES[place]
     form = draw(st.sampled_from([names.name, names.internal, names.title, *names.aliases]))

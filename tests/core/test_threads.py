@@ -1,4 +1,4 @@
-"""Threads that wait asleep: what OpenMP says that it was told."""
+"""Threads that sleep while waiting: the settings that OpenMP reports."""
 
 import os
 import re

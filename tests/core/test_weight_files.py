@@ -1,4 +1,4 @@
-"""Checkpoints as others write them."""
+"""Checkpoints as other projects write them."""
 
 import argparse
 import os

@@ -51,7 +51,7 @@ def test_every_task_is_drawn(batch: dict[str, Any], name: str) -> None:
     for picture in (given, target, answer):
         assert picture.dtype == np.uint8
     assert target.shape == answer.shape
-    # Labels of noise may all lie beyond the end of a scale, and 1,000 classes be equally likely.
+    # Random labels may all lie beyond the end of a scale, and 1,000 classes may be equally likely.
     if name not in ("edge_occlusion", "keypoints2d", "class_object", "class_selected"):
         assert not np.array_equal(target, answer)
     if task.output.per_pixel:
@@ -93,7 +93,7 @@ LEVELS = list(range(10, 100, 10))
 
 
 def shuffled_greys(number: int) -> Tensor:
-    """Nine grey tiles, darker the earlier they belong, in the order of a permutation."""
+    """Nine grey tiles, from dark to bright in their original order, shuffled by a permutation."""
     levels = torch.tensor(LEVELS)[torch.from_numpy(permutations()[number])]
     return (levels / 127.5 - 1)[:, None, None, None].expand(9, 3, 4, 4)
 

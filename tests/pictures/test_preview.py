@@ -21,7 +21,7 @@ def test_every_domain_of_every_view_is_drawn(tmp_path: Path, original: bool) -> 
                 Image.new("RGB", (24, 24), colour).save(path)
     pixels = draw_preview(root, views=6)
     for number in range(3):
-        # Six views, each tile the same size, in as many places.
+        # Six views with tiles of the same size, in six places.
         held = (pixels == (200 + number, 3, 7)).all(axis=-1)
         assert held.sum() == 6 * 160 * 160
     assert len(pixels) > 6 * 3 * 160

@@ -1,4 +1,4 @@
-"""Sheets of pictures: where each lies, and the titles of columns."""
+"""Contact sheets: the positions of images, and the titles of columns."""
 
 import itertools
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 class Reader(HTMLParser):
-    """What a page shows: text, addresses, tables, and whether every tag is closed."""
+    """The content of a page: text, URLs, tables, and whether every tag is closed."""
 
     def __init__(self) -> None:
         super().__init__()

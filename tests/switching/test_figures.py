@@ -1,4 +1,4 @@
-"""Figures of networks for several tasks: the numbers in them, and that they are drawn."""
+"""Figures of multi-task networks: their values, and that they are drawn."""
 
 from pathlib import Path
 
@@ -115,7 +115,7 @@ def test_relation_to_affinities() -> None:
     ).statistic
     assert rank_correlation(similarities, affinities) == pytest.approx(expected)
     assert rank_correlation(similarities, 3 * similarities + 1) == pytest.approx(1)
-    # Pairs of which nothing is known are left out; of one direction, that one counts.
+    # Unknown pairs are left out; where one direction is known, it counts.
     affinities[0, 1] = affinities[1, 0] = affinities[2, 3] = np.nan
     known = {pair: affinities[pair] + affinities[pair[::-1]] for pair in pairs if pair != (0, 1)}
     known[2, 3] = 2 * affinities[3, 2]
@@ -140,7 +140,7 @@ def test_affinities_are_those_of_single_sources(tmp_path: Path) -> None:
         "edge2d,self,1,0.9,,\nedge2d,edge3d,1,0.25,,\nedge3d,edge2d,1,0.5,,\nedge2d,other,1,0.75,,\n"
         "edge3d,edge2d+rgb2depth,2,0.8,,\nrgb2depth,pixels,1,0.1,,\n"
     )
-    # A table of others, which call the tasks differently.
+    # A published table, which names the tasks differently.
     found = affinities_between(TASKS, Transfers.read_csv(tmp_path / "transfers.csv"))
     expected = np.full((4, 4), np.nan)
     expected[3, 2], expected[2, 3] = 0.25, 0.5

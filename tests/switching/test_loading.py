@@ -28,7 +28,7 @@ MINE = replace(task_named("normal"), name="mine")
 
 
 def saved(module: Contender, path: Path) -> Path:
-    """What the trainer writes, with nothing but plain values and tensors."""
+    """The trainer's checkpoint, which holds only plain values and tensors."""
     trainer = pytorch_lightning.Trainer(
         accelerator="cpu", logger=False, enable_checkpointing=False, enable_model_summary=False, max_epochs=1
     )
@@ -65,7 +65,7 @@ def test_a_checkpoint_holds_all_that_makes_its_module(name: str, tmp_path: Path)
     torch.manual_seed(0)
     module = modules(tmp_path)[name]
     path = saved(module, tmp_path / "best.ckpt")
-    (tmp_path / "before.ckpt").unlink()  # what it began with is not needed any more
+    (tmp_path / "before.ckpt").unlink()  # the checkpoint that it started from is no longer needed
     made = type(module).load_from_checkpoint(path)
     assert type(made) is type(module)
     assert made.description() == module.description()

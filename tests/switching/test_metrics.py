@@ -22,7 +22,7 @@ NETWORK = 16
 
 
 def linear(plane: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Linear interpolation between pixels' middles, number by number; the border goes on outside."""
+    """Bilinear interpolation between pixel centres, value by value; the border is replicated."""
     rows, columns = plane.shape
     found = np.empty((height, width))
     for row in range(height):
@@ -45,7 +45,7 @@ def outputs(channels: int) -> Tensor:
 @pytest.mark.parametrize(("height", "width"), SIZES)
 @pytest.mark.parametrize("eight_bit", [False, True])
 def test_outputs_are_resized_as_the_benchmarks_do(height: int, width: int, eight_bit: bool) -> None:
-    """Classes by nearest neighbour; levels of chances and unit normals, and metres, linearly."""
+    """Classes by nearest neighbour; probabilities, unit normals and metres bilinearly."""
 
     def scored(name: str, output: Tensor) -> np.ndarray:
         return as_scored(TASKS[name], output, (height, width), eight_bit)[0].numpy()
@@ -82,7 +82,7 @@ def test_outputs_of_other_tasks_stay_as_they_are() -> None:
 
 
 def of_one(task: Task, output: Tensor, at_network: Tensor, own: Tensor) -> dict[str, float]:
-    """What testing says of one picture."""
+    """The test metrics of one image."""
     metrics = TaskMetrics([task], eight_bit=True)
     known = torch.ones(own.shape[-2:], dtype=torch.bool)
     parts: dict[str, Any] = {"target": at_network, "own_target": [own], "own_mask": [known]}
@@ -91,7 +91,7 @@ def of_one(task: Task, output: Tensor, at_network: Tensor, own: Tensor) -> dict[
 
 
 def test_perfect_edges_are_perfect_at_the_size_of_the_picture() -> None:
-    """Resizing to the network's square doubles and breaks thin lines: judged there, 5 % would be missing."""
+    """Resizing to the network's square doubles and breaks thin lines: scored there, 5 % would be missing."""
     regions = segmentation.slic(data.astronaut()[:375, :500], 60, start_label=1).astype(np.uint16)
     lines = torch.from_numpy(boundaries(regions).astype(np.float32))
     square = torch.tensor(Movement().label(lines.numpy(), "flags", 512))[None, None]
@@ -99,7 +99,7 @@ def test_perfect_edges_are_perfect_at_the_size_of_the_picture() -> None:
     in_square.update(square * 40 - 20, square)
     assert in_square.compute()["ods_f"] == pytest.approx(0.950, abs=5e-4)
     edges = TASKS["pascal_edge"]
-    # A network puts out the square; the label has the size of the picture, and is what it was.
+    # The network predicts a square; the label keeps the size of the image.
     assert of_one(edges, square * 40 - 20, square, lines[None])["ods_f"] > 0.997
     own = (lines * 40 - 20)[None, None]
     assert of_one(edges, own, lines[None, None], lines[None])["ods_f"] == 1

@@ -1,4 +1,4 @@
-"""Networks for several tasks under Lightning's trainer, at a size that takes a fraction of a second."""
+"""Multi-task networks under Lightning's trainer, at a size that takes a fraction of a second."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Networks for several tasks on two ranks: against a plain loop that averages the gradients of both."""
+"""Multi-task networks on two ranks: against a plain loop that averages the gradients of both."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ RATE = 0.003
 RUNS: tuple[tuple[str, Switching], ...] = (
     ("switching", "epoch"),
     ("switching", "mixed"),
-    ("multi_decoder", "batch"),  # of which a step leaves decoders out
+    ("multi_decoder", "batch"),  # whose steps leave decoders unused
 )
 SCRIPT = """
 import sys
@@ -32,7 +32,7 @@ if __name__ == "__main__":
 
 
 def on_two_ranks(root: Path) -> None:
-    """What each of the two processes does: fit each network, test the last, and leave what came out."""
+    """Run by each of the two processes: fit each network, test the last, and save the results."""
     for method, switching in RUNS:
         module = network(method=method, learning_rate=RATE)
         strategy = DDPStrategy(process_group_backend="gloo", find_unused_parameters=method == "multi_decoder")
@@ -82,7 +82,7 @@ def test_two_ranks_learn_as_one_loop_over_both(tmp_path: Path) -> None:
             assert torch.equal(first[name], second[name]), name
             moved = (expected - start[name]).norm()
             assert (first[name] - expected).norm() <= 0.02 * moved + 1e-6, (method, switching, name)
-    # Both ranks together judge as one process does.
+    # Both ranks together give the metrics of one process.
     module = network(method=method)
     module.load_state_dict(first)
     trainer(tmp_path / "alone").test(module, data(tmp_path / "out"), verbose=False)

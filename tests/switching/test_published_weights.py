@@ -31,7 +31,7 @@ def weights() -> Weights:
 
 
 def save(path: Path, weights: Weights, **more: Any) -> Path:  # noqa: ANN401 - whatever a checkpoint holds
-    """As the authors' training writes it: Adam's and the schedule's states, and numpy's best loss."""
+    """As written by the authors' training: states of Adam and the schedule, and a NumPy scalar."""
     layer = torch.nn.Linear(2, 2)
     optimizer = torch.optim.Adam(layer.parameters())
     layer(torch.ones(2)).sum().backward()
@@ -52,7 +52,7 @@ def save(path: Path, weights: Weights, **more: Any) -> Path:  # noqa: ANN401 - w
 def test_an_authors_checkpoint_is_tested_from_the_command_line(
     weights: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With nothing beside it: no trained network here, no ImageNet weights."""
+    """With nothing else: no trained network of ours, no ImageNet weights."""
     monkeypatch.chdir(tmp_path)
     root = make_pascal(tmp_path / "set")
     save(tmp_path / "tsns_model.pth", {f"module.{name}": value for name, value in weights.items()})
@@ -79,7 +79,7 @@ def test_an_authors_checkpoint_is_tested_from_the_command_line(
 
 @torch.no_grad()
 def by_hand(weights: Weights, root: Path) -> dict[str, float]:
-    """Mean overlap over all 21 classes, and mean angle on the classes that count, at the pictures' size."""
+    """Mean IoU over all 21 classes, and mean angle on the classes with normals, at the images' size."""
     folder = PascalFolder(root, "val", PASCAL_CLASSES_WITH_NORMALS)
     mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     rows, columns = np.arange(HEIGHT) * SIZE // HEIGHT, np.arange(WIDTH) * SIZE // WIDTH
@@ -120,7 +120,7 @@ def network(path: Path, **options: Any) -> SwitchingNetwork:  # noqa: ANN401 - p
 
 
 class Mark:
-    """Would leave a mark when it is unpickled."""
+    """Would create a file if it were unpickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Path.write_text, (Path("mark"), "run")

@@ -1,4 +1,4 @@
-"""The smallest contender that learns any task, and small data of every kind of label for it."""
+"""The smallest contender that can learn any task, and small data with every kind of label for it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from lightning_taskonomy.training.task_module import TaskModule
 from tests.data.small_folder import make_folder
 
 SIZE, BATCH, BATCHES = 24, 4, 3
-"""Of every split: three batches of four."""
+"""Samples of every split: three batches of four."""
 
 
 class OneConvolution(TaskModule):

@@ -68,7 +68,7 @@ def mean_loss(loss: PerImageLoss, guess: Tensor, target: Tensor, mask: Tensor | 
 
 
 def random_masks(images: int, size: int, seed: int = 0) -> Tensor:
-    """Many or few pixels of an image count; the corner never does, and one image not at all."""
+    """Images with many or few valid pixels; the corner is never valid, and one image not at all."""
     generator = torch.Generator().manual_seed(seed)
     mask = torch.rand(images, size, size, generator=generator) < torch.rand(images, 1, 1, generator=generator)
     mask[:, 0, 0] = False
@@ -174,7 +174,7 @@ def test_no_logits_are_better_than_soft_shares(weights: tuple[float, ...] | None
 def none_better(
     loss: PerImageLoss, guess: Tensor, target: Tensor, mask: Tensor | None = None, allowed: float = 1e-6
 ) -> None:
-    """Neither what descent from the guess finds nor random constants."""
+    """Neither constants found by descent from the guess nor random ones are better."""
     found = float(mean_loss(loss, guess, target, mask))
     generator = torch.Generator().manual_seed(0)
     for scale in (0.01, 0.1, 1.0):
@@ -302,7 +302,7 @@ def test_one_epoch_finds_what_no_other_constant_betters(packed: Path, tmp_path: 
     run.fit(contender, module(packed, task))
     data = gathered(packed, task)
     assert contender.guess.shape == contender.output_shape
-    # As judged in validation, so made before it.
+    # As evaluated in validation, so it was computed before.
     held_out = gathered(packed, task, "val")
     expected = mean_loss(
         contender.evaluation_loss, contender.guess.detach(), held_out["target"], held_out.get("mask")
@@ -355,7 +355,7 @@ OWN = "guess_test_own"
 
 
 def run_ranks(packed: Path, root: Path, ranks: int) -> None:
-    """Fit every kind of guess and save what each rank found; a child process runs this too."""
+    """Fit every kind of guess and save each rank's result; a child process runs this too."""
     register(replace(dictionary()["room_layout"], name=OWN, loss=L2(robust_beyond=0.5)))
     options: dict[str, Any] = {"devices": ranks, "strategy": "ddp"} if ranks > 1 else {}
     for task in (*TASKS, OWN):
@@ -381,7 +381,7 @@ def test_two_ranks_find_the_same_guess_as_one(packed: Path, tmp_path: Path) -> N
             torch.load(tmp_path / f"{task}-{name}") for name in ("0-of-2", "1-of-2", "0-of-1")
         )
         assert torch.equal(first, second), task
-        # Adam goes through other batches; the others take the same images.
+        # Adam uses other batches; the others use the same images.
         np.testing.assert_allclose(first, alone, atol=0.02 if task == OWN else 1e-5, err_msg=task)
         assert first.abs().max() > 0
 

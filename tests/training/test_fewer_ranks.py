@@ -1,4 +1,4 @@
-"""A fit of two ranks, stopped within an epoch, goes on with one: no picture twice, none left out."""
+"""A fit of two ranks, stopped within an epoch, resumes with one: no image twice, none left out."""
 
 import json
 from pathlib import Path
@@ -34,12 +34,12 @@ class NoteKeys(pytorch_lightning.Callback):
         self.keys += batch["key"]
 
     def on_train_batch_end(self, trainer: Any, *_: Any) -> None:  # noqa: ANN401
-        if trainer.world_size == 2:  # in the middle of the epoch, as a fit that is told to stop does
+        if trainer.world_size == 2:  # in the middle of the epoch, as a fit stopped by a signal does
             trainer.save_checkpoint(self.folder / "stopped.ckpt")
 
 
 def fit(root: Path, checkpoint: Path | None = None, **options: Any) -> pytorch_lightning.Trainer:  # noqa: ANN401
-    """Train, and leave what was seen."""
+    """Train, and save the keys seen."""
     torch.manual_seed(3)
     network = TaskNetwork(
         TASK, SIZE, width=4, blocks=(1, 1, 1, 1), decoder_width=32, hidden=16, adversarial_after=None

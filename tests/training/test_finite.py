@@ -22,7 +22,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Diverging(OneConvolution):
-    """Its loss is `value` from a step on (counted from 1); returns it in one of the ways there are."""
+    """Its loss is `value` from a step on (counted from 1); returns it in one of the possible forms."""
 
     def __init__(self, wrong_from: int | None, value: float = torch.nan, form: str = "tensor") -> None:
         super().__init__(TASK)
@@ -107,7 +107,7 @@ def test_finite_losses_of_any_size_go_on(packed: Path, tmp_path: Path, form: str
 
 
 class Late:
-    """A loss that arrives when it is waited for."""
+    """A loss that only arrives when it is waited for."""
 
     def __init__(self) -> None:
         self.waited_for = False
@@ -140,7 +140,7 @@ def test_a_loss_under_way_is_not_waited_for_during_the_epoch(
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_loss_comes_over_from_a_gpu_without_being_waited_for() -> None:
     lost = torch.tensor(torch.nan, device="cuda")
-    # The first time, memory for it is asked for, which may wait.
+    # The first time, memory is allocated for it, which may block.
     finite._sent(lost)
     torch.cuda.synchronize()
     torch.cuda._sleep(500_000_000)  # type: ignore[no-untyped-call]

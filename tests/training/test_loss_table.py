@@ -1,4 +1,4 @@
-"""The losses of a test as a table: one rank, two ranks with uneven shares, and what is there already."""
+"""The losses of a test as a table: one rank, two ranks with uneven shares, and existing tables."""
 
 import os
 import subprocess

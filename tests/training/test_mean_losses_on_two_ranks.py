@@ -43,7 +43,7 @@ def data(packed: Path) -> TaskonomyDataModule:
 
 
 def on_two_ranks(root: Path) -> None:
-    """What each of the two processes does: validate and test, and leave the numbers."""
+    """Run by each of the two processes: validate and test, and save the losses."""
     found = {}
     for name, module in contenders().items():
         run = trainer(root / name, devices=2, strategy="ddp", use_distributed_sampler=False)

@@ -32,7 +32,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class RecordingTensorBoard(TensorBoardLogger):
-    """TensorBoard's logger without TensorBoard: keeps the pictures it is given."""
+    """TensorBoard's logger without TensorBoard: keeps the images it receives."""
 
     name = version = save_dir = root_dir = log_dir = None  # type: ignore[assignment]
 
@@ -61,7 +61,7 @@ def test_pictures_come_every_so_many_batches_and_with_every_validation(packed: P
     run = trainer(tmp_path, max_epochs=2, logger=logger, callbacks=[LogPictures(every_n_steps=2, images=3)])
     run.fit(OneConvolution("depth_zbuffer"), data(packed, ["depth_zbuffer"]))
     assert BATCHES == 3
-    # Batches 2, 4 and 6, counted from 0 as the trainer's own numbers are.
+    # Batches 2, 4 and 6, counted from 0 like the trainer's logged steps.
     expected = [("train/pictures", 1), ("val/pictures", 2), ("train/pictures", 3), ("train/pictures", 5)]
     assert tags(logger) == [*expected, ("val/pictures", 5)]
     for _, _, picture in logger.pictures:
@@ -137,7 +137,7 @@ def test_rows_are_input_target_and_what_the_network_says_in_evaluation(packed: P
 
 
 class PartlyFrozen(OneConvolution):
-    """Holds a part in evaluation mode, as one with a frozen encoder does; notes modes and random numbers."""
+    """Keeps a submodule in evaluation mode, like a frozen encoder; records modes and random numbers."""
 
     def __init__(self, task: str) -> None:
         super().__init__(task)

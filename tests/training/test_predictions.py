@@ -23,7 +23,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Predicted(OneConvolution):
-    """Keeps what it has put out, by key; says an odd key where told to."""
+    """Keeps its outputs by key; can be made to return an odd key."""
 
     def __init__(self, task: str, key: str | None = None) -> None:
         super().__init__(task)

@@ -1,4 +1,4 @@
-"""`fit` with data workers in a process group of its own, and signals to the whole group."""
+"""`fit` with data workers in its own process group, and signals to the whole group."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory, shards: Path) -> Pat
 
 
 def _fit(folder: Path, shards: Path, *signalled: str | int) -> tuple[int, str]:
-    """Status and what was printed on stderr."""
+    """Exit status and stderr."""
     callbacks = []
     if signalled:
         names = ("moment", "name", "mark", "batch")

@@ -1,4 +1,4 @@
-"""Networks that begin with the weights of others."""
+"""Networks that start from the weights of others."""
 
 from pathlib import Path
 from typing import Any

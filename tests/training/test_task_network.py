@@ -72,7 +72,7 @@ def test_every_task_trains_all_of_its_network(packed: Path, tmp_path: Path, task
     run = trainer(tmp_path, limit_train_batches=3, limit_val_batches=1)
     run.fit(network, data(packed, task))
     unchanged = [name for name, value in network.named_parameters() if torch.equal(value, before[name])]
-    # The discriminator's rate may change a normalisation's 1 by less than a float tells apart.
+    # The discriminator's learning rate may change a normalisation's 1 by less than float precision.
     assert not [name for name in unchanged if not ("adversarial" in name and (before[name] == 1).all())]
     assert torch.isfinite(run.callback_metrics["train/loss"])
     assert torch.isfinite(run.callback_metrics["val/loss"])
@@ -126,7 +126,7 @@ def test_the_adversarial_losses_are_those_of_the_paper() -> None:
 def noisy(
     term: AdversarialTerm, step: int, condition: torch.Tensor, output: torch.Tensor, seed: int = 1
 ) -> torch.Tensor:
-    """What the discriminator is shown at a step."""
+    """The inputs of the discriminator at a step."""
     seen: list[torch.Tensor] = []
     hook = term.discriminator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1]))
     term.set_noise(step, seed)
@@ -180,7 +180,7 @@ def test_of_colours_the_mean_of_the_sharpened_shares_is_judged_at_the_inputs_siz
 
 
 def test_weights_decay_and_biases_and_normalisations_do_not() -> None:
-    """Where a loss asks for nothing, the first step of Adam goes by the sign of the decay alone."""
+    """Where a loss has no gradient, the first step of Adam depends on the sign of the decay alone."""
     torch.manual_seed(0)
     network = TaskNetwork("class_scene", **SMALL, learning_rate=1e-3)
     for weight in network.parameters():
@@ -226,7 +226,7 @@ def test_gradients_of_layout_and_vanishing_points_are_bounded_one_by_one(
     packed: Path, tmp_path: Path
 ) -> None:
     class Lengths(pytorch_lightning.Callback):
-        """Gradients before they are bounded: callbacks come first."""
+        """Records gradients before they are clipped: callbacks run first."""
 
         def __init__(self) -> None:
             self.before: dict[str, torch.Tensor] = {}
@@ -259,7 +259,7 @@ def test_a_random_encoder_stays_as_it_is(packed: Path, tmp_path: Path) -> None:
 
 
 def test_the_rate_drops_to_a_tenth(packed: Path, tmp_path: Path) -> None:
-    for task in ("class_scene", "depth_zbuffer"):  # trained by Lightning, and by hand
+    for task in ("class_scene", "depth_zbuffer"):  # optimised by Lightning, and manually
         network = TaskNetwork(task, **SMALL, learning_rate=0.01, drop_after=4, adversarial_after=2)
         run = trainer(tmp_path, limit_train_batches=3)
         run.fit(network, data(packed, task))

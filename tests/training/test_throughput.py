@@ -29,7 +29,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Hours:
-    """A clock that only goes when told to."""
+    """A clock that is advanced explicitly."""
 
     now = 0.0
 

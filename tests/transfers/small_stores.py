@@ -18,7 +18,7 @@ SIZE, BATCH = 32, 4
 SIDE = SIZE // 16
 SPLIT_OF = {"ash": "train", "birch": "val", "cedar": "test"}
 POINTS, VIEWS = 4, 3
-"""Of each split: twelve samples."""
+"""Samples of each split: twelve."""
 SMALL: dict[str, Any] = {"size": SIZE, "decoder_width": 32, "hidden": 16, "learning_rate": 1e-3}
 
 

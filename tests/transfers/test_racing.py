@@ -1,4 +1,4 @@
-"""Racing: whom the bounds stop, on constructed curves, and what stopping does to readouts."""
+"""Racing: which readouts the bounds stop, on constructed curves, and what stopping does to them."""
 
 import math
 from pathlib import Path
@@ -25,7 +25,7 @@ def held(losses: np.ndarray[Any, np.dtype[np.float64]]) -> Tournament:
 
 
 def losses_of(quality: np.ndarray[Any, Any], images: int, random: np.random.Generator) -> Any:  # noqa: ANN401
-    """An image's difficulty is common to all; a contender of less quality loses more often."""
+    """Each image is equally hard for all contenders; a contender of lower quality loses more often."""
     return random.normal(-quality, 1.0, (images, len(quality))) + random.normal(0, 3, (images, 1))
 
 
@@ -68,7 +68,7 @@ def test_one_that_is_as_good_as_the_best_is_stopped_as_rarely_as_stated() -> Non
 
 
 def raced(quality: np.ndarray[Any, Any], images: int, **options: Any) -> list[int]:  # noqa: ANN401
-    """Races with qualities (looks, contenders): whom they stop, in the manner of the callback."""
+    """A race with qualities (looks, contenders), as run by the callback: which contenders it stops."""
     random = np.random.default_rng(2)
     racing = Racing(LiveTournament(), **options)
     learning = list(range(quality.shape[1]))
@@ -98,7 +98,7 @@ def test_on_curves_that_rise_the_best_are_never_stopped_and_most_others_are() ->
 
 
 def test_one_that_catches_up_late_is_lost_if_races_begin_too_early() -> None:
-    """What no bound can tell: the limit that `after` is for."""
+    """Which losers would catch up, no bound can tell: that is what `after` is for."""
     curves = np.tile(np.linspace(3, 0, 12), (10, 1))
     curves[:, 11] = np.where(np.arange(10) < 4, -2.0, 5.0)
     assert 11 not in raced(curves, 1000, after=0.1)

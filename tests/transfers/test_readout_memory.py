@@ -1,4 +1,4 @@
-"""Memory of readouts: counted by hand, and against what real steps take."""
+"""Memory of readouts: against a manual count, and against the memory of real steps."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def test_weights_gradients_and_moments_are_16_bytes_a_weight() -> None:
 
 
 def saved_by_a_real_step(name: str, order: int, batch: int) -> int:
-    """Bytes in the storages that autograd holds on to, weights apart."""
+    """Bytes in the storages that autograd saves, without the weights."""
     task = task_named(name)
     network = readout_network(task, order, OF, 0)
     weights = {weight.untyped_storage().data_ptr() for weight in network.parameters()}
@@ -96,7 +96,7 @@ step(2, networks[0], optimizers[0])
 before = psutil.Process().memory_info().rss
 for network, optimizer in zip(networks, optimizers):
     step(batch, network, optimizer)
-# Of this program alone: what `getrusage` says holds for the process, before it became this program, too.
+# Of this program alone: `getrusage` includes the process before it became this program.
 peak = int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) * 1024
 print(json.dumps(peak - before))
 """
@@ -131,7 +131,7 @@ def test_the_estimate_is_near_what_a_process_takes() -> None:
 
 @cache
 def needed(order: int) -> tuple[float, float]:
-    """Bytes that a readout of so many sources keeps, and that its steps take."""
+    """Bytes that a readout of this many sources needs permanently, and for its steps."""
     task = task_named("class_scene")
     return weight_bytes(task, order, OF), activation_bytes(task, order, OF, 4)
 
@@ -139,7 +139,7 @@ def needed(order: int) -> tuple[float, float]:
 @settings(deadline=None, max_examples=20)
 @given(some.lists(some.integers(1, 3), min_size=1, max_size=40), some.floats(1.0, 40.0))
 def test_groups_keep_the_order_and_fit(orders: list[int], times: float) -> None:
-    """Against the sum of what each in a group needs."""
+    """Against the sum of what the readouts in a group need."""
     task = task_named("class_scene")
     transfers = ["+".join(SOURCES[number % 20 :][:order]) for number, order in enumerate(orders)]
     kept, active = ({order: needed(order)[part] for order in set(orders)} for part in (0, 1))

@@ -1,4 +1,4 @@
-"""What one transfer is made of: its name, its fresh weights, its length."""
+"""The parts of one transfer: its name, its fresh weights, its number of epochs."""
 
 import pytest
 import torch

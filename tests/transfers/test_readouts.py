@@ -1,4 +1,4 @@
-"""Many readouts at once: each becomes what it would have become alone, whatever happens to the others."""
+"""Many readouts at once: each ends up as if trained alone, whatever happens to the others."""
 
 import weakref
 from collections.abc import Iterator, Mapping
@@ -63,7 +63,7 @@ def require_equal(found: Mapping[str, torch.Tensor], expected: Mapping[str, torc
 
 
 class Losses(pytorch_lightning.Callback):
-    """Of each training step and of each validation image."""
+    """Records the losses of each training step and of each validation image."""
 
     def __init__(self) -> None:
         self.train: list[float] = []

@@ -26,7 +26,7 @@ if __name__ == "__main__":
 
 
 def on_two_ranks(root: Path) -> None:
-    """What each of the two processes does: fit all together and one alone, test, and leave what came out."""
+    """Run by each of the two processes: fit all together and one alone, test, and save the results."""
     two = {"devices": 2, "strategy": "ddp", "use_distributed_sampler": False}
     together = Readouts(TASK, TRANSFERS, str(root / "stores"), **SMALL)
     tournament, table = LiveTournament(), WriteLossTable(str(root / "losses"))

@@ -1,4 +1,4 @@
-"""Running encoders over real shards: rows against encoding by hand, deaths, and what is refused."""
+"""Running encoders over real shards: rows against direct encoding, killed runs, and refusals."""
 
 import os
 import shutil
@@ -238,7 +238,7 @@ def _other_weights() -> Dying:
         (encoder, {"source_name": "another"}),
     ],
 )
-def test_a_stale_store_is_made_anew(packed: Path, tmp_path: Path, module: Any, options: Any) -> None:  # noqa: ANN401
+def test_a_stale_store_is_rebuilt(packed: Path, tmp_path: Path, module: Any, options: Any) -> None:  # noqa: ANN401
     made(packed, tmp_path / "store", encoder())
     made(packed, tmp_path / "store", module(), **options)
     made(packed, tmp_path / "fresh", module(), **options)
@@ -297,7 +297,7 @@ def test_numbers_that_half_precision_cannot_hold_name_the_picture(
     module = encoder()
     keys = list(SplitIndex.read(packed / "val").keys)
     largest = by_hand(module, [colours(source, key) for key in keys]).flatten(1).amax(dim=1)
-    # Float16 ends at 65,504: the largest one shall be beyond, and no other.
+    # Float16 ends at 65,504: only the largest value exceeds it.
     first, second = largest.sort(descending=True).values[:2].tolist()
     factor = 65000 / second
     assert factor * first > 65520

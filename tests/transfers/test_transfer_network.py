@@ -76,7 +76,7 @@ def test_the_inputs_are_the_stored_representations_of_each_view(packed: Path, st
 
 
 def test_a_transfer_learns_no_more_than_its_source_knows(packed: Path, stores: Path, tmp_path: Path) -> None:
-    """A source that tells samples apart lets them be learned by heart; one that does not gives their mean."""
+    """A source that distinguishes samples allows memorising them; another one leads to their mean."""
     keys = ShardSet(str(packed), "val", ("rgb",)).index.keys
     writer = StoreWriter(tmp_path / "blind" / "val", "blind", "weights", "data", SIZE, keys, 0)
     writer.append(torch.ones(len(keys), 8, 2, 2).half())
@@ -225,7 +225,7 @@ def test_stores_are_found_by_any_name_of_their_source(stores: Path, tmp_path: Pa
             opened = network.stored.open("val")["reshading"].path
             assert opened.samefile(stores / "reshading" / "val")
     (earlier / "reshading").symlink_to(stores / "edge_texture")
-    for name in ("reshade", "reshading"):  # names of stores come first
+    for name in ("reshade", "reshading"):  # names of stores take precedence
         network = transfer("normal", earlier, [name])
         assert network.sources == [name]
         assert network.stored.open("val")[name].path == earlier / name / "val"

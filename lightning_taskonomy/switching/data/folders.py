@@ -191,7 +191,7 @@ def boundaries(classes: Array) -> npt.NDArray[np.uint8]:
 
 
 def unit_normals(colours: Array) -> npt.NDArray[np.float32]:
-    """Unit normals from 8-bit colours (H, W, 3), 0 to 255 standing for −1 to 1; 0 where there is no normal."""
+    """Unit normals from 8-bit colours (H, W, 3), 0 to 255 standing for −1 to 1; 0 where undefined."""
     return _unit(2 * colours.astype(np.float32) / 255 - 1)
 
 

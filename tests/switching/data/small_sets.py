@@ -12,7 +12,7 @@ from scipy import io
 HEIGHT, WIDTH = 50, 70
 PERSON, DOG = 15, 12
 PARTS = {"head": (5, 15), "luarm": (15, 25), "rfoot": (35, 45)}
-"""Rows of a person's parts."""
+"""Rows that a person's parts cover."""
 
 
 def picture(path: Path, values: npt.NDArray[Any]) -> None:
@@ -55,7 +55,7 @@ def normals_picture(random: np.random.Generator) -> npt.NDArray[np.uint8]:
 
 
 def make_pascal(root: Path, train: int = 6, val: int = 3) -> Path:
-    """Every label of every image; but people are on even ones, and the first of a split has no saliency."""
+    """All labels of all images, but people only on even ones and no saliency for the first of a split."""
     random = np.random.default_rng(0)
     for split, count in (("train", train), ("val", val)):
         ids = [f"2008_{split}{number}" for number in range(count)]
@@ -82,7 +82,7 @@ def make_pascal(root: Path, train: int = 6, val: int = 3) -> Path:
 
 
 def make_nyud(root: Path, train: int = 4, val: int = 2, newer: bool = False) -> Path:
-    """Every label; the newer releases' formats where asked for."""
+    """All labels; optionally in the formats of newer releases."""
     random = np.random.default_rng(1)
     for split, count in (("train", train), ("val", val)):
         ids = [str(1000 * (split == "val") + number) for number in range(count)]

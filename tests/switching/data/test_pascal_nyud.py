@@ -73,7 +73,7 @@ def test_evaluation_says_which_images_have_a_label(pascal: Path) -> None:
 
 
 def test_evaluation_has_labels_as_they_are_too(pascal: Path, nyud: Path) -> None:
-    """At the size of the picture, untouched; what the network is trained on is a square."""
+    """Unchanged at the size of the image, while the network is trained on a square."""
     batch = next(iter(PascalMT(str(pascal), NAMES, **{**OPTIONS, "batch_size": 3}).val_dataloader()))
     folder = PascalFolder(pascal, "val", PASCAL_CLASSES_WITH_NORMALS)
     for name, label in (("semseg", "semseg"), ("parts", "parts"), ("edge", "edge"), ("saliency", "saliency")):
@@ -98,7 +98,7 @@ def test_evaluation_has_labels_as_they_are_too(pascal: Path, nyud: Path) -> None
 @pytest.mark.parametrize("split", ["train", "val"])
 @pytest.mark.parametrize(("classes", "rows"), [("published", (30, 50)), ([300], (10, 30)), ("all", (0, 50))])
 def test_normals_count_on_the_chosen_classes(pascal: Path, split: str, classes: Any, rows: Any) -> None:  # noqa: ANN401
-    """Of the file's classes 0, 300 and 46 the published protocol has the last one."""
+    """Of the file's classes 0, 300 and 46, only the last is in the published protocol."""
     module = PascalMT(str(pascal), ["pascal_normals"], **OPTIONS, normal_classes=classes)
     expected = np.zeros((HEIGHT, WIDTH), bool)
     expected[slice(*rows), slice(None) if rows != (10, 30) else slice(20, 50)] = True
@@ -109,7 +109,7 @@ def test_normals_count_on_the_chosen_classes(pascal: Path, split: str, classes: 
         return
     for batch in module.train_dataloader():
         counted = float(batch["pascal_normals"]["mask"].float().mean())
-        # Turned and scaled by a quarter at most.
+        # Rotated, and scaled by a quarter at most.
         assert 0.5 * expected.mean() < counted < min(1.6 * expected.mean(), 1.0001)
 
 
@@ -211,7 +211,7 @@ def test_networks_train_on_both_sets(
         pictures = [path for path in folder.rglob("*.png") if path.name != "sheet.png"]
         images = [key for batch in module.val_dataloader() for key in batch["key"]]
         assert len(pictures) == len(tasks) * len(images)
-        for path in pictures:  # at the pictures' own size, as they are scored
+        for path in pictures:  # at the images' own size, as they are scored
             with Image.open(path) as picture:
                 assert picture.size == (WIDTH, HEIGHT)
 

@@ -1,4 +1,4 @@
-"""Turns of tasks: which task a step is for, and that an interrupted epoch goes on where it was."""
+"""The order of tasks: which task a step is for, and that an interrupted epoch resumes where it stopped."""
 
 import itertools
 from pathlib import Path
@@ -71,7 +71,7 @@ def test_a_mixed_epoch_is_as_long_as_the_longest_task() -> None:
     batches: list[Any] = list(mixed)
     assert len(mixed) == len(batches) == 5
     assert [batch["key"] for batch in batches][:2] == [["a0", "b0", "c0"], ["a1", "b1", "c1"]]
-    assert batches[4]["key"] == ["a1", "b4", "c0"]  # those with fewer begin again
+    assert batches[4]["key"] == ["a1", "b4", "c0"]  # those with fewer start over
     assert batches[4]["a"] == {"epoch": 2}
 
 
@@ -133,7 +133,7 @@ def test_every_task_sees_its_own_pictures_once(packed: Path, switching: Switchin
         assert batch[task]["input"].shape == (2, 1, 3, 16, 16)
     assert {name: len(set(keys)) for name, keys in seen.items()} == dict.fromkeys(TASKS, 8)
     assert {len(keys) for keys in seen.values()} == {8}
-    # A picture without the label is missing from that task alone.
+    # An image without the label is left out for that task only.
     assert "ash/point_0_view_0" not in seen["edge_texture"]
 
 

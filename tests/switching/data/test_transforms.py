@@ -1,4 +1,4 @@
-"""Moving and changing photos and labels."""
+"""Augmentation of photos and labels."""
 
 import math
 
@@ -38,7 +38,7 @@ def test_a_mark_goes_where_the_movement_says(
 ) -> None:
     movement = Movement(flipped, scale, degrees, (right, down))
     found = centre(movement.label(disc(28, 40), "classes", SIZE))
-    # Right and down from the middle, turned counter-clockwise as one sees it.
+    # Right and down from the centre, rotated counter-clockwise as seen in the image.
     x, y = (40 - 31.5) * (-1 if flipped else 1), 28 - 31.5
     turn = math.radians(degrees)
     x, y = (
@@ -50,10 +50,10 @@ def test_a_mark_goes_where_the_movement_says(
 
 @pytest.mark.parametrize(("flipped", "degrees"), [(False, 20.0), (True, 0.0), (True, -15.0)])
 def test_normals_turn_with_the_picture(flipped: bool, degrees: float) -> None:
-    """A cone's normals point away from its tip, wherever the picture is turned."""
+    """A cone's normals point away from its tip, however the image is rotated."""
     rows, columns = np.mgrid[:SIZE, :SIZE] - 31.5
     distance = np.hypot(rows, columns)
-    # One side of the cone is flatter, so that a turn can be told.
+    # One side of the cone is flatter, so that a rotation shows.
     height = 1 + 0.5 * (columns > 0)
     cone = np.stack([columns / distance, rows / distance, height], axis=-1).astype(np.float32)
     cone /= np.linalg.norm(cone, axis=-1, keepdims=True)
