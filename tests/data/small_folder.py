@@ -1,4 +1,4 @@
-"""A small folder of pictures with every label, made with Pillow and numpy from the table of domains alone."""
+"""A small folder of images with every label, made with Pillow and numpy from the table of domains alone."""
 
 import json
 from collections.abc import Sequence

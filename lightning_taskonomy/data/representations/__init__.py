@@ -1,1 +1,1 @@
-"""Representations: what an encoder makes of each sample of a split, made once, kept, read back by place."""
+"""Representations: an encoder's output for each sample of a split, computed once, stored, read by place."""

@@ -1,4 +1,4 @@
-"""Fingerprints: whether an encoder's weights, and the pictures that it was given, are still the same."""
+"""Fingerprints, which show whether an encoder's weights and its input images are still the same."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS
 
 
 def of_weights(state_dict: Mapping[str, Tensor]) -> str:
-    """Fingerprint of weights, wherever and in whatever order of memory they lie.
+    """Fingerprint of weights, whatever their device and memory layout.
 
     Args:
         state_dict: of the encoder.
@@ -33,7 +33,7 @@ def of_weights(state_dict: Mapping[str, Tensor]) -> str:
 
 
 def of_data(shards: str, split: str, domains: Sequence[str], span: Span, size: int) -> str:
-    """Fingerprint of some samples' pictures and labels, wherever their folder lies, and of what they mean.
+    """Fingerprint of some samples' images and labels and of the label conventions, wherever the folder lies.
 
     Only the split's index is read: it has the SHA-256 of every file.
 
@@ -61,12 +61,12 @@ def of_data(shards: str, split: str, domains: Sequence[str], span: Span, size: i
 
 
 def covered(span: Span, samples: int, split: str) -> range:
-    """The places of a span in a split of so many samples.
+    """The places of a span in a split.
 
     Args:
         span: of samples; its end may be left open.
         samples: how many the split has.
-        split: what a message calls it.
+        split: its name in messages.
 
     Raises:
         InputError: the span is empty, or there are not that many samples.
@@ -78,7 +78,7 @@ def covered(span: Span, samples: int, split: str) -> range:
 
 
 def _lines(keys: Keys, places: range) -> memoryview:
-    """Keys as lines of text; as Python strings, those of millions would take seconds."""
+    """Keys as lines of text, without Python strings, which would take seconds for millions of keys."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -90,5 +90,5 @@ def _lines(keys: Keys, places: range) -> memoryview:
 
 
 def _add(digest: "hashlib._Hash", *values: object) -> None:
-    """Add values so that no others give the same bytes."""
+    """Add values in an unambiguous encoding."""
     digest.update(json.dumps(values).encode() + b"\n")

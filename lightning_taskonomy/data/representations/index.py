@@ -1,7 +1,7 @@
-"""The index of a representation store: of which encoder and samples it is, and what its files must be.
+"""The index of a representation store: its encoder and samples, and the files that it must consist of.
 
 A store is a folder: `part-000000.safetensors` and so on, each with some rows; `keys.parquet`, the key of each
-row; and `index.json`, written last. While rows are still being made, `unfinished.json` stands in its place.
+row; and `index.json`, written last. While rows are still being written, `unfinished.json` takes its place.
 """
 
 import hashlib
@@ -41,14 +41,14 @@ class StoredFile:
 
     @classmethod
     def of(cls, content: bytes) -> Self:
-        """What a file with that content must be."""
+        """The size and digest of a file with this content."""
         return cls(len(content), hashlib.sha256(content).hexdigest())
 
     def check_size(self, path: Path) -> None:
-        """Refuse a file of another size.
+        """Check a file's size.
 
         Raises:
-            InputError: it is missing, cut off or too long.
+            InputError: it is missing, truncated or too long.
         """
         try:
             found = path.stat().st_size
@@ -58,10 +58,10 @@ class StoredFile:
             raise InputError(f"{path}: damaged: expected {self.length} bytes, found {found}")
 
     def check_content(self, path: Path) -> None:
-        """Refuse a file of another content.
+        """Check a file's size and SHA-256.
 
         Raises:
-            InputError: it is missing, or damaged in whatever way.
+            InputError: it is missing or damaged.
         """
         self.check_size(path)
         found = sha256_of(path)
@@ -75,7 +75,7 @@ class Part:
 
     Attributes:
         rows: how many.
-        file: what it must be.
+        file: its size and digest.
     """
 
     rows: int
@@ -84,14 +84,14 @@ class Part:
 
 @dataclass(frozen=True)
 class StoreIndex:
-    """What a store is of, and its files.
+    """What a store holds, and its files.
 
     Attributes:
         source: name of the encoder.
-        shape: of a representation, (C, s, s); empty as long as there is none.
-        size: pixels per side of the pictures.
+        shape: of a representation, (C, s, s); empty while there is none.
+        size: pixels per side of the images.
         weights: fingerprint of the encoder's weights.
-        data: fingerprint of the pictures.
+        data: fingerprint of the images.
         first: place of the first sample in the split's index.
         samples: how many there are.
         keys: the file with their keys.
@@ -113,7 +113,7 @@ class StoreIndex:
         """The index in a store's folder.
 
         Raises:
-            InputError: there is none, it is of another version, or not such an index.
+            InputError: there is none, or it is of another version or damaged.
         """
         path = folder / name
         try:
@@ -148,7 +148,7 @@ class StoreIndex:
         return index
 
     def text(self) -> str:
-        """As it is written."""
+        """The index as JSON."""
         return json.dumps({"version": VERSION, **asdict(self)}, indent=1) + "\n"
 
     @property

@@ -1,4 +1,4 @@
-"""Reading representations: memory-mapped, by the places of samples; stale and damaged ones are refused."""
+"""Reading representations: memory-mapped, by the places of samples; refuses stale and damaged ones."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -27,10 +27,10 @@ _SHOWN = 12
 
 
 class RepresentationStore:
-    """What one encoder makes of some samples of one split.
+    """The representations of some samples of one split by one encoder.
 
-    Files are mapped into memory, so that a store may be larger than it, and many processes share what they
-    read. Objects travel to worker processes as their path.
+    Files are memory-mapped, so that a store may be larger than memory and processes share what they read.
+    Objects are pickled as their path.
 
     Args:
         path: the folder.
@@ -39,13 +39,13 @@ class RepresentationStore:
         path: the folder.
         source: name of the encoder.
         shape: of a representation, (C, s, s).
-        size: pixels per side of the pictures.
+        size: pixels per side of the images.
         weights: fingerprint of the encoder's weights.
-        data: fingerprint of the pictures.
+        data: fingerprint of the images.
         span: the samples, by their places in the split's index.
 
     Raises:
-        InputError: not a store, not finished, or a file is not of the size or shape it should be.
+        InputError: not a store, not finished, or a file has the wrong size or shape.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -89,28 +89,28 @@ class RepresentationStore:
         return keys
 
     def rows(self, places: npt.NDArray[np.int64] | Tensor) -> Tensor:
-        """Representations of samples; only theirs are read.
+        """Representations of samples; no others are read.
 
         Args:
             places: of the samples in the split's index, (…).
 
         Returns:
-            float16, (…, C, s, s), in memory of their own.
+            float16, (…, C, s, s), a copy.
 
         Raises:
             InputError: a place is not in the store.
         """
-        given = places.cpu().numpy() if isinstance(places, Tensor) else places
-        wanted = given.astype(np.int64, casting="safe").reshape(-1) - self._index.first
+        place_array = places.cpu().numpy() if isinstance(places, Tensor) else places
+        wanted = place_array.astype(np.int64, casting="safe").reshape(-1) - self._index.first
         outside = (wanted < 0) | (wanted >= len(self))
         if outside.any():
             first, last = self._index.first, self._index.first + len(self) - 1
             found = int(wanted[outside][0]) + first
             raise InputError(f"{self.path}: expected places from {first} to {last}, found {found}")
-        return self._gathered(wanted).view(*given.shape, *self.shape)
+        return self._gathered(wanted).view(*place_array.shape, *self.shape)
 
     def _gathered(self, wanted: npt.NDArray[np.int64]) -> Tensor:
-        """Rows (n, C, s, s), taken part by part and then put into the order asked for."""
+        """Rows (n, C, s, s), read part by part, then put into the requested order."""
         part_of = np.searchsorted(self._starts, wanted, side="right") - 1
         order = np.argsort(part_of, kind="stable")
         taken = torch.empty(len(wanted), *self.shape, dtype=torch.float16)
@@ -126,11 +126,11 @@ class RepresentationStore:
         return taken.index_select(0, torch.from_numpy(back))
 
     def require(self, weights: str, data: str) -> None:
-        """Refuse to stand in for another encoder or other pictures.
+        """Check that the store is of this encoder and these images.
 
         Args:
             weights: fingerprint of the encoder's weights as they are now.
-            data: fingerprint of the pictures as they are now.
+            data: fingerprint of the images as they are now.
 
         Raises:
             InputError: names what differs.
@@ -156,7 +156,7 @@ class RepresentationStore:
             part.file.check_content(self.path / part_name(number))
 
     def _mapped(self, number: int) -> Tensor:
-        """The rows of a part; nothing is read of them yet."""
+        """The rows of a part, memory-mapped: nothing is read yet."""
         part, path = self._index.parts[number], self.path / part_name(number)
         part.file.check_size(path)
         try:

@@ -1,4 +1,4 @@
-"""Writing representations in parts, so that a run that dies repeats no more than one of them."""
+"""Writing representations in parts, so that a killed run repeats at most one of them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -26,17 +26,17 @@ PART_ROWS = 4096
 
 
 class StoreWriter:
-    """Writes one store, or goes on with it.
+    """Writes one store, or resumes writing it.
 
-    Parts of the same encoder and pictures that are whole are kept, from the first one on; everything else of
+    Intact parts of the same encoder and images are kept, up to the first that is missing; everything else of
     a store that is in the folder is removed before the first row is written.
 
     Args:
         folder: of the store; one process writes to it at a time.
         source: name of the encoder.
         weights: fingerprint of its weights.
-        data: fingerprint of the pictures.
-        size: pixels per side of the pictures.
+        data: fingerprint of the images.
+        size: pixels per side of the images.
         keys: of the samples.
         first: place of the first sample in the split's index.
         part_rows: rows in each part but the last.
@@ -70,7 +70,7 @@ class StoreWriter:
 
     @property
     def written(self) -> int:
-        """Rows in whole parts: how many samples need not be done again."""
+        """Rows in complete parts: how many samples need not be computed again."""
         return self._index.rows
 
     def append(self, rows: Tensor) -> None:
@@ -80,8 +80,8 @@ class StoreWriter:
             rows: (B, C, s, s), float16.
 
         Raises:
-            InputError: another shape, more rows than samples, or a number that is not finite, as are those
-                that float16 cannot hold.
+            InputError: another shape, more rows than samples, or a value that is not finite, for example by
+                overflow of float16.
         """
         done = self.written + sum(map(len, self._waiting))
         shape = tuple(rows.shape[1:])
@@ -108,7 +108,7 @@ class StoreWriter:
         self._write_parts()
 
     def finish(self) -> None:
-        """Make a store of what has been written.
+        """Write the index, which completes the store.
 
         Raises:
             InputError: there are samples without rows.
@@ -121,7 +121,7 @@ class StoreWriter:
         (self.folder / UNFINISHED).unlink(missing_ok=True)
 
     def _write_parts(self) -> None:
-        """Write those parts for which there are enough rows."""
+        """Write the parts for which enough rows are waiting."""
         waiting = sum(map(len, self._waiting))
         while waiting and waiting >= (rows := self._rows_of_next()):
             joined = torch.cat(self._waiting)
@@ -138,7 +138,7 @@ class StoreWriter:
         return min(self.part_rows, self._index.samples - self.written)
 
     def _found(self, fresh: StoreIndex) -> StoreIndex:
-        """The index with those parts that an earlier run of the same has left whole."""
+        """The index with the intact parts of an earlier run of the same encoder and images."""
         for name in (UNFINISHED, FINISHED):
             try:
                 found = StoreIndex.read(self.folder, name)
@@ -163,7 +163,7 @@ class StoreWriter:
         return tuple(kept)
 
     def _clear(self) -> None:
-        """Remove what is not kept, the index first, so that nobody takes the rest for a store."""
+        """Remove what is not kept, the index first, so that the rest is not taken for a store."""
         if self._index.parts:
             write_text(self.folder / UNFINISHED, self._index.text())
         else:
@@ -171,7 +171,7 @@ class StoreWriter:
             (self.folder / UNFINISHED).unlink(missing_ok=True)
         (self.folder / FINISHED).unlink(missing_ok=True)
         kept = {part_name(number) for number in range(len(self._index.parts))}
-        # Those with a dot are what a killed run was writing.
+        # Names with a dot are what a killed run was writing.
         for pattern in ("part-*.safetensors", ".part-*", ".keys-*", ".index-*", ".unfinished-*"):
             for path in self.folder.glob(pattern):
                 if path.name not in kept:
@@ -184,7 +184,7 @@ def _encoded(keys: Keys) -> bytes:
     from pyarrow import parquet
 
     sink = pa.BufferOutputStream()
-    # Keys that stand together begin alike.
+    # Neighbouring keys share prefixes.
     encoding = {KEY_COLUMN: "DELTA_BYTE_ARRAY"}
     table = pa.table({KEY_COLUMN: keys.text})
     parquet.write_table(table, sink, compression="zstd", use_dictionary=False, column_encoding=encoding)

@@ -13,16 +13,16 @@ _LEAST_SHARD_SIZE = 16
 
 
 def shard_size_for(views: int) -> int:
-    """Views per shard: 2,048, or fewer in a small set, so that there are shards enough to shuffle."""
+    """Views per shard: 2,048, or fewer in a small set, so that there are enough shards to shuffle."""
     return max(_LEAST_SHARD_SIZE, min(DEFAULT_SHARD_SIZE, -(-views // _LEAST_SHARDS)))
 
 
 def cut_into_shards(views: Sequence[ViewName], shard_size: int, seed: int) -> list[list[ViewName]]:
-    """Deal the views of a split to shards; the same for the same arguments.
+    """Distribute the views of a split over shards; deterministic for given arguments.
 
     Points are shuffled over all buildings, so that any shard, and any run of samples, mixes buildings. The
     views of a point stay together and in order, because pairs and triplets are formed from neighbours; a
-    shard therefore may exceed its size by the views of one point less one.
+    shard may therefore exceed its size by the views of one point minus one.
 
     Args:
         views: of the split, in any order.
@@ -53,7 +53,12 @@ def views_by_split(
     """
     found: dict[str, list[ViewName]] = {}
     for split in SPLITS:
-        mine = [view for building, its in views.items() if split_of.get(building) == split for view in its]
-        if mine:
-            found[split] = mine
+        of_split = [
+            view
+            for building, building_views in views.items()
+            if split_of.get(building) == split
+            for view in building_views
+        ]
+        if of_split:
+            found[split] = of_split
     return found

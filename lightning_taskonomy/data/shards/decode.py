@@ -1,4 +1,4 @@
-"""The bytes of a picture inside a shard as numbers; what its header says is judged first."""
+"""Decoding an image inside a shard; its header is checked first."""
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,11 @@ def decode_picture(content: bytes, domain: Domain) -> npt.NDArray[np.generic]:
     """A PNG or JPEG as the array it holds: 8 or 16 bits, one channel or three.
 
     Args:
-        content: of the member.
+        content: the bytes of the member.
         domain: whose channels and bits it must have.
 
     Raises:
-        OSError, SyntaxError, ValueError: not a picture of this domain, damaged, or of too many pixels.
+        OSError, SyntaxError, ValueError: not an image of this domain, damaged, or of too many pixels.
     """
     if content.startswith(_JPEG):
         return _decode_jpeg(content, domain)

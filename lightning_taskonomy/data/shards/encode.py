@@ -1,4 +1,4 @@
-"""The bytes of a label inside a shard: those of the file, or resized, or as JPEG."""
+"""Encoding a label for a shard: the bytes of its file, or resized, or as JPEG."""
 
 import io
 from dataclasses import dataclass
@@ -18,12 +18,11 @@ _PNG_EFFORT = 4
 
 @dataclass(frozen=True)
 class Encoding:
-    """What becomes of the pictures.
+    """How images are encoded.
 
     Attributes:
         size: pixels per side; None keeps the files' own.
-        jpeg_quality: rgb as JPEG of this quality, 1 to 100; None keeps PNG. Labels are never compressed with
-            loss.
+        jpeg_quality: rgb as JPEG of this quality, 1 to 100; None keeps PNG. Labels are always lossless.
     """
 
     size: int | None = None
@@ -36,14 +35,14 @@ class Encoding:
             raise InputError(f"jpeg: expected a quality from 1 to 100, found {self.jpeg_quality}")
 
     def suffix(self, domain: str) -> str:
-        """Of members of this domain."""
+        """The suffix of members of this domain."""
         return "jpg" if domain == "rgb" and self.jpeg_quality is not None else DOMAINS[domain].suffix
 
     def encode(self, path: Path, domain: str) -> bytes:
-        """The bytes of one picture file as a member.
+        """The bytes of one image file as a member.
 
         Raises:
-            InputError: the file cannot be read, or is no picture of this domain.
+            InputError: the file cannot be read, or is not an image of this domain.
         """
         try:
             content = path.read_bytes()
@@ -62,7 +61,7 @@ class Encoding:
         if self.size is not None and image.size != (self.size, self.size):
             image = Image.fromarray(packed(np.asarray(image), domain, self.size))
         if domain.name == "rgb" and self.jpeg_quality is not None:
-            import simplejpeg  # a small library, wanted only here
+            import simplejpeg  # a small library, needed only here
 
             colours = np.ascontiguousarray(image.convert("RGB"))
             return bytes(simplejpeg.encode_jpeg(colours, quality=self.jpeg_quality, colorsubsampling="444"))
@@ -72,9 +71,9 @@ class Encoding:
 
 
 def packed(values: Picture, domain: Domain, size: int) -> Picture:
-    """A picture as it is stored at a size, rounded to its own type; (size, size) or (size, size, C).
+    """An image as stored at a size, rounded to its own type; (size, size) or (size, size, C).
 
-    Made by the function that reads labels at a size, so that packing changes nothing but the rounding.
+    It uses the function that resizes labels on reading, so that packing changes nothing but the rounding.
     """
     found = resized(values, size, _resampling(domain))
     if found.dtype.kind != "f":
@@ -90,7 +89,7 @@ def _resampling(domain: Domain) -> Resampling:
 
 
 def _verified(content: bytes, domain: Domain, where: str) -> bytes:
-    """The same bytes, after checking that they are a whole picture (its checksums, without decoding it)."""
+    """The same bytes, after checking that they are an intact image (its checksums, without decoding it)."""
     with open_picture(content, where, MOST_PIXELS) as image:
         _require_mode(image, domain)
         image.verify()

@@ -1,4 +1,4 @@
-"""The index of a split: which samples lie where, so that any of them is read without passing by the others.
+"""The index of a split: which samples lie where, so that any of them can be read directly.
 
 `ROOT/<split>/index.json` holds version, label conventions, domains and, per shard, the number of samples and
 the SHA-256 of each file. `ROOT/<split>/index.parquet` holds a row per sample: shard, key, views of other
@@ -41,7 +41,7 @@ def shard_name(split: str, shard: int, suffix: str) -> str:
 
 
 class Keys(Sequence[str]):
-    """Keys of samples, held as one array of text: as Python strings, those of millions would fill the memory.
+    """Keys of samples, held as one Arrow array: millions of Python strings would fill the memory.
 
     Args:
         text: an Arrow array of strings.
@@ -52,7 +52,7 @@ class Keys(Sequence[str]):
 
     @classmethod
     def joined(cls, parts: Sequence["Keys"]) -> "Keys":
-        """Those of several one after another."""
+        """The keys of several sets, one after another."""
         import pyarrow as pa
 
         return cls(pa.chunked_array([chunk for part in parts for chunk in part.text.chunks]))
@@ -70,7 +70,7 @@ class Keys(Sequence[str]):
         return str(self.text[place])
 
     def starts(self, pattern: str) -> npt.NDArray[np.bool_]:
-        """Which keys differ from the one before them in what comes before a pattern; the first one does."""
+        """Which keys differ from the previous one in the part before a pattern; the first key does."""
         import pyarrow as pa
         from pyarrow import compute
 
@@ -111,7 +111,7 @@ class Lists(NamedTuple):
 
     @classmethod
     def joined(cls, parts: Sequence["Lists | None"], firsts: Sequence[int]) -> "Lists | None":
-        """Those of several sets, whose first samples are at these places."""
+        """The lists of several sets whose first samples are at these places."""
         held = [part for part in parts if part is not None]
         if len(held) < len(parts):
             return None
@@ -132,8 +132,8 @@ class SplitIndex:
         sha256: by shard, by folder.
         keys: of all samples in order.
         shard: of each sample, (N,).
-        offset: by picture domain, byte offset inside the tar, −1 where absent, (N,).
-        size: by picture domain, bytes, 0 where absent, (N,).
+        offset: by image domain, byte offset inside the tar, −1 where absent, (N,).
+        size: by image domain, bytes, 0 where absent, (N,).
         present: by domain, whether each sample has a label, (N,).
         overlapping: places of views of other points that each sample sees too; None where not read.
     """
@@ -158,8 +158,8 @@ class SplitIndex:
 
         Args:
             root: the folder of the split.
-            domains: those whose places are wanted: fewer take less memory; by default all.
-            overlapping: whether the overlapping views are wanted.
+            domains: those whose places to read: fewer take less memory; by default all.
+            overlapping: whether to read the overlapping views.
 
         Raises:
             InputError: not a packed split, or of another version or other label conventions.
@@ -233,19 +233,19 @@ class SplitIndex:
         samples = [int(shard["samples"]) for shard in head["shards"]]
         _require_names(root, head["split"], keys)
         shard = column("shard", types.is_integer).to_numpy()
-        # Looked at before they are counted: a count up to a number that is no shard's would fill the memory.
+        # Checked before bincount, which would fill the memory for a number far beyond the shards.
         fits = _all_below(shard, len(samples))
         if not fits or not np.array_equal(np.bincount(shard, minlength=len(samples)), samples):
             raise ValueError("its JSON and its table disagree about the samples of each shard")
         overlaps = Lists.of(column("overlapping", _is_list_of_places)) if overlapping else None
         if overlaps is not None and not _all_below(overlaps.values, len(keys)):
-            raise ValueError("column overlapping: it names samples that are not there")
+            raise ValueError("column overlapping: it names samples that do not exist")
         return cls(
             root,
             head["split"],
             head["domains"],
             np.array(samples, np.int64),
-            [of["sha256"] for of in head["shards"]],
+            [entry["sha256"] for entry in head["shards"]],
             keys,
             shard,
             offset,
@@ -256,10 +256,10 @@ class SplitIndex:
 
     @classmethod
     def joined(cls, parts: Sequence["SplitIndex"]) -> "SplitIndex":
-        """The samples of several sets one after another; shards are counted on.
+        """The samples of several sets, one after another; shards are renumbered.
 
         Raises:
-            InputError: a domain is in some of them only.
+            InputError: a domain is only in some of them.
         """
         first = parts[0]
         for part in parts[1:]:
@@ -302,10 +302,10 @@ def _all_below(places: Integers, count: int) -> bool:
 
 
 def _column(table: "parquet.ParquetFile", name: str, holds: Callable[[Any], bool]) -> Any:  # noqa: ANN401 - Arrow has no types
-    """A column; one by one: all columns of millions of samples at once would take twice the memory.
+    """One column: reading all columns of millions of samples at once would take twice the memory.
 
     Raises:
-        ValueError: it holds something else, or lacks values.
+        ValueError: it has another type, or lacks values.
     """
     found = table.read(columns=[name])[name]
     if not holds(found.type):
@@ -316,7 +316,7 @@ def _column(table: "parquet.ParquetFile", name: str, holds: Callable[[Any], bool
 
 
 def _require_names(root: Path, split: str, keys: Keys) -> None:
-    """Refuse names that would have files outside the set read, or outputs written elsewhere.
+    """Refuse names that would lead to reading files outside the set, or writing outputs elsewhere.
 
     Raises:
         InputError: names the first one.

@@ -1,4 +1,4 @@
-"""Writing the index of a split from what was written for each of its shards, a few at a time."""
+"""Writing the index of a split from the records of its shards, a few at a time."""
 
 import itertools
 import json
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _PARTNERS = 4
-"""Overlapping views that are listed for a view, at most."""
+"""Largest number of overlapping views listed for a view."""
 _ROWS_AT_A_TIME = 1 << 16
 
 
@@ -36,7 +36,7 @@ class PackedShard:
 
     Attributes:
         keys: of its samples, in order.
-        places: by picture domain, (offset, size) of each sample's label inside the tar; None where absent.
+        places: by image domain, (offset, size) of each sample's label inside the tar; None where absent.
         present: by low-dimensional domain, whether each sample has that label.
         others_in_view: of each sample, the other points that it sees, by number.
         sha256: by folder, of the shard's file in it.
@@ -64,7 +64,7 @@ def write_index(
         root: the folder of the split.
         split: its name.
         suffixes: by domain, of its members.
-        shards: gives them in order; called twice, as millions of views would fill the memory.
+        shards: yields them in order; called twice, as millions of views would fill the memory.
         settings: how it was packed, kept for the record.
 
     Raises:
@@ -105,7 +105,7 @@ def write_index(
 
 
 def _places(shard: PackedShard, domain: str) -> "dict[str, pa.Array]":
-    """Where a domain of a shard lies, or whether it is there at all."""
+    """The columns of a domain: its places in the shard, or whether it is present."""
     import pyarrow as pa
 
     if domain not in PICTURE_DOMAINS:
@@ -125,7 +125,7 @@ class _Points:
         self._samples = 0
 
     def add(self, keys: Sequence[str]) -> None:
-        """Take note of the next shard's samples, in which the views of a point stand together."""
+        """Add the next shard's samples, in which the views of a point are adjacent."""
         names = (ViewName.from_key(key) for key in keys)
         for point, views in itertools.groupby(names, lambda name: (name.building, name.point)):
             count = sum(1 for _ in views)
@@ -133,7 +133,7 @@ class _Points:
             self._samples += count
 
     def overlapping(self, shard: PackedShard, first: int) -> Iterator[list[int]]:
-        """For each sample, views of other points that it sees too: those of its own shard before others."""
+        """For each sample, views of other points that overlap with it: those in its own shard first."""
         end = first + len(shard.keys)
         for place, (key, seen) in enumerate(zip(shard.keys, shard.others_in_view, strict=True), first):
             name = ViewName.from_key(key)
@@ -142,7 +142,7 @@ class _Points:
                 for point in seen
                 if point != name.point and (name.building, point) in self._span
             ]
-            turn = place % len(spans) if spans else 0  # not always the same ones where there are many
+            turn = place % len(spans) if spans else 0  # vary the choice where there are many
             spans = sorted(spans[turn:] + spans[:turn], key=lambda span: not first <= span[0] < end)
             yield [start + place % count for start, count in spans[:_PARTNERS]]
 
@@ -165,7 +165,7 @@ class _Rows:
             self._writer.close()
 
     def write(self, table: "pa.Table") -> None:
-        """Write a table, now or later."""
+        """Write a table, buffered."""
         self._waiting.append(table)
         if sum(waiting.num_rows for waiting in self._waiting) >= _ROWS_AT_A_TIME:
             self._flush()

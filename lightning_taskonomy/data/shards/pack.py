@@ -1,4 +1,4 @@
-"""Packing a data folder into shards: in parallel, and resumed after a kill where it stopped."""
+"""Packing a data folder into shards: in parallel, and resumed where a kill has stopped it."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ from lightning_taskonomy.data.shards.shard_writing import RECORDS, ShardJob, rea
 from lightning_taskonomy.tasks.conventions import LABEL_CONVENTIONS, require_conventions
 
 _LONGEST_NAME = 120
-"""Bytes of a building's name: tar headers hold no more than 155 of a folder's."""
+"""Bytes of a building's name: tar headers hold at most 155 bytes of a folder's name."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Packing:
     """How a folder is packed.
 
     Attributes:
-        encoding: of the pictures.
+        encoding: of the images.
         domains: those to pack; None for all.
         shard_size: views per shard; None chooses by the number of views.
-        seed: of the mixing of buildings.
+        seed: for mixing the buildings.
     """
 
     encoding: Encoding = field(default_factory=Encoding)
@@ -50,7 +50,7 @@ class Packing:
 
 
 class PackPlan:
-    """What packing a folder will write: made first, so that a caller knows how much there is to do."""
+    """What packing a folder will write: made first, so that the caller knows the number of shards."""
 
     def __init__(
         self,
@@ -60,29 +60,29 @@ class PackPlan:
         packing: Packing,
         skip_damaged: bool = False,
     ) -> None:
-        """List the folder and deal its views to shards.
+        """List the folder and distribute its views over shards.
 
         Args:
             source: the data folder, in either layout.
             out: where the shards go; a folder per split.
             split_of: by building.
-            packing: how.
+            packing: how to pack.
             skip_damaged: pack without labels that are damaged; otherwise the first one stops the packing.
 
         Raises:
             InputError: not a data folder, nothing to pack, a building that cannot be part of a key, labels of
-                other conventions than real files have, or `out` holds shards packed otherwise.
+                other conventions than real files have, or `out` holds shards packed with other settings.
         """
         folder = DataFolder.open(source)
         domains = tuple(d for d in folder.domains if packing.domains is None or d in packing.domains)
         if not domains:
             raise InputError(
-                f"{source}: has none of the domains asked for; it has {', '.join(folder.domains)}"
+                f"{source}: has none of the requested domains; it has {', '.join(folder.domains)}"
             )
         named = [building for building in folder.buildings if building in split_of]
         for building in named:
             _refuse_bad_name(folder, building)
-        # Views only, not the paths of their labels: those of the whole set would fill the memory.
+        # Views only: the paths of all labels of the whole set would fill the memory.
         splits = views_by_split({building: list(folder.labels(building)) for building in named}, split_of)
         if not splits:
             raise InputError(f"{source}: none of its buildings is in any split")
@@ -125,7 +125,7 @@ class PackPlan:
             for _ in range(len(jobs) - len(missing)):
                 after_each()
             if (root / "index.json").exists():
-                shutil.rmtree(root / RECORDS, ignore_errors=True)  # a kill may have come before
+                shutil.rmtree(root / RECORDS, ignore_errors=True)  # a kill may have prevented this
                 continue
             fingerprint = self._fingerprint(split)
             write_text(root / RECORDS / "plan.json", json.dumps(fingerprint) + "\n")
@@ -144,7 +144,7 @@ class PackPlan:
         return found
 
     def _fingerprint(self, split: str) -> dict[str, Any]:
-        """What must be equal for finished shards to be kept: settings, and which views there are."""
+        """What must be equal for finished shards to be kept: the settings and the views."""
         keys = "\n".join(view.key for job in self.jobs[split] for view in job.views)
         views = hashlib.sha256(keys.encode()).hexdigest()
         return {**self.settings, "views": views, "conventions": LABEL_CONVENTIONS}

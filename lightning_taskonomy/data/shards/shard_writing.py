@@ -1,4 +1,4 @@
-"""Writing one shard: a tar per picture domain, one file of low-dimensional labels, and a record of both."""
+"""Writing one shard: a tar per image domain, one file of low-dimensional labels, and a record of both."""
 
 import json
 import tarfile
@@ -41,9 +41,9 @@ class ShardJob:
         split: its name.
         number: of the shard.
         domains: those to pack.
-        encoding: of the pictures.
+        encoding: of the images.
         views: in order.
-        skip_damaged: leave damaged labels out, and say so in the record, instead of stopping at the first.
+        skip_damaged: leave damaged labels out, and note them in the record, instead of stopping at the first.
     """
 
     source: DataFolder
@@ -101,8 +101,8 @@ def read_record(job: ShardJob) -> PackedShard:
     try:
         found = json.loads(job.record.read_text(encoding="utf-8"))
         places = {
-            domain: [None if place is None else (place[0], place[1]) for place in its]
-            for domain, its in found["places"].items()
+            domain: [None if place is None else (place[0], place[1]) for place in shard_places]
+            for domain, shard_places in found["places"].items()
         }
         left_out = [LeftOut(*entry) for entry in found["left_out"]]
         return PackedShard(
@@ -118,7 +118,7 @@ def _write_tar(
     path: Path, job: ShardJob, domain: str, left_out: list[LeftOut]
 ) -> list[tuple[int, int] | None]:
     """Write one domain of a shard and return where each member lies, (offset, size), None where absent."""
-    import webdataset  # takes its time
+    import webdataset  # slow to import
 
     suffix = job.encoding.suffix(domain)
     with webdataset.TarWriter(str(path), user="", group="", mtime=0.0, encoder=False) as writer:
@@ -156,7 +156,7 @@ def _leave_out(
 ) -> None:
     if not job.skip_damaged:
         raise InputError(
-            f"{error}; `data check` lists all such files, --skip-damaged packs without"
+            f"{error}; `data check` lists all such files, --skip-damaged packs without them"
         ) from error
     left_out.append(LeftOut(view.key, domain, str(error)))
 
@@ -169,7 +169,7 @@ def _write_columns(path: Path, job: ShardJob, columns: Mapping[str, Sequence[Any
     for domain, values in columns.items():
         kind = pa.string() if DOMAINS[domain].suffix == "json" else pa.list_(pa.float32())
         arrays[domain] = pa.array(values, kind)
-    # Small groups: a partner is read alone, and should not cost reading all labels of its shard.
+    # Small row groups: reading a single partner should not require reading all labels of its shard.
     parquet.write_table(pa.table(arrays), path, row_group_size=LABEL_GROUP)
 
 

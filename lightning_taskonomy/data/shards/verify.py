@@ -26,9 +26,9 @@ class ShardCheck:
         root: folder of the split.
         path: the file.
         sha256: what its checksum should be.
-        domain: of its pictures; None for the file of low-dimensional labels.
-        keys: of the samples, in order; of those that have a label, for pictures.
-        members: for pictures, what the tar should hold.
+        domain: of its images; None for the file of low-dimensional labels.
+        keys: of the samples, in order; for images, only of those that have a label.
+        members: for images, what the tar should hold.
     """
 
     root: Path
@@ -45,7 +45,7 @@ def is_packed(folder: Path) -> bool:
 
 
 def planned_checks(index: SplitIndex) -> list[ShardCheck]:
-    """What there is to verify in a split, a file at a time."""
+    """The checks of a split, one per file."""
     checks: list[ShardCheck] = []
     first = 0
     for shard, count in enumerate(index.samples.tolist()):

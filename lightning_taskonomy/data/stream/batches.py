@@ -1,7 +1,7 @@
-"""A batch on its way: stacked by a worker as the labels are stored, moved, and scaled where it arrives.
+"""A batch in transit: stacked by a worker as the labels are stored, moved, and scaled where it arrives.
 
-Stored numbers are a quarter of the size of what is made of them, and a picture that several tasks use travels
-once: what a worker hands over to the trainer would otherwise cost more than decoding.
+Stored values take a quarter of the space of scaled ones, and an image that several tasks use is sent once:
+otherwise, passing batches from workers to the trainer would cost more than decoding.
 """
 
 import math
@@ -29,7 +29,7 @@ true where the loss counts."""
 
 
 class NamedBatch(dict[str, Any]):
-    """A batch that gives a task's dictionary under each of its names; it lists the written ones."""
+    """A batch that finds a task's dictionary under any of the task's names; it lists the stored ones."""
 
     def __missing__(self, name: str) -> Any:  # noqa: ANN401 - as a batch's
         known = name_among(name, self, "batch")
@@ -40,12 +40,12 @@ class NamedBatch(dict[str, Any]):
 
 @dataclass(frozen=True)
 class PackedBatch:
-    """A batch before its numbers are scaled.
+    """A batch before its values are scaled.
 
     Attributes:
         keys: of each sample.
         tensors: one per kind of label.
-        parts: by task, by part, which tensor it is made of and how.
+        parts: by task and part, the number of its tensor and its scale.
     """
 
     keys: Sequence[str]
@@ -58,16 +58,16 @@ class PackedBatch:
         return replace(self, tensors=moved)
 
     def copied(self) -> "PackedBatch":
-        """In memory of its own; where there is a GPU, in such as it can fetch from while others work."""
+        """A copy; in pinned memory where there is a GPU."""
         pinned = torch.cuda.is_available()
         copies = [torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=pinned) for tensor in self.tensors]
         for copy, tensor in zip(copies, self.tensors, strict=True):
-            # Not by torch, whose threads would take the cores from the workers while they wait.
+            # Not with torch, whose waiting threads would take the cores from the workers.
             np.copyto(copy.numpy(), tensor.numpy())
         return replace(self, tensors=copies)
 
     def finished(self) -> Batch:
-        """The numbers that networks take, on the device where the tensors are, in memory of their own."""
+        """The values that networks take, on the tensors' device; always copies."""
         made: dict[tuple[int, Scale | None], torch.Tensor] = {}
         for parts in self.parts.values():
             for part in parts.values():
@@ -80,10 +80,10 @@ class PackedBatch:
 
 
 class Stacking:
-    """Stacks the examples of some samples, each array once however many tasks use it.
+    """Stacks the examples of some samples; an array that several tasks use is stacked once.
 
     Args:
-        allocate: gives the memory of a tensor, by shape and type.
+        allocate: returns a tensor of a shape and type.
     """
 
     def __init__(self, allocate: Allocate) -> None:
@@ -97,14 +97,14 @@ class Stacking:
         examples: Mapping[str, Sequence[Example]],
         places: Mapping[str, Sequence[Sequence[int]]],
     ) -> PackedBatch:
-        """The batch.
+        """Stack the examples into a batch.
 
         Args:
             keys: of the samples.
             examples: by task, one per sample.
             places: of each example's views, in the index.
         """
-        parts = {task: self._parts(its, places[task]) for task, its in examples.items()}
+        parts = {task: self._parts(of_task, places[task]) for task, of_task in examples.items()}
         return PackedBatch(keys, self._tensors, parts)
 
     def _parts(
@@ -128,11 +128,11 @@ class Stacking:
         return len(self._tensors) - 1, None
 
     def _part(
-        self, given: Sequence[Stored | npt.NDArray[Any]], views: tuple[int, ...] = ()
+        self, labels: Sequence[Stored | npt.NDArray[Any]], views: tuple[int, ...] = ()
     ) -> tuple[int, Scale | None]:
         """One tensor of all samples, (B, *views, …)."""
-        scale = given[0].scale if isinstance(given[0], Stored) else None
-        arrays = [part.values if isinstance(part, Stored) else np.asarray(part) for part in given]
+        scale = labels[0].scale if isinstance(labels[0], Stored) else None
+        arrays = [part.values if isinstance(part, Stored) else np.asarray(part) for part in labels]
         name = (*views, 0, *map(id, arrays))
         if name not in self._place_of:
             self._place_of[name] = len(self._tensors)
@@ -144,7 +144,7 @@ class Stacking:
     ) -> torch.Tensor:
         if stored:
             arrays = [array[..., None] if array.ndim == 2 else array for array in arrays]
-        # Pictures of one set may have been resized or not, according to their own size.
+        # Some images of a set may have been resized and others not, depending on their own size.
         kind = (
             np.result_type(*arrays) if len({array.dtype for array in arrays}) == 1 else np.dtype(np.float32)
         )

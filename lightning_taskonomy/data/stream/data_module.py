@@ -37,16 +37,18 @@ class TaskonomyDataModule(ResumableDataModule):
         size: pixels per side of inputs and labels.
         batch_size: samples per batch and rank.
         num_workers: processes per rank that read and decode.
-        seed: of order, noise and crops.
-        broken_share: share of broken samples up to which they are counted, logged and skipped.
-        statistics: what vectors are standardised by and how rare colours are: as in Taskonomy's own data, or
-            `own`, measured on this set's training split. How rare colours are in Taskonomy's own data is not
-            part of this package: colorization then counts all alike.
-        colour_weights: a file of the weights of colorization's 313 bins, `.npy` or text.
+        seed: for order, noise and crops.
+        broken_share: fraction of broken samples up to which they are counted, logged and skipped.
+        statistics: means and deviations of vectors and the rarity of colours: `taskonomy`, those of
+            Taskonomy's own data, or `own`, measured on this set's training split. The rarity of colours in
+            Taskonomy's own data is not part of this package: with `taskonomy`, colorization weights all
+            colours equally.
+        colour_weights: a file with the weights of colorization's 313 bins, `.npy` or text.
         train_split: the split to learn from; transfers learn from `val`.
-        train_samples: how many of its samples, the first ones, buildings being mixed; partners too are taken
-            from these. By default all.
-        val_samples: how many to validate on; where `val` is learned from, those that follow the learned ones.
+        train_samples: how many of its samples to use, from the first on (buildings are mixed); partners are
+            taken from these too. By default all.
+        val_samples: how many to validate on; if `val` is the training split, those after the training
+            samples.
         test_samples: how many to test on.
     """
 
@@ -87,16 +89,16 @@ class TaskonomyDataModule(ResumableDataModule):
 
     @classmethod
     def require(cls, arguments: Mapping[str, Any], stage: str) -> None:
-        """See that the split is there.
+        """Check that the split exists.
 
         Raises:
-            InputError: it is not.
+            InputError: it does not.
         """
         splits = {"fit": arguments.get("train_split", "train"), "validate": "val"}
         require_packed(arguments["shards"], splits.get(stage, "test"))
 
     def setup(self, stage: str) -> None:
-        """Measure what the tasks need to know of the data set."""
+        """Measure the statistics that the tasks need."""
         if self._to_measure:
             self.tasks = [measured(task, self.shards, self.size, self.seed) for task in self.tasks]
             self._to_measure = False
@@ -106,22 +108,22 @@ class TaskonomyDataModule(ResumableDataModule):
         first = self.trainer is None or self.trainer.is_global_zero
         if stage == "fit" and unweighted and first:
             log.warning(
-                "colorization: all colours count alike, other than in the published setting; "
-                "statistics: own measures how rare they are, colour_weights: FILE gives it"
+                "colorization: all colours have equal weights, unlike the published setting; "
+                "statistics: own measures their weights, colour_weights: FILE supplies them"
             )
 
     def train_dataloader(self) -> PlannedLoader:
-        """Shuffled, endless in epochs, equal on all ranks."""
+        """Shuffled, with the same number of steps on all ranks."""
         loader = self.loader(self.train_split, shuffled=True, within=Span(0, self.train_samples))
         self.learn_from(loader)
         return loader
 
     def val_dataloader(self) -> PlannedLoader:
-        """Every validated sample once."""
+        """Every validation sample once."""
         return self.loader("val", shuffled=False, within=self.validated)
 
     def test_dataloader(self) -> PlannedLoader:
-        """Every tested sample once."""
+        """Every test sample once."""
         return self.loader("test", shuffled=False, within=Span(0, self.test_samples))
 
     def predict_dataloader(self) -> PlannedLoader:
@@ -149,12 +151,12 @@ class TaskonomyDataModule(ResumableDataModule):
             shuffled: for training.
             rank: of this process; by default the trainer's.
             world_size: how many ranks there are; by default the trainer's.
-            within: the samples of which views are taken; by default all.
+            within: the samples that views are taken from; by default all.
 
         Raises:
             InputError: not a packed split, or no sample has what the tasks need.
         """
-        # The trainer knows rank and world; worker processes are told, as they could not find out.
+        # The trainer knows rank and world size; worker processes could not find them out and are told.
         trainer = self.trainer
         rank = rank if rank is not None else trainer.global_rank if trainer is not None else 0
         world = world_size if world_size is not None else trainer.world_size if trainer is not None else 1
@@ -165,22 +167,22 @@ class TaskonomyDataModule(ResumableDataModule):
         places = np.flatnonzero(eligible)
         if within.first >= len(eligible):
             raise InputError(
-                f"{self.shards}/{split}: it has {len(eligible)} samples, and all are learned from "
+                f"{self.shards}/{split}: it has {len(eligible)} samples, and all are trained on "
                 f"(train_samples: {within.first}); none is left to validate on"
             )
         if within.end is not None and within.end > len(eligible):
-            log.warning("%s: %d samples are asked for; there are %d", split, within.end, len(eligible))
+            log.warning("%s: %d samples were requested; there are %d", split, within.end, len(eligible))
         if len(places) == 0:
             raise InputError(
                 f"{self.shards}/{split}: no sample has all of {', '.join(examples.shards.domains)}"
             )
-        asked = len(range(len(eligible))[slice(*within)])
-        if len(places) < asked:
+        requested = len(range(len(eligible))[slice(*within)])
+        if len(places) < requested:
             log.warning(
                 "%s: %d of %d samples lack a label or a view that %s needs: left out",
                 split,
-                asked - len(places),
-                asked,
+                requested - len(places),
+                requested,
                 ", ".join(task.name for task in self.tasks),
             )
         samples = _per_shard(examples.shards.index.samples.tolist(), eligible)
@@ -191,13 +193,13 @@ class TaskonomyDataModule(ResumableDataModule):
         return loader
 
     def teardown(self, stage: str) -> None:
-        """End the worker processes."""
+        """Stop the worker processes."""
         for loader in self._loaders:
             loader.close()
         self._loaders.clear()
 
     def on_after_batch_transfer(self, batch: Batch | PackedBatch, dataloader_idx: int) -> Batch:
-        """Scale the numbers of a batch that has arrived on a GPU as they are stored."""
+        """Scale a batch that has arrived on a GPU in its stored form."""
         return batch.finished() if isinstance(batch, PackedBatch) else batch
 
 

@@ -1,4 +1,4 @@
-"""From stored labels to what tasks learn from: the views of an example, and a batch of them."""
+"""From stored labels to training examples: the views of an example, and batches of examples."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ from lightning_taskonomy.tasks.example_check import class_misfit, is_own, misfit
 from lightning_taskonomy.tasks.own_files import own_line
 from lightning_taskonomy.tasks.task import Example, Standard, Stored, Task
 
-_SAID_BY_DAMAGED_LABELS = ValueError, KeyError, TypeError, IndexError, ArithmeticError
+_ERRORS_OF_DAMAGED_LABELS = ValueError, KeyError, TypeError, IndexError, ArithmeticError
 _FAILURES = 3
-"""Images on which a custom reader may fail, at one line and before any other, until it counts as wrong."""
+"""Images on which a custom reader fails at the same line, before any success, until it counts as wrong."""
 Integers = npt.NDArray[np.int64]
 
 
@@ -51,12 +51,12 @@ class Examples:
     """The examples of one split for some tasks, a batch at a time.
 
     Attributes:
-        shards: where the samples are.
-        tasks: what to make of each.
+        shards: that hold the samples.
+        tasks: to make examples for.
         size: pixels per side.
         seed: of everything random in an example (noise, crops, partners).
-        same_each_epoch: whether that is the same in every epoch, as for evaluation.
-        within: the samples of which views are taken.
+        same_each_epoch: whether randomness is the same in every epoch, as for evaluation.
+        within: the samples that views are taken from.
     """
 
     shards: ShardSet
@@ -67,9 +67,9 @@ class Examples:
     within: Span = WHOLE_SPLIT
     _partners: Partners = field(init=False)
     _fitting: set[str] = field(init=False, default_factory=set, compare=False)
-    """Custom tasks of which an example has been found to fit."""
+    """Custom tasks that have given an example that fits."""
     _failures: Counter[tuple[str, str]] = field(init=False, default_factory=Counter, compare=False)
-    """Of custom tasks' readers, by task and line, before the first example."""
+    """Failures of custom readers, by task and line, before the first example."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_partners", Partners(self.shards.index, self.within))
@@ -85,7 +85,7 @@ class Examples:
         same_each_epoch: bool,
         within: Span = WHOLE_SPLIT,
     ) -> "Examples":
-        """The examples of a split, of which only what the tasks need is read.
+        """The examples of a split; only what the tasks need is read.
 
         Raises:
             InputError: not a packed split.
@@ -104,12 +104,12 @@ class Examples:
     def batch(
         self, epoch: int, samples: Integers, allocate: Allocate = _ordinary_memory
     ) -> tuple[PackedBatch | None, list[BrokenSampleError]]:
-        """The batch of some samples without the broken ones, None if all are, and what was wrong.
+        """The batch of some samples without the broken ones (None if all are broken), and the errors.
 
         Args:
-            epoch: decides about everything random.
+            epoch: part of the seed of everything random.
             samples: places in the index.
-            allocate: gives the memory of its tensors.
+            allocate: returns the memory of a tensor.
         """
         made: list[tuple[int, dict[str, Placed]]] = []
         broken: list[BrokenSampleError] = []
@@ -123,17 +123,17 @@ class Examples:
         if not made:
             return None, broken
         keys = [self.shards.index.keys[sample] for sample, _ in made]
-        examples = {task.name: [its[task.name].example for _, its in made] for task in self.tasks}
-        places = {task.name: [its[task.name].views for _, its in made] for task in self.tasks}
+        examples = {task.name: [by_task[task.name].example for _, by_task in made] for task in self.tasks}
+        places = {task.name: [by_task[task.name].views for _, by_task in made] for task in self.tasks}
         return Stacking(allocate).batch(keys, examples, places), broken
 
     def _alike(
         self, made: list[tuple[int, dict[str, Placed]]]
     ) -> tuple[list[tuple[int, dict[str, Placed]]], list[BrokenSampleError]]:
-        """Those whose examples have the shapes that most have, and the others as broken."""
+        """The samples whose examples have the most common shapes, and the others as broken."""
         broken: list[BrokenSampleError] = []
         for task in self.tasks:
-            shapes = [_shapes(its[task.name].example) for _, its in made]
+            shapes = [_shapes(by_task[task.name].example) for _, by_task in made]
             if len(set(shapes)) < 2:
                 continue
             usual = Counter(shapes).most_common(1)[0][0]
@@ -150,7 +150,7 @@ class Examples:
 
         Raises:
             BrokenSampleError: a label is damaged, or cannot be what it should.
-            InputError: a custom task's reader gives what does not fit its output, or fails from the start.
+            InputError: a custom task's reader returns what does not fit its output, or fails from the start.
         """
         read: dict[int, dict[str, Any]] = {}
         made: dict[str, Placed] = {}
@@ -171,15 +171,15 @@ class Examples:
     def _read(
         self, task: Task, views: Sequence[Mapping[str, Any]], random: np.random.Generator, sample: int
     ) -> Example:
-        own = is_own(task)
+        custom = is_own(task)
         try:
             example = task.read(views, self.size, random)
         except Exception as error:  # whatever the user's own reader does
-            if not (own or isinstance(error, _SAID_BY_DAMAGED_LABELS)):
+            if not (custom or isinstance(error, _ERRORS_OF_DAMAGED_LABELS)):
                 raise
             self._require_that_some_succeed(task, error, sample)
             raise self._broken(sample, task, reading_error(error)) from error
-        if own:
+        if custom:
             wrong = class_misfit(task, example) if task.name in self._fitting else None
             if task.name not in self._fitting:
                 self._require_fitting(task, example, sample)
@@ -197,7 +197,7 @@ class Examples:
         self._fitting.add(task.name)
 
     def _require_that_some_succeed(self, task: Task, error: Exception, sample: int) -> None:
-        """A reader that fails on the first images, and always at the same line, is not the images' fault."""
+        """Blame the reader, not the images, if it fails on the first ones, always at the same line."""
         line = own_line(error)
         if line is None or task.name in self._fitting:
             return
@@ -222,7 +222,7 @@ class Examples:
 
 
 def _shapes(example: Example) -> tuple[tuple[int, ...] | None, ...]:
-    """Of inputs, target and mask."""
+    """The shapes of inputs, target and mask."""
     arrays = [part.values if isinstance(part, Stored) else part for part in (*example.inputs, example.target)]
     return (*(np.shape(array) for array in arrays), None if example.mask is None else example.mask.shape)
 

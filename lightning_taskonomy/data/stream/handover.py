@@ -1,8 +1,8 @@
-"""Memory in which workers leave batches for the trainer, used again and again.
+"""Shared memory in which workers leave batches for the trainer, reused for every batch.
 
 Passing tensors between processes maps new memory for every batch, which can cost as much as decoding. Here a
-few slots are mapped once. Every request names its slot, and there are more slots than requests can be under
-way, so that a slot is free again before its next request is sent.
+few slots are mapped once. Every request names its slot, and there are more slots than requests in flight, so
+that a slot is free again before its next request is sent.
 """
 
 import math
@@ -32,7 +32,7 @@ class Place(NamedTuple):
 
     @property
     def end(self) -> int:
-        """The byte after its last."""
+        """The byte after its last one."""
         return self.offset + math.prod(self.shape) * self.dtype.itemsize
 
     def tensor(self, memory: torch.Tensor) -> torch.Tensor:
@@ -46,7 +46,7 @@ class LeftBatch:
 
     Attributes:
         batch: without its tensors.
-        slot: which.
+        slot: number of the slot.
         places: of its tensors there.
     """
 
@@ -71,17 +71,17 @@ class Slots:
         return len(self.memory)
 
     def writer(self, slot: int) -> "SlotWriter":
-        """For filling a slot from its beginning."""
+        """A writer that fills a slot from its beginning."""
         return SlotWriter(self.memory[slot], slot)
 
     def taken(self, left: LeftBatch) -> PackedBatch:
-        """The batch; its tensors lie in the slot, and hold until the slot's next request."""
+        """The batch; its tensors lie in the slot, and are valid until the slot's next request."""
         memory = self.memory[left.slot]
         return replace(left.batch, tensors=[place.tensor(memory) for place in left.places])
 
 
 class SlotWriter:
-    """Gives out a slot's memory for the tensors of one batch.
+    """Allocates the tensors of one batch in a slot's memory.
 
     Args:
         memory: of the slot, bytes.
@@ -104,12 +104,12 @@ class SlotWriter:
         return place.tensor(self._memory)
 
     def left(self, batch: PackedBatch) -> LeftBatch | PackedBatch:
-        """The batch made of what was given out: as left in the slot, or whole if it did not fit."""
+        """The batch made of the allocated tensors: as left in the slot, or whole if it did not fit."""
         if not self._fits:
             return replace(batch, tensors=[tensor.clone() for tensor in batch.tensors])
         return LeftBatch(replace(batch, tensors=[]), self._slot, self._places)
 
 
 def batch_bytes(batch: PackedBatch) -> int:
-    """How large a slot must be to take a batch like this one."""
+    """The size of a slot for a batch like this one."""
     return sum(tensor.nbytes + _ALIGNED_BYTES for tensor in batch.tensors)

@@ -1,7 +1,7 @@
 """The loader of a rank: its batches by plan, an exact length, and a position that a checkpoint can hold.
 
 The position is the same on all ranks (epoch, samples done, order), so that the one checkpoint that Lightning
-writes resumes every rank, of another number of them too, and with batches of another size.
+writes resumes every rank, even with another number of ranks or another batch size.
 """
 
 import logging
@@ -33,11 +33,11 @@ Read = tuple[LeftBatch | PackedBatch | None, list[BrokenSampleError]]
 _AHEAD = 3
 """Batches that each worker prepares ahead."""
 _JUDGED_FROM = 1000
-"""Samples after which the share of broken ones is judged: earlier, one of them would be too large a share."""
+"""Samples after which the fraction of broken ones is judged: earlier, a single one would exceed it."""
 
 
 class BrokenSamples:
-    """Counts what cannot be read, names each kind once, and stops the run when it is too much.
+    """Counts and logs samples that cannot be read, and stops the run when there are too many.
 
     Args:
         allowed_share: of all samples seen, 0 to 1.
@@ -56,7 +56,7 @@ class BrokenSamples:
         return self.reasons.total() == self.seen
 
     def count(self, samples: int, broken: list[BrokenSampleError]) -> None:
-        """Take note of a batch.
+        """Count a batch.
 
         Raises:
             InputError: more broken samples than allowed; says how many, why, and names the last one.
@@ -76,7 +76,7 @@ class BrokenSamples:
 
 @dataclass(frozen=True)
 class _Batches(Dataset[Read]):
-    """What worker processes hold: they are sent a request, and leave a batch in its slot."""
+    """What worker processes hold: they receive a request, and leave a batch in its slot."""
 
     examples: Examples
     slots: Slots | None
@@ -91,12 +91,12 @@ class _Batches(Dataset[Read]):
 
 
 def _as_it_was(error: InputError) -> InputError:
-    """A worker's error as it was raised there: it arrives with its traceback as text."""
+    """A worker's error as it was raised there; it arrives with its traceback as text."""
     return InputError(str(error).rpartition(f"{InputError.__module__}.{InputError.__name__}: ")[2].strip())
 
 
 class _Order:
-    """The batches wanted next; read anew by the loader at the start of every epoch, in the main process."""
+    """The batches wanted next; read by the loader at the start of every epoch, in the main process."""
 
     def __init__(self) -> None:
         self.wanted: list[Request] = []
@@ -117,8 +117,8 @@ class PlannedLoader:
         places: of the plan's samples in the index, (N,).
         rank: of this process.
         workers: processes that read and decode; 0 for none.
-        broken_share: share of broken samples up to which they are skipped.
-        packed: hand batches out as they travel, for a trainer that scales their numbers on a GPU.
+        broken_share: fraction of broken samples up to which they are skipped.
+        packed: yield batches in their stored form, for a trainer that scales them on a GPU.
     """
 
     def __init__(
@@ -157,20 +157,20 @@ class PlannedLoader:
         try:
             for samples, (batch, broken) in zip(wanted, started(self._loader), strict=True):
                 self.broken.count(len(samples), broken)
-                # Ranks must make as many steps as each other, so that one alone can do without a batch.
+                # All ranks must make the same number of steps, so only a run on one rank can skip a batch.
                 if batch is None and (self.plan.world_size > 1 or self.broken.all_are):
                     raise InputError(
                         f"a whole batch of {len(samples)} samples is broken; the last: {broken[-1]}"
                     )
                 self._place.advance()
                 if batch is not None:
-                    yield self._handed_out(batch)
+                    yield self._detached(batch)
         except InputError as error:
             self.close()
             raise _as_it_was(error) from None
 
-    def _handed_out(self, batch: LeftBatch | PackedBatch) -> Batch | PackedBatch:
-        """The batch in memory of its own: its slot will be written to again."""
+    def _detached(self, batch: LeftBatch | PackedBatch) -> Batch | PackedBatch:
+        """A copy of the batch: its slot will be written to again."""
         if isinstance(batch, LeftBatch) and self._slots is not None:
             taken = self._slots.taken(batch)
             batch = taken.copied() if self.packed else taken
@@ -181,7 +181,7 @@ class PlannedLoader:
             return batch.finished()
 
     def _started(self, epoch: int, wanted: Sequence[Integers]) -> "DataLoader[Read]":
-        """The loader of batches; its slots are as large as the first sample that can be read says."""
+        """Start the loader of batches; its slots are sized by the first sample that can be read."""
         if self.workers > 0:
             firsts = (self.examples.batch(epoch, samples[:1])[0] for samples in wanted)
             first = next((batch for batch in firsts if batch is not None), None)
@@ -199,24 +199,25 @@ class PlannedLoader:
         )
 
     def close(self) -> None:
-        """End the worker processes and close the shards; a further epoch begins anew.
+        """Stop the worker processes and close the shards; another epoch starts them again.
 
-        Left to the garbage collector they take ten seconds: it closes their queues before they are told.
+        Left to the garbage collector this takes ten seconds: it closes the queues before the workers are
+        told.
         """
         self._loader, self._slots = None, None
         self.examples.shards.close()
 
     @property
     def resumed_at(self) -> int | None:
-        """The batch with which an interrupted epoch goes on; None at an epoch's start."""
+        """The batch at which an interrupted epoch resumes; None at the start of an epoch."""
         return self._place.resumed_at
 
     def state_dict(self) -> dict[str, Any]:
-        """The position: what all ranks have handed out in the running epoch."""
+        """The position: what all ranks have yielded in the current epoch."""
         return self._place.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a position, whatever this loader has done before.
+        """Resume from a position, whatever this loader has done before.
 
         Raises:
             InputError: it is in the middle of an epoch of other samples, or of another seed.

@@ -1,4 +1,4 @@
-"""Computing on one thread for a while."""
+"""Limiting torch to one thread for a while."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +10,8 @@ import torch
 def one_thread() -> Iterator[None]:
     """Compute on this thread alone.
 
-    Over many small tensors, threads wait for one another most of the time, and take the cores from other
-    processes by spinning meanwhile.
+    Over many small tensors, threads mostly wait for one another, and their spinning takes the cores from
+    other processes.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)

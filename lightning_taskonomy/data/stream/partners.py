@@ -1,4 +1,4 @@
-"""Which views stand beside a view for tasks of two or three: of its point, overlapping, or of another."""
+"""The other views of an example with two or three: of the same point, overlapping, or of another point."""
 
 import zlib
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ Integers = npt.NDArray[np.int64]
 
 
 class Span(NamedTuple):
-    """Samples of a split that stand together in its index.
+    """A range of samples in the index of a split.
 
     Attributes:
-        first: of them.
-        end: the one after the last; None for all that follow.
+        first: place of the first one.
+        end: place after the last one; None for all that follow.
     """
 
     first: int = 0
@@ -40,8 +40,8 @@ class Partners:
 
     Args:
         index: of the split, in which the views of a point stand together.
-        within: the samples that examples are made of; others are nobody's partners either, so that a small
-            set is closed under its pairs.
+        within: the samples that examples are made of; partners come from these too, so that a small set is
+            closed under its pairs.
     """
 
     def __init__(self, index: SplitIndex, within: Span = WHOLE_SPLIT) -> None:
@@ -59,12 +59,12 @@ class Partners:
         return np.asarray(held & (siblings >= task.views) & self._others_exist(task, held))
 
     def views(self, task: Task, sample: int, random: np.random.Generator) -> list[int]:
-        """The views of an eligible sample's example, itself first.
+        """The views of an eligible sample's example, the sample first.
 
         Args:
             task: that needs them.
             sample: its place in the index.
-            random: chooses.
+            random: makes the choice.
         """
         if task.views == 1:
             return [sample]
@@ -85,7 +85,7 @@ class Partners:
         order, starts, building_of = self._buildings
         building = building_of[sample]
         for candidates in (order[starts[building] : starts[building + 1]], order):
-            # A look at a few of them does nearly always; at all of them only where nearly none would do.
+            # A few random ones nearly always suffice; all are tried only where almost none qualifies.
             few = candidates[random.integers(len(candidates), size=16)]
             for those in (few, random.permutation(candidates) if len(candidates) < 10_000 else few):
                 good = those[held[those] & (self._point_of[those] != self._point_of[sample])]
@@ -110,7 +110,7 @@ class Partners:
 
     @staticmethod
     def _count(held: Flags, bounds: Integers, values: Integers) -> Integers:
-        """How many of each list are held."""
+        """How many members of each list are held."""
         total = np.concatenate([[0], np.cumsum(held[values])])
         return np.asarray(total[bounds[1:]] - total[bounds[:-1]])
 
@@ -142,7 +142,7 @@ class Partners:
 
 
 def task_seed(task: Task) -> int:
-    """A number of the task's own: what is random for it does not depend on which tasks stand beside it."""
+    """A seed per task, so that its randomness does not depend on which other tasks are read."""
     return zlib.crc32(task.name.encode())
 
 

@@ -1,4 +1,4 @@
-"""How far training has come in its data: what a checkpoint holds, and a resumed run goes on from."""
+"""The position of training in its data: what a checkpoint holds, and where a resumed run continues."""
 
 from collections.abc import Mapping
 from typing import Any, NoReturn, Protocol
@@ -10,15 +10,15 @@ from lightning_taskonomy.data.stream.plan import EpochPlan, Integers
 
 
 class PlaceInEpochs:
-    """How many batches of which epoch a loader has handed out."""
+    """How many batches of which epoch a loader has yielded."""
 
     def __init__(self) -> None:
         self._next, self._start, self._running, self._done = 0, 0, 0, 0
 
     def begin(self) -> tuple[int, int]:
-        """Begin the next epoch, or go on with the interrupted one: which it is, and its first batch.
+        """Begin the next epoch, or resume the interrupted one; returns its number and its first batch.
 
-        The epoch counts as begun at once: a trainer that has had every batch does not ask for the end.
+        The epoch counts as begun at once: a trainer that has every batch does not exhaust the iterator.
         """
         epoch, start = self._next, self._start
         self._running, self._done = epoch, start
@@ -30,7 +30,7 @@ class PlaceInEpochs:
         self._done += 1
 
     def now(self, batches: int) -> tuple[int, int]:
-        """The epoch to go on with, and how much of it is done.
+        """The epoch to resume, and how much of it is done.
 
         Args:
             batches: of a whole epoch.
@@ -40,12 +40,12 @@ class PlaceInEpochs:
         return epoch, 0 if finished else self._done
 
     def resume(self, epoch: int, start: int) -> None:
-        """Go on from there, whatever has been done before."""
+        """Resume there, whatever has been done before."""
         self._next, self._start, self._done = epoch, start, 0
 
 
 class PlaceInPlan:
-    """How far a rank has come in its plan; counted in samples, so that plans of other batches can go on.
+    """The position of a rank in its plan, in samples, so that plans of other batch sizes can resume from it.
 
     Args:
         plan: which samples are in which batch.
@@ -59,7 +59,7 @@ class PlaceInPlan:
         self._resumed_at: int | None = None
 
     def begin(self) -> tuple[int, list[Integers]]:
-        """Begin the next epoch, or go on with the interrupted one: which it is, and its batches."""
+        """Begin the next epoch, or resume the interrupted one; returns its number and its batches."""
         epoch, start = self._place.begin()
         self._running_later, self._later = self._later, 0
         return epoch, self._plan.batches(epoch, self._rank, start, self._running_later)
@@ -70,17 +70,17 @@ class PlaceInPlan:
 
     @property
     def resumed_at(self) -> int | None:
-        """The batch with which an interrupted epoch goes on; None at an epoch's start."""
+        """The batch at which an interrupted epoch resumes; None at the start of an epoch."""
         return self._resumed_at
 
     def state_dict(self) -> dict[str, Any]:
-        """The epoch, and its samples that all ranks together have handed out."""
+        """The epoch, and how many of its samples all ranks together have yielded."""
         epoch, batches = self._place.now(self._plan.steps(self._rank))
         done = batches * self._plan.batch_of_all + self._running_later if batches else 0
         return {"epoch": epoch, "samples": done, "plan": self._plan.fingerprint}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a place, whatever has been done before.
+        """Resume from a position, whatever has been done before.
 
         Raises:
             InputError: it is in the middle of an epoch of other samples, or of another seed.
@@ -97,30 +97,30 @@ class PlaceInPlan:
 
 
 class ResumableLoader(Protocol):
-    """What has a place that a checkpoint can hold."""
+    """A loader whose position a checkpoint can hold."""
 
     @property
     def resumed_at(self) -> int | None:
-        """The batch with which an interrupted epoch goes on; None at an epoch's start."""
+        """The batch at which an interrupted epoch resumes; None at the start of an epoch."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The place."""
+        """The position."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a place."""
+        """Resume from a position."""
 
 
 class ResumableDataModule(pytorch_lightning.LightningDataModule):
-    """Keeps the place in the training data.
+    """Keeps the position in the training data.
 
-    Lightning asks the loader for it too, but does not give it back to one that starts a new epoch.
+    Lightning saves the loader's state too, but does not restore it at the start of a new epoch.
     """
 
     _learned_from: ResumableLoader | None = None
     _resumed_at: dict[str, Any] | None = None
 
     def learn_from(self, loader: ResumableLoader) -> None:
-        """Take note of the loader of training, which goes on where the checkpoint was made."""
+        """Register the training loader, which resumes where the checkpoint was made."""
         if self._resumed_at is not None:
             loader.load_state_dict(self._resumed_at)
             self._resumed_at = None
@@ -129,7 +129,7 @@ class ResumableDataModule(pytorch_lightning.LightningDataModule):
         self._learned_from = loader
 
     def _count_from(self, batch: int) -> None:
-        """Have the trainer count the epoch's batches from here: it knows those of the checkpoint's size."""
+        """Make the trainer count batches from here: its own count is for the checkpoint's batch size."""
         if self.trainer is None:
             return
         count = self.trainer.fit_loop.epoch_loop.batch_progress.current
@@ -137,24 +137,24 @@ class ResumableDataModule(pytorch_lightning.LightningDataModule):
         count.ready, count.completed = batch, batch - in_progress
 
     def state_dict(self) -> dict[str, Any]:
-        """The place in the training data."""
+        """The position in the training data."""
         return {} if self._learned_from is None else {"train": self._learned_from.state_dict()}
 
     @classmethod
     def require(cls, arguments: Mapping[str, Any], stage: str) -> None:
-        """See that the data are there, before anything is built for them.
+        """Check that the data exist, before anything is built for them.
 
         Args:
             arguments: that the data module will be made with.
             stage: `fit`, `validate`, `test` or `predict`.
 
         Raises:
-            InputError: they are not.
+            InputError: they do not.
         """
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401
-        """Refused: where the data are, their reader says; a file could say a command (`pipe:`).
+        """Refused: the user names the data; a file could name a command (`pipe:`).
 
         Raises:
             InputError: always.
@@ -162,5 +162,5 @@ class ResumableDataModule(pytorch_lightning.LightningDataModule):
         raise InputError(f"{checkpoint_path}: no data are made from a checkpoint; call {cls.__name__}(…)")
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a place in the training data."""
+        """Resume from a position in the training data."""
         self._resumed_at = state_dict.get("train")

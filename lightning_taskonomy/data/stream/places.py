@@ -1,8 +1,8 @@
-"""Files of a shard set wherever it is: on this machine, behind a URL, or what a command prints.
+"""Files of a shard set: on this machine, behind a URL, or printed by a command.
 
 Remote files are fetched whole, once, into a folder that worker processes share, checked against the index's
 SHA-256, and dropped when newer ones need the room: an epoch visits shards in groups, so each is fetched about
-once. The folder goes when the process that made it ends.
+once. The folder is removed when the process that made it ends.
 """
 
 import logging
@@ -25,12 +25,12 @@ _ATTEMPTS = 5
 _FIRST_PAUSE_S = 0.2
 _SILENCE_S = 60
 _ABSENT = (404, 410)
-"""Statuses of HTTP with which asking again is in vain."""
+"""HTTP statuses for which a retry is useless."""
 _KEPT_FILES = 64
 
 
 class FetchError(OSError):
-    """A remote file that could not be had after several attempts."""
+    """A remote file that could not be fetched in several attempts."""
 
 
 class Place:
@@ -50,24 +50,24 @@ class Place:
 
     @property
     def is_local(self) -> bool:
-        """Whether files are read where they lie."""
+        """Whether files are read in place."""
         return not self.root.startswith("pipe:") and "://" not in self.root
 
     def file(self, path: str, sha256: str | None = None) -> Path:
-        """A file of the set as one on this machine.
+        """The local path of a file of the set, fetched if need be.
 
         Args:
             path: below the root.
             sha256: what a fetched file must have.
 
         Raises:
-            FetchError: it could not be had, or is damaged after every attempt.
+            FetchError: it could not be fetched, or was damaged at every attempt.
         """
         if self.is_local:
             return Path(self.root) / path
         target = self.folder / path.replace("/", "--")
         if not target.exists():
-            with tempfile.TemporaryDirectory(dir=self.folder) as own:  # two workers may want the same file
+            with tempfile.TemporaryDirectory(dir=self.folder) as own:  # two workers may fetch the same file
                 self.fetch(path, Path(own) / "file", sha256)
                 (Path(own) / "file").replace(target)
         self._fetched[path] = target
@@ -77,7 +77,7 @@ class Place:
         return target
 
     def part(self, path: str, offset: int, size: int) -> bytes | None:
-        """A part of a remote file that has not been fetched; None where only whole files are to be had.
+        """A part of a remote file that has not been fetched; None where only whole files can be fetched.
 
         Args:
             path: below the root.
@@ -106,7 +106,7 @@ class Place:
         return self._folder
 
     def __getstate__(self) -> dict[str, object]:
-        """For worker processes: they use the folder, and leave it to its owner."""
+        """For worker processes: they use the folder, and its owner removes it."""
         return {
             "root": self.root,
             "_folder": None if self.is_local else self.folder,
@@ -122,7 +122,7 @@ class Place:
             sha256: what the file must have.
 
         Raises:
-            FetchError: it could not be had, or is damaged after every attempt.
+            FetchError: it could not be fetched, or was damaged at every attempt.
         """
         pause = _FIRST_PAUSE_S
         for attempt in range(1, _ATTEMPTS + 1):
@@ -148,7 +148,7 @@ class Place:
             with target.open("wb") as file:
                 subprocess.run(command, shell=True, check=True, stdout=file)
             return
-        import fsspec  # takes its time, and is for remote sets alone
+        import fsspec  # slow to import, and only for remote sets
 
         try:
             with (
@@ -160,13 +160,13 @@ class Place:
             cause = error.__cause__
             absent = isinstance(cause, FileNotFoundError | None) or getattr(cause, "status", None) in _ABSENT
             if isinstance(error, FileNotFoundError) and not absent:
-                raise OSError(str(cause)) from error  # to fsspec, a server that is down has no such file
+                raise OSError(str(cause)) from error  # fsspec: also if a server is down
             raise
         except Exception as error:  # each protocol raises errors of its own library
             raise OSError(f"{type(error).__name__}: {error}") from error
 
     def _options(self) -> dict[str, object]:
-        """For fsspec: a web server may take as long as it likes, unless it says nothing for a minute."""
+        """For fsspec: a web server may take as long as it likes, unless it is silent for a minute."""
         if not self.root.startswith(("http://", "https://")):
             return {}
         from aiohttp import ClientTimeout

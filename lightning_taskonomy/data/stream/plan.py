@@ -1,7 +1,7 @@
 """Which samples make up which batch of which rank: a pure function of seed, epoch and world size.
 
 Every rank computes the same order of all samples and takes its own share, so nothing is exchanged, all ranks
-have the same number of steps, and any batch of any epoch can be named, which is what resuming needs.
+have the same number of steps, and any batch of any epoch can be computed, which is what resuming needs.
 """
 
 import hashlib
@@ -15,12 +15,12 @@ from lightning_taskonomy.core.errors import InputError
 Integers = npt.NDArray[np.int64]
 
 MIXED_SHARDS = 8
-"""Shards whose samples are shuffled among each other: all of them are open, or downloaded, at a time."""
+"""Shards whose samples are shuffled among each other: all of them are open, or downloaded, at once."""
 
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """How the samples of a split are dealt.
+    """How the samples of a split are distributed.
 
     Attributes:
         samples: how many samples each shard has, (shards,).
@@ -28,8 +28,9 @@ class EpochPlan:
         world_size: how many ranks there are.
         seed: of the shuffling.
         shuffled: for training: a new order every epoch, full batches only, the same number on every rank
-            (fewer than `batch_size` x `world_size` samples are left over, others each epoch). For evaluation:
-            in order, every sample once; ranks may differ by a sample, and the last batch may be smaller.
+            (fewer than `batch_size` x `world_size` samples are left over, different ones each epoch). For
+            evaluation: in order, every sample once; ranks may differ by a sample, and the last batch may be
+            smaller.
     """
 
     samples: tuple[int, ...]
@@ -49,9 +50,9 @@ class EpochPlan:
 
     @property
     def fingerprint(self) -> str:
-        """Equal for plans of one order, whatever their batch size and number of ranks.
+        """Equal for plans of the same order, whatever their batch size and number of ranks.
 
-        The samples that are done in the middle of an epoch are then the same ones in both.
+        After the same number of samples of an epoch, both have then done the same ones.
         """
         content = repr((self.samples, self.seed, self.shuffled))
         return hashlib.sha256(content.encode()).hexdigest()[:16]
@@ -62,15 +63,14 @@ class EpochPlan:
         return self.batch_size * self.world_size
 
     def place_after(self, done: int) -> tuple[int, int]:
-        """Where a shuffled epoch goes on of which some samples are done, by plans of any batch size perhaps.
+        """Where to resume a shuffled epoch of which some samples are done, whatever the batch size was.
 
         Args:
-            done: samples, of all ranks together.
+            done: samples done by all ranks together.
 
         Returns:
-            The number of the next batch, so that the epoch has its usual length; and how many samples it
-            begins later than in a whole epoch. At least one batch is left, of samples that are done if need
-            be.
+            The number of the next batch, so that the epoch keeps its usual length; and how many samples later
+            it begins than in a whole epoch. At least one batch is left, if need be of samples already done.
         """
         total = sum(self.samples)
         left = max((total - done) // self.batch_of_all, 1)
@@ -90,8 +90,8 @@ class EpochPlan:
         Args:
             epoch: 0 for the first.
             rank: of this process.
-            start: batches to pass over.
-            later: samples that a shuffled epoch passes over beside these; see `place_after`.
+            start: batches to skip.
+            later: further samples that a shuffled epoch skips; see `place_after`.
         """
         order = self.order(epoch)
         if not self.shuffled:

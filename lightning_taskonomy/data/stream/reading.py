@@ -1,4 +1,4 @@
-"""Reading one sample: only the domains asked for, straight from their places in the shards."""
+"""Reading one sample: only the requested domains, straight from their places in the shards."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from lightning_taskonomy.data.shards.index import (
 from lightning_taskonomy.data.stream.places import FetchError, Place
 
 RawLabel = Any
-"""A stored label, decoded but not converted: a picture's array, a vector, or point_info's dictionary."""
+"""A stored label, decoded but not converted: an image's array, a vector, or point_info's dictionary."""
 
 _KEPT_TABLES = 256
 _OPEN_TABLES = 64
@@ -34,13 +34,13 @@ _OPEN_FILES = 256
 
 
 class BrokenSampleError(Exception):
-    """A label that is absent or cannot be used; says shard, key, domain and reason."""
+    """A label that is absent or cannot be used; names shard, key, domain and reason."""
 
     def __init__(self, shard: str, key: str, domain: str, reason: str) -> None:
         super().__init__(f"{shard}, {key}: {domain}: {reason}")
         self.reason = f"{domain}: {reason.split(' (')[0]}"
 
-    def __reduce__(self) -> tuple[Any, ...]:  # worker processes hand it over
+    def __reduce__(self) -> tuple[Any, ...]:  # sent by worker processes
         return _restored, (str(self), self.reason)
 
 
@@ -52,7 +52,7 @@ def _restored(message: str, reason: str) -> BrokenSampleError:
 
 
 class _OpenFile:
-    """A file to read from, which is closed with its last user.
+    """An open file, closed with its last user.
 
     Args:
         path: of the file.
@@ -74,10 +74,10 @@ class _OpenFile:
 
 
 def require_packed(root: str, split: str) -> None:
-    """See that the split of a shard set on this machine is there; elsewhere nothing is looked for.
+    """Check that the split of a local shard set exists; remote ones are not checked.
 
     Raises:
-        InputError: there is no such split.
+        InputError: it does not exist.
     """
     for place in (Place(one) for one in expanded(root)):
         folder = Path(place.root) / split
@@ -92,7 +92,7 @@ class ShardSet:
         root: as `Place` takes it; braces name several, `sets/{a,b}` or `sets/part-{00..12}`.
         split: `train`, `val` or `test`.
         domains: those that will be read; by default all.
-        overlapping: whether the overlapping views are wanted.
+        overlapping: whether to read the overlapping views.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class ShardSet:
 
         Raises:
             InputError: not a packed split.
-            FetchError: it cannot be had.
+            FetchError: it cannot be fetched.
         """
         parts = [self._index(place) for place in self.places]
         return parts[0] if len(parts) == 1 else SplitIndex.joined(parts)
@@ -140,7 +140,7 @@ class ShardSet:
         return [0, *np.cumsum(counts).tolist()]
 
     def close(self) -> None:
-        """Close what is open, and forget what was read; it is opened anew when it is needed again."""
+        """Close what is open, and forget what was read; it is reopened when needed."""
         self._forget()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -158,12 +158,13 @@ class ShardSet:
         Args:
             sample: its place in the index.
             domains: those to read; no others are touched.
-            alone: whether no others of its shard will be read soon: of a remote one a part is fetched.
+            alone: whether no others of its shard will be read soon: then only a part of a remote shard is
+                fetched.
 
         Raises:
             BrokenSampleError: a label is absent or cannot be read, whatever the reason.
             InputError: a shard is missing.
-            FetchError: a remote shard cannot be had.
+            FetchError: a remote shard cannot be fetched.
         """
         return {domain: self._read(sample, domain, alone) for domain in domains}
 
@@ -187,7 +188,7 @@ class ShardSet:
             if isinstance(error, PictureError):
                 raise BrokenSampleError(name, key, domain, f"damaged picture ({error})") from error
             raise
-        except Exception as error:  # files that were made to be hostile raise nearly anything
+        except Exception as error:  # malicious files raise nearly anything
             kind = "damaged picture" if domain in PICTURE_DOMAINS else "damaged label"
             reason = " ".join(str(error).split()) or type(error).__name__
             raise BrokenSampleError(name, key, domain, f"{kind} ({reason})") from error
@@ -195,10 +196,10 @@ class ShardSet:
     def _member(
         self, place: Place, path: str, sha256: str | None, sample: int, domain: str, alone: bool
     ) -> bytes:
-        """The bytes of a picture.
+        """The bytes of an image.
 
         Raises:
-            ValueError: the index names none that the shard could hold.
+            ValueError: the index names bytes that the shard cannot hold.
         """
         offset, size = int(self.index.offset[domain][sample]), int(self.index.size[domain][sample])
         if offset < 0 or size <= 0:
@@ -209,7 +210,7 @@ class ShardSet:
         file = self._open(place.file(path, sha256))
         if offset + size > file.length:
             raise ValueError(f"the index says {size} bytes from byte {offset} of {file.length}")
-        # Not seek and read: worker processes made by a fork would move each other's place in the file.
+        # Not seek and read: forked worker processes share the position in the file.
         return os.pread(file.number, size, offset)
 
     def _open(self, path: Path) -> "_OpenFile":
@@ -261,10 +262,10 @@ class ShardSet:
 
 
 def expanded(root: str) -> list[str]:
-    """The places that a pattern with braces names; `pipe:` commands have braces of their own.
+    """The roots that a pattern with braces names; `pipe:` commands have braces of their own.
 
     Raises:
-        InputError: not such a pattern.
+        InputError: unbalanced braces.
     """
     if root.startswith("pipe:") or "{" not in root:
         return [root]

@@ -1,6 +1,6 @@
-"""What a data set says of its tasks: means and deviations of vectors, and how rare colours are.
+"""Statistics of a data set: means and deviations of vectors, and how rare colours are.
 
-Measured on the first training samples, one after another, so every rank finds the same numbers.
+Measured on the first training samples, in order, so that every rank gets the same values.
 """
 
 from dataclasses import replace
@@ -19,13 +19,13 @@ from lightning_taskonomy.tasks.task import Example, Standard, Stored, Task
 
 COLORIZATION = "colorization"
 _VECTORS, _PICTURES = 4096, 256
-"""Samples that are looked at, at most."""
+"""Samples that are measured, at most."""
 _LEAST_DEVIATION = 1e-3
-"""Radians or metres: what never varies would be divided by nothing."""
+"""Radians or metres: a value that never varies would be divided by zero."""
 
 
 def measured(task: Task, shards: str, size: int, seed: int) -> Task:
-    """The task with what the training split says of it; as it is, if nothing needs to be known.
+    """The task with its statistics on the training split; unchanged, if it needs none.
 
     Args:
         task: of the dictionary.
@@ -51,14 +51,15 @@ def measured(task: Task, shards: str, size: int, seed: int) -> Task:
 
 
 def with_colour_weights(task: Task, path: Path) -> Task:
-    """Colorization with given weights of its colours, such as the authors' 313; other tasks as they are.
+    """Colorization with given colour weights, such as the authors' 313; other tasks are unchanged.
 
     Args:
         task: of the dictionary.
-        path: `.npy`, or text with a number in each line: of each colour bin, 0 for what never counts.
+        path: `.npy`, or text with one number per line: the weight of each colour bin, 0 for one that never
+            counts.
 
     Raises:
-        InputError: the file cannot be read, or does not hold that.
+        InputError: the file cannot be read, or does not hold such weights.
     """
     if task.name != COLORIZATION:
         return task
@@ -66,7 +67,7 @@ def with_colour_weights(task: Task, path: Path) -> Task:
         given = read_npy(path) if path.suffix == ".npy" else np.loadtxt(path)
         weights = np.asarray(given, np.float64).ravel()
     except (OSError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: cannot read these weights of colours ({error})") from error
+        raise InputError(f"{path}: cannot read these colour weights ({error})") from error
     if len(weights) != len(BINS) or not (np.isfinite(weights).all() and weights.min() >= 0 < weights.max()):
         raise InputError(
             f"{path}: expected the weights of {len(BINS)} colour bins, 0 or more, "
@@ -81,7 +82,7 @@ def _examples(task: Task, shards: str, size: int, seed: int, most: int) -> list[
     for sample in np.flatnonzero(examples.eligible())[:most].tolist():
         try:
             made.append(examples.of_sample(0, sample)[task.name].example)
-        except BrokenSampleError:  # counted and named when it is learned from
+        except BrokenSampleError:  # counted and logged in training
             continue
     if not made:
         raise InputError(f"{shards}/train: no sample has what {task.name} needs")
@@ -89,7 +90,7 @@ def _examples(task: Task, shards: str, size: int, seed: int, most: int) -> list[
 
 
 def _shares(example: Example) -> npt.NDArray[np.float64]:
-    """How much of a picture each colour bin has."""
+    """How much of an image falls into each colour bin, (bins,)."""
     assert isinstance(example.target, Stored)
     stored = example.target.values
     few = stored.shape[-1] // 2

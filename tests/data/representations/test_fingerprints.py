@@ -1,4 +1,4 @@
-"""Fingerprints: the same for the same weights and pictures wherever they lie, and for nothing else."""
+"""Fingerprints: the same for the same weights and images wherever they lie, and for nothing else."""
 
 import shutil
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_every_weight_counts() -> None:
     for name in given:
         changed = {key: value.clone() for key, value in given.items()}
         last = changed[name].view(-1)[-1:]
-        # The least change that there is.
+        # The smallest possible change.
         last.copy_(torch.nextafter(last, last + 1) if last.is_floating_point() else last + 1)
         found.add(of_weights(changed))
     assert len(found) == len(given) + 1

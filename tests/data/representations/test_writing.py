@@ -1,4 +1,4 @@
-"""Writing stores: the files against other readers, and going on after a run that died."""
+"""Writing stores: the files against other readers, and resuming after a killed run."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Small stores of numbers made up, and what one finds in a folder."""
+"""Small stores of made-up numbers, and what a folder contains."""
 
 import hashlib
 from pathlib import Path

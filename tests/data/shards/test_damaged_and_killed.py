@@ -57,7 +57,7 @@ def test_damaged_labels_are_left_out_only_when_asked(
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "--skip-damaged packs without" in error
-    # What was written before goes on being of use.
+    # What was written before is still used.
     assert pack(source, tmp_path / "out", "--skip-damaged") == 0
     error = capsys.readouterr().err
     assert "left out: 4 damaged labels in all, listed in the index\n" in error

@@ -1,4 +1,4 @@
-"""Samples that were damaged, or made to be hostile: named, counted and skipped, whatever is wrong."""
+"""Damaged or malicious samples: named, counted and skipped, whatever is wrong."""
 
 import io
 import json
@@ -41,7 +41,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def png_that_says(width: int, height: int) -> bytes:
-    """A small file whose header promises a large picture."""
+    """A small file whose header promises a large image."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     rows = zlib.compress(bytes(1_000_000))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
@@ -65,7 +65,7 @@ def packed(tmp_path: Path) -> Path:
 
 
 def with_member(root: Path, domain: str, content: bytes) -> None:
-    """Have the index of the one sample point at other bytes, appended to its shard."""
+    """Make the index of the one sample point to other bytes, appended to its shard."""
     shard = root / "train" / domain / "train-000000.tar"
     with shard.open("ab") as file:
         offset = file.tell()

@@ -1,4 +1,4 @@
-"""Mistakes in a reader of one's own, met on its way to a network: one line, before anything is trained."""
+"""Mistakes in a custom reader, met on the way to a network: a one-line error, before anything is trained."""
 
 from pathlib import Path
 

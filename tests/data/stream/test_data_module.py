@@ -199,9 +199,9 @@ def test_bad_settings_are_one_line(packed: Path, tmp_path: Path) -> None:
 def test_samples_beyond_the_split_are_told(packed: Path, caplog: pytest.LogCaptureFixture) -> None:
     there = len(module(packed, train_split="val").loader("val", shuffled=False).plan.order(0))
     module(packed, train_samples=10_000).train_dataloader()
-    assert "train: 10000 samples are asked for; there are" in caplog.text
+    assert "train: 10000 samples were requested; there are" in caplog.text
     beyond = module(packed, train_split="val", train_samples=there)
-    with pytest.raises(InputError, match=f"it has {there} samples, and all are learned from .*none is left"):
+    with pytest.raises(InputError, match=f"it has {there} samples, and all are trained on .*none is left"):
         beyond.val_dataloader()
 
 

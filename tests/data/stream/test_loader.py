@@ -242,7 +242,7 @@ def test_views_of_pairs_look_at_the_same_point(packed: Path) -> None:
 
 @pytest.mark.parametrize("packed_batches", [False, True])
 def test_batches_that_are_kept_stay_as_they_are(packed: Path, packed_batches: bool) -> None:
-    """Workers write into the same memory again and again; what has been handed out is apart from it."""
+    """Workers reuse the same memory for every batch; yielded batches do not share it."""
     alone = loader(packed, (NORMALS, PAIR))
     shared = loader(packed, (NORMALS, PAIR), workers=2)
     shared.packed = packed_batches

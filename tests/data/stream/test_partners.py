@@ -22,7 +22,7 @@ POINTS = 5
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Point p is also seen from the views of p + 1; the last view of point 2 of ash has no picture."""
+    """Point p is also seen from the views of p + 1; the last view of point 2 of ash has no image."""
     root = make_folder(
         tmp_path_factory.mktemp("partners") / "in", points=POINTS, views=3, domains=("rgb", "point_info")
     )

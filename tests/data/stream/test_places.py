@@ -1,4 +1,4 @@
-"""Remote shards against a real web server, one that breaks connections too."""
+"""Remote shards from a real web server, including one that breaks connections."""
 
 import http.server
 import threading

@@ -112,6 +112,6 @@ def test_an_epoch_goes_on_by_samples_with_any_batches(
     assert all(len(batch) == new.batch_size for part in parts for batch in part)
     first = min(done, total - new.batch_of_all)
     assert dealt == order[first : first + len(dealt)]
-    assert first + len(dealt) + new.batch_of_all > total  # nothing is left over that makes a step
+    assert first + len(dealt) + new.batch_of_all > total  # what is left over makes no step
     if old == new:
         assert (start, later) == (done // new.batch_of_all, 0)

@@ -1,4 +1,4 @@
-"""Which samples transfers learn from, are watched on, and are judged by."""
+"""Which samples transfers are trained, validated and tested on."""
 
 from pathlib import Path
 from typing import Any

@@ -41,9 +41,9 @@ def test_training_without_weights_of_colours_is_said(
     with caplog.at_level(logging.INFO):
         assert weights_of(packed, "own") is not None
         assert weights_of(packed, colour_weights=path) == (1.0,) * 313
-        assert "all colours count alike" not in caplog.text
+        assert "all colours have equal weights" not in caplog.text
         assert weights_of(packed) is None
-        assert "colorization: all colours count alike" in caplog.text
+        assert "colorization: all colours have equal weights" in caplog.text
 
 
 @pytest.mark.parametrize("suffix", ["npy", "txt"])
@@ -65,8 +65,8 @@ def test_weights_of_colours_are_those_of_the_file(packed: Path, tmp_path: Path, 
         ("-1\n" * 313, "expected the weights of 313 colour bins"),
         ("nan\n" * 313, "expected the weights of 313 colour bins"),
         ("0\n" * 313, "expected the weights of 313 colour bins"),
-        ("many\n" * 313, "cannot read these weights of colours"),
-        (None, "cannot read these weights of colours"),
+        ("many\n" * 313, "cannot read these colour weights"),
+        (None, "cannot read these colour weights"),
     ],
 )
 def test_other_files_are_refused(packed: Path, tmp_path: Path, content: str | None, message: str) -> None:
