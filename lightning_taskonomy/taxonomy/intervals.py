@@ -113,7 +113,9 @@ def share_interval(share: float, luck: Luck, sample: Sample, level: float = LEVE
     squared = sample.deviations(level) ** 2 / images
     middle = (centre + squared / 2) / (1 + squared)
     half = math.sqrt(squared * centre * (1 - centre) + squared**2 / 4) / (1 + squared)
-    return Interval(max(middle - half, 0.0), min(middle + half, 1.0))
+    low = 0.0 if share == 0 else max(middle - half, 0.0)
+    high = 1.0 if share == 1 else min(middle + half, 1.0)
+    return Interval(low, high)
 
 
 def positive_interval(
