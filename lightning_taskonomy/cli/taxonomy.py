@@ -23,6 +23,7 @@ COMMANDS = {
     **dict.fromkeys(("tree", "import"), __name__),
     **dict.fromkeys(("run", "job", "status"), "lightning_taskonomy.cli.pipeline"),
     "group": "lightning_taskonomy.cli.taxonomy_group",
+    "measure": "lightning_taskonomy.cli.taxonomy_measure",
     "report": __name__,
 }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lightning_taskonomy.taxonomy.grouping import CandidateNetworks, Grouping, GroupingProblem
     from lightning_taskonomy.taxonomy.losses import LossTable
+    from lightning_taskonomy.taxonomy.measurement import Measurement
     from lightning_taskonomy.taxonomy.program import RelatedPrograms, TaxonomyProblem
     from lightning_taskonomy.taxonomy.taxonomy import Taxonomy
     from lightning_taskonomy.taxonomy.tournament import Tournament
@@ -19,6 +20,7 @@ _HOME = {
     "Grouping": "grouping",
     "GroupingProblem": "grouping",
     "LossTable": "losses",
+    "Measurement": "measurement",
     "RelatedPrograms": "program",
     "Taxonomy": "taxonomy",
     "TaxonomyProblem": "program",
@@ -32,6 +34,7 @@ __all__ = [
     "Grouping",
     "GroupingProblem",
     "LossTable",
+    "Measurement",
     "RelatedPrograms",
     "Taxonomy",
     "TaxonomyProblem",
