@@ -277,7 +277,7 @@ class _CommandLine(LightningCLI):
             ours,
             kept=("last",) if self._kind().kept == "last" else ("best", "last"),
             saved=self._writes() and chosen.trainer.enable_checkpointing is not False,
-            own=own,
+            user_callbacks=own,
             plugins=_listed(chosen.trainer.plugins),
         )
         return super().instantiate_trainer(**{**kwargs, **made})

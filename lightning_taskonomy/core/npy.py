@@ -1,4 +1,4 @@
-"""The one reader of NumPy's .npy files: whatever they hold, an array or a plain error."""
+"""Reading NumPy's .npy files: an array, or one of two plain exceptions."""
 
 from pathlib import Path
 from tokenize import TokenError
@@ -15,18 +15,18 @@ def read_npy(path: Path, *, mapped: bool = False) -> npt.NDArray[Any]:
 
     Args:
         path: the file.
-        mapped: read values when they are asked for; a damaged header may claim more than fits into memory.
+        mapped: memory-map the file instead of reading it; a damaged header may claim more than fits into memory.
 
     Raises:
         OSError: the file cannot be opened.
         ValueError: it is damaged, or no .npy file.
     """
-    with path.open("rb") as file:  # NumPy itself would open a zip archive or unpickle, whatever the name
+    with path.open("rb") as file:  # np.load would open a zip archive or unpickle, whatever the suffix
         if file.read(len(_MAGIC)) != _MAGIC:
             raise ValueError("expected a .npy file of NumPy, found something else")
     try:
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
-    # NumPy reads a header as the Python literal that it is.
+    # NumPy parses the header as a Python literal, which raises these if it is damaged.
     except (EOFError, SyntaxError, TokenError, TypeError, KeyError, OverflowError, MemoryError) as error:
         raise ValueError(str(error)) from error
     return array

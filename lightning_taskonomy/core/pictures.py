@@ -131,10 +131,10 @@ def list_pictures(folder: Path, below: bool = False) -> list[Path]:
         InputError: the folder cannot be read.
     """
     try:
-        found = sorted(_walk(str(folder), below))
+        paths = sorted(_walk(str(folder), below))
     except OSError as error:
         raise InputError(f"{folder}: expected a folder of pictures ({error.strerror or error})") from error
-    return [folder.joinpath(*parts) for parts in found]
+    return [folder.joinpath(*parts) for parts in paths]
 
 
 def distinct_names(

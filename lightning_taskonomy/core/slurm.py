@@ -10,7 +10,7 @@ _FINAL = ("Invalid job id", "Access/permission denied")
 """Errors that another try does not change."""
 
 
-def asked(*words: str) -> subprocess.CompletedProcess[str]:
+def slurm_command(*words: str) -> subprocess.CompletedProcess[str]:
     """Run one of SLURM's commands and return its result; retried twice where it fails.
 
     Only for commands that may safely run twice: one that fails may still have taken effect.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lightning_taskonomy.core.errors import InputError
 from lightning_taskonomy.core.output import write_text
-from lightning_taskonomy.core.slurm import asked
+from lightning_taskonomy.core.slurm import slurm_command
 
 _FILE = Path("slurm") / "submitted.json"
 
@@ -70,7 +70,7 @@ class Submission:
         if shutil.which("squeue") is None:
             raise InputError("the queue cannot be read: there is no squeue on this machine")
         ids = ",".join(array.job_id for array in self.arrays)
-        answer = asked(
+        answer = slurm_command(
             "squeue", "--noheader", "--array", "--states=all", "--format=%F %K %T", f"--jobs={ids}"
         )
         if answer.returncode and _UNKNOWN not in answer.stderr:

@@ -95,14 +95,14 @@ def average_drop(scores: Mapping[str, Score], baseline: Mapping[str, Score]) -> 
     return 100 * sum(drops) / len(drops)
 
 
-def write_comparison(found: Sequence[Results], folder: Path) -> str:
+def write_comparison(results: Sequence[Results], folder: Path) -> str:
     """Write `results.csv` and `results.md`: a row for each network, a column for each task.
 
     Networks of the method `single` are the baseline; those for different tasks share one row. The average
     drop is over the tasks of the baseline.
 
     Args:
-        found: results of the networks.
+        results: of the networks.
         folder: for the files.
 
     Returns:
@@ -111,7 +111,7 @@ def write_comparison(found: Sequence[Results], folder: Path) -> str:
     Raises:
         InputError: a file cannot be written.
     """
-    rows = _rows(found)
+    rows = _rows(results)
     tasks = list({score.task: score for row in rows for score in row.scores}.values())
     singles = [row for row in rows if row.method == "single"]
     baseline = {score.task: score for score in singles[0].scores} if singles else {}
@@ -185,10 +185,10 @@ def results_of(network: SeveralTasks, name: str) -> Results:
     return Results(name, network.method, network.parameter_count, tuple(scores))
 
 
-def _rows(found: Sequence[Results]) -> list[Results]:
+def _rows(all_results: Sequence[Results]) -> list[Results]:
     """One row per network, in the order of methods; single-task networks of different tasks share one."""
-    singles = [results for results in found if results.method == "single"]
-    merged = [results for results in found if results.method != "single"]
+    singles = [results for results in all_results if results.method == "single"]
+    merged = [results for results in all_results if results.method != "single"]
     names = [score.task for results in singles for score in results.scores]
     if len(singles) > 1 and len(set(names)) == len(names):
         scores = tuple(score for results in singles for score in results.scores)

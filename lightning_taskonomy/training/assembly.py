@@ -23,7 +23,7 @@ def assembled(
     *,
     kept: Sequence[Kept] = (),
     saved: bool = True,
-    own: Sequence[Callback] = (),
+    user_callbacks: Sequence[Callback] = (),
     plugins: Sequence[Any] = (),
 ) -> dict[str, Any]:
     """The trainer's `callbacks` and `plugins`.
@@ -33,18 +33,18 @@ def assembled(
         callbacks: of the command and of the module.
         kept: checkpoints that are kept besides the one to resume from.
         saved: whether checkpoints are written at all.
-        own: the user's callbacks; each replaces one of ours of the same type.
+        user_callbacks: each replaces one of ours of the same type.
         plugins: the user's.
     """
     saving: list[Callback] = []
     if saved:  # the one to resume from comes last, so that at the end of an epoch it holds the others' state
         saving += (KeptCheckpoint(run, name) for name in kept)
         saving.append(RunningCheckpoint(run.checkpoints, run.checkpoint_seconds, run.fingerprint))
-    named = {type(callback) for callback in own}
+    named = {type(callback) for callback in user_callbacks}
     ours = [
         callback for callback in (*callbacks, *saving, SeedSteps(run.seed)) if type(callback) not in named
     ]
-    return {"callbacks": [*own, *ours], "plugins": [WholeCheckpoints(), *environment(), *plugins]}
+    return {"callbacks": [*user_callbacks, *ours], "plugins": [WholeCheckpoints(), *environment(), *plugins]}
 
 
 def curves(run: Run, first_step: int, version: str = "") -> TensorBoardLogger:

@@ -89,16 +89,16 @@ class WriteLossTable(Callback):
         target = _task(pl_module)
         contenders = self._contenders(pl_module)
         losses = torch.cat(self._losses) if self._losses else torch.zeros(0, len(contenders))
-        own = LossTable.from_arrays(target, self._keys, contenders, losses.cpu().double().numpy())
+        table = LossTable.from_arrays(target, self._keys, contenders, losses.cpu().double().numpy())
         trainer.strategy.barrier("loss table: start")
         if trainer.world_size > 1:
-            own.write_to(self._part(target, trainer.global_rank))
+            table.write_to(self._part(target, trainer.global_rank))
         trainer.strategy.barrier("loss table: parts")
         error: InputError | None = None
         if trainer.is_global_zero:
             # The other ranks wait: they learn of the failure before the error is raised.
             try:
-                self._join(own, trainer.world_size, pl_module)
+                self._join(table, trainer.world_size, pl_module)
             except InputError as failure:
                 error = failure
         failed = trainer.strategy.reduce(
@@ -120,19 +120,19 @@ class WriteLossTable(Callback):
         # Not named like a table, so that readers of the folder ignore it.
         return self.folder / f".{target}-{quote(self.contender, safe='+')}-{rank}.part"
 
-    def _of_all_ranks(self, own: LossTable, world_size: int) -> tuple[list[str], dict[str, Floats]]:
+    def _of_all_ranks(self, table: LossTable, world_size: int) -> tuple[list[str], dict[str, Floats]]:
         if world_size == 1:
-            return _sorted_columns([own])
-        parts = [self._part(own.target, rank) for rank in range(world_size)]
+            return _sorted_columns([table])
+        parts = [self._part(table.target, rank) for rank in range(world_size)]
         try:
-            return _sorted_columns([LossTable.read_parquet(part, own.target) for part in parts])
+            return _sorted_columns([LossTable.read_parquet(part, table.target) for part in parts])
         finally:
             for part in parts:
                 part.unlink(missing_ok=True)
 
-    def _join(self, own: LossTable, world_size: int, module: pytorch_lightning.LightningModule) -> None:
-        path = self.folder / f"{own.target}.parquet"
-        images, columns = self._of_all_ranks(own, world_size)
+    def _join(self, table: LossTable, world_size: int, module: pytorch_lightning.LightningModule) -> None:
+        path = self.folder / f"{table.target}.parquet"
+        images, columns = self._of_all_ranks(table, world_size)
         repeated = [key for key, count in Counter(images).items() if count > 1]
         if repeated:
             raise InputError(
@@ -149,8 +149,8 @@ class WriteLossTable(Callback):
             columns = _joined(existing, images, columns, diverged)
             groups = _sorted_groups(existing) if existing.grouped else None
         losses = np.column_stack([np.empty((len(images), 0)), *columns.values()])
-        table = LossTable.from_arrays(own.target, images, list(columns), losses, groups)
-        table.write_parquet(self.folder, table.grouped)
+        joined = LossTable.from_arrays(table.target, images, list(columns), losses, groups)
+        joined.write_parquet(self.folder, joined.grouped)
 
 
 def _sorted_columns(tables: Sequence[LossTable]) -> tuple[list[str], dict[str, Floats]]:

@@ -12,7 +12,7 @@ from lightning_fabric.plugins.environments.cluster_environment import ClusterEnv
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 
 from lightning_taskonomy.core.output import write_text
-from lightning_taskonomy.core.slurm import asked
+from lightning_taskonomy.core.slurm import slurm_command
 
 _FINISHED = "finished.json"
 
@@ -82,14 +82,14 @@ def requeue() -> str:
         return "run the same command again to resume"
     if shutil.which("scontrol") is None:
         return f"job {job} was not requeued, there is no scontrol here: submit it again to resume"
-    shown = asked("scontrol", "show", "job", job).stdout
+    shown = slurm_command("scontrol", "show", "job", job).stdout
     if _is_requeued(shown):
         return f"job {job} is in the queue again"
     if "JobState=COMPLETING Reason=None" in shown:
         return f"job {job} was cancelled: submit it again to resume"
-    answer = asked("scontrol", "requeue", job)
+    answer = slurm_command("scontrol", "requeue", job)
     # The controller may have requeued the job although its answer was lost.
-    if answer.returncode and not _is_requeued(asked("scontrol", "show", "job", job).stdout):
+    if answer.returncode and not _is_requeued(slurm_command("scontrol", "show", "job", job).stdout):
         reason = " ".join((answer.stderr or answer.stdout).split())
         return f"job {job} was not requeued ({reason}): submit it again to resume"
     return f"job {job} is in the queue again"

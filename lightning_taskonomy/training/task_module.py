@@ -137,13 +137,13 @@ class TaskModule(Contender):
         Raises:
             InputError: the checkpoint does not fit; the message names what differs.
         """
-        found = dict(checkpoint.get("contender") or {})
-        require_conventions(found.pop("conventions", None), "checkpoint", "train again")
-        standard = found.pop("standard", None)
+        stored = dict(checkpoint.get("contender") or {})
+        require_conventions(stored.pop("conventions", None), "checkpoint", "train again")
+        standard = stored.pop("standard", None)
         for name, expected in self.description().items():
-            if as_written(found.get(name)) != as_written(expected):
+            if as_written(stored.get(name)) != as_written(expected):
                 raise InputError(
-                    f"checkpoint: expected one with {name} {expected}, found {found.get(name, 'none')}"
+                    f"checkpoint: expected one with {name} {expected}, found {stored.get(name, 'none')}"
                 )
         if standard is not None:
             self.task = _with_standard(self.task, standard)
