@@ -1,6 +1,7 @@
 """Custom tasks, defined in the user's Python files and named by file and attribute."""
 
 import os
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,6 +14,7 @@ from lightning_taskonomy.tasks.own_files import PREFIX, module_named, module_of,
 from lightning_taskonomy.tasks.task import Task
 from lightning_taskonomy.taxonomy.transfers import BASELINES, SELF
 
+_LABELS = re.compile(r"@\d+$")
 _LONGEST = 200
 _allowed_names: ContextVar[Collection[str] | None] = ContextVar("_allowed_names", default=None)
 """While a checkpoint is loaded: the task names that the user has passed. Otherwise None."""
@@ -84,6 +86,8 @@ def require_usable(task: Task, origin: str) -> None:
         problem = "tables of transfers use it for a baseline"
     elif "+" in name:
         problem = "tables of transfers join several sources with +"
+    elif _LABELS.search(name):
+        problem = "tables of transfers end a name so to say how many labels a source was trained with"
     elif len(os.fsencode(name)) > _LONGEST:
         problem = f"expected at most {_LONGEST} bytes, since files are named for it"
     if problem is not None:

@@ -206,6 +206,7 @@ NAMES = [
     "random",
     "pixels",
     "average",
+    "normal@1000",
     "self",
 ]
 
