@@ -15,7 +15,7 @@ def read_npy(path: Path, *, mapped: bool = False) -> npt.NDArray[Any]:
 
     Args:
         path: the file.
-        mapped: memory-map the file instead of reading it; a damaged header may claim more than fits into memory.
+        mapped: memory-map the file instead; a damaged header may claim more than fits into memory.
 
     Raises:
         OSError: the file cannot be opened.
