@@ -1,5 +1,6 @@
 """`taxonomy run` as a user meets it: help, and one line with status 2 for every mistake, before any work."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -195,10 +196,18 @@ def test_a_budget_that_serves_nobody_or_everybody(
     packed: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Too small: the least that serves every target is taken, and that is said; too large is no mistake."""
-    tasks = ["autoencoding", "edge_texture"]
+    tasks = ["keypoints2d", "edge_texture"]
     run = tmp_path / "run"
     assert taxonomy_run(config(run, packed, tasks=tasks, program={"budget": 0})) == 0
     assert "0 cannot serve every target" in caplog.text
     assert '"budget": 1' in (run / "taxonomy" / "taxonomy.json").read_text()
     assert taxonomy_run(config(run, packed, tasks=tasks, program={"budget": 9})) == 0
     assert '"budget": 9' in (run / "taxonomy" / "taxonomy.json").read_text()
+
+
+def test_tasks_whose_label_is_the_picture_cost_nothing(packed: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    tasks = ["autoencoding", "edge_texture"]
+    assert taxonomy_run(config(run, packed, tasks=tasks, program={"budget": 0})) == 0
+    solved = json.loads((run / "taxonomy" / "taxonomy.json").read_text())
+    assert (solved["sources"], solved["spent"], solved["budget"]) == (["autoencoding"], 0, 0)
