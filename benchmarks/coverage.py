@@ -198,9 +198,9 @@ def row(world: World, outcomes: list[Outcome]) -> str:
 def main() -> None:
     simulations = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     print(f"| {' | '.join(COLUMNS)} |\n{'| --- ' * len(COLUMNS)}|")
-    for world in worlds():
-        count = max(simulations // (1 + world.transfers // 50), 2)
-        parts = [(world, part.tolist()) for part in np.array_split(np.arange(count), 2)]
+    for number, world in enumerate(worlds()):
+        count = max(simulations // (1 + world.transfers // 100), 2)
+        parts = [(world, part.tolist()) for part in np.array_split(np.arange(count) + 10_000 * number, 2)]
         outcomes = [outcome for part in in_processes(several, parts, 2) for outcome in part]
         shape = f"{world.transfers} | {world.images} | {world.groups} | {world.effect:g} | {world.name}"
         judged = [outcome for outcome in outcomes if outcome is not None]

@@ -82,11 +82,11 @@ class Luck:
         Args:
             errors: of what is chosen, (resamplings,).
             alone: of what was chosen, as if it had been fixed, (…,). The best of many equals varies less than
-                any of them, but whether they are equal is not known: the variance is half-way at least.
+                any of them, but whether they are equal is not known: a quarter of the difference is kept.
         """
         variance = float(errors.var(ddof=1))
         if alone is not None:
-            variance = max(variance, (variance + float(alone.var(ddof=1))) / 2)
+            variance = max(variance, (3 * variance + float(alone.var(ddof=1))) / 4)
         return cls(float(errors.mean()), variance)
 
 
