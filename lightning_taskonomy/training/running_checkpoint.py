@@ -49,6 +49,11 @@ class RunningCheckpoint(Checkpoint):
         """Path of the newest checkpoint."""
         return self.folder / NAME
 
+    @property
+    def is_signalled(self) -> bool:
+        """Whether a signal to save and stop has arrived."""
+        return self._signal is not None
+
     def state_dict(self) -> dict[str, Any]:
         """The run it belongs to, and the step at which its curves resume."""
         return {"run": self.run, "next_step": self._next_step}

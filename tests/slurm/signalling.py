@@ -74,7 +74,7 @@ class HoldUntilTold(Callback):
         mark.touch()
         (saving,) = (own for own in trainer.checkpoint_callbacks if isinstance(own, RunningCheckpoint))
         until = time.monotonic() + 120
-        while saving._asked is None and time.monotonic() < until:
+        while not saving.is_signalled and time.monotonic() < until:
             time.sleep(0.1)
 
 
