@@ -75,5 +75,5 @@ def test_single_task_runs_become_one_row(tmp_path: Path) -> None:
 
 def test_damaged_results_are_named(tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text('{"name": "a"}')
-    with pytest.raises(InputError, match=r"results\.json: expected what a test"):
+    with pytest.raises(InputError, match=r"results\.json: expected the results of a"):
         Results.load(tmp_path)
