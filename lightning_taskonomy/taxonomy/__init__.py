@@ -1,6 +1,6 @@
 """From measured losses to a taxonomy, without torch: tournament, affinities, boolean program, evidence.
 
-The names below are the public interface; each is imported only when asked for.
+The names below are the public interface; each is imported on first access.
 """
 
 import importlib
@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -22,9 +22,9 @@ class AffinityMatrix:
     Attributes:
         targets: the T targets.
         sources: the S sources.
-        before: not normalised, from 0 (far) to 1 (near), (T, S); NaN where not measured. With loss tables the
-            naive alternative, each target's mean losses rescaled to [0, 1]; else win rates against full
-            supervision.
+        before: before normalisation, from 0 (far) to 1 (near), (T, S); NaN where not measured. With loss
+            tables, the naive alternative: each target's mean losses rescaled to [0, 1]; else win rates
+            against full supervision.
         after: affinities (AHP), renormalised over the first-order transfers of each target, (T, S); NaN where
             not measured.
         rescaled_losses: whether `before` holds losses.
@@ -43,7 +43,7 @@ class AffinityMatrix:
         """Collect the matrix.
 
         Raises:
-            InputError: no first-order transfers, or a target without a loss table where some are given.
+            InputError: no first-order transfers, or loss tables that lack a target.
         """
         rows = [row for row in transfers.candidates() if row.order == 1 and not row.is_self]
         if not rows:

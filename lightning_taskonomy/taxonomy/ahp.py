@@ -8,7 +8,7 @@ Floats = NDArray[np.float64]
 CLIP = 0.001
 """Win rates are kept this far from 0 and 1, so that their ratio stays finite."""
 BETA = 20.0
-"""Steepness of the distance that the paper's affinity matrices show."""
+"""β of the distance shown in the paper's affinity matrices."""
 _SETTLED = 1e-14
 _POWER_STEPS = 300
 _NODA_STEPS = 50
@@ -20,11 +20,12 @@ def affinities(win_rates: Floats) -> Floats:
     """The principal eigenvector of the clipped ratios W / Wᵀ, normalised to sum to 1, (n,).
 
     The matrix is positive, so by Perron and Frobenius the vector is unique and positive. Power iteration
-    finds it in a few steps for contenders that can be ranked; cycles (a beats b beats c) make it slow,
-    and then Noda's iteration, inverse iteration with a shift from above, goes on and converges quadratically.
+    finds it in a few steps for contenders that can be ranked. Cycles (a beats b beats c beats a) make it
+    slow; Noda's iteration, inverse iteration with a shift from above, then takes over and converges
+    quadratically.
 
     Args:
-        win_rates: W, (n, n): the share of images on which i has the lower loss than j, ties half.
+        win_rates: W, (n, n): the fraction of images on which i has a lower loss than j; a tie counts half.
     """
     clipped = np.clip(win_rates, CLIP, 1 - CLIP)
     ratios = clipped / clipped.T
@@ -42,11 +43,12 @@ def affinities(win_rates: Floats) -> Floats:
 def affinities_of_many(win_rates: NDArray[np.float32], start: Floats) -> Floats:
     """The affinities of many tournaments among the same contenders, to five digits, (B, n).
 
-    Power iteration on all at once in single precision; the few that it leaves unsettled are done one by one.
+    Power iteration runs on all of them together in single precision; the few that do not converge are
+    solved one by one.
 
     Args:
         win_rates: of every tournament, (B, n, n).
-        start: affinities to start from, such as those of a tournament that is much like them, (n,).
+        start: affinities to start from, such as those of a similar tournament, (n,).
     """
     ratios = np.clip(win_rates, np.float32(CLIP), np.float32(1 - CLIP))
     ratios /= ratios.swapaxes(1, 2).copy()
@@ -71,7 +73,7 @@ def _noda(ratios: Floats, vector: Floats) -> Floats:
         growth = (ratios @ vector) / vector
         if growth.max() - growth.min() <= _SETTLED * growth.max():
             break
-        # A hair above the eigenvalue, so that the system stays solvable when it has been reached.
+        # Slightly above the eigenvalue, so that the system stays regular at convergence.
         shift = growth.max() * (1 + 1e-15)
         following = np.linalg.solve(shift * identity - ratios, vector)
         following = np.abs(following / following.sum())
@@ -95,5 +97,5 @@ def rescaled(losses: Floats) -> Floats:
 
 
 def distance(affinity: Floats, beta: float = BETA) -> Floats:
-    """The distance exp(−βP), element by element: 1 for no affinity, towards 0 for much."""
+    """The distance exp(−βP), elementwise: 1 for zero affinity, falling towards 0 as affinity grows."""
     return np.asarray(np.exp(-beta * affinity))

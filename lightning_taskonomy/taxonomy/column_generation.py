@@ -1,10 +1,10 @@
 """The linear relaxation of a choice among very many networks, by column generation.
 
-Each task is served by exactly one network, a network that serves must be paid for, and the cost is limited:
-a p-median problem with costs. A small linear program over few networks gives prices of tasks, λ, and of cost,
-μ; the reduced cost of a network, μ·c + Σ_t min(0, loss_t − λ_t), says whether it could improve on them.
-Networks are added until none can. The bound and the reduced costs hold for all networks, however few the
-program has seen.
+Each task is served by exactly one network, every network used has a cost, and the total cost is limited:
+a p-median problem with costs. A small linear program over a few networks gives dual prices of tasks, λ, and
+of cost, μ; the reduced cost of a network, μ·c + Σ_t min(0, loss_t − λ_t), shows whether adding it could
+improve the solution. Networks are added until none can. The bound and the reduced costs hold for all
+networks, including those never added.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from scipy.optimize import linprog
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 _ADDED = 200
-"""Networks that join the program in a round, at most."""
+"""The most networks added in one round."""
 _ROUNDS = 500
 
 
@@ -27,10 +27,10 @@ class Relaxation:
     """The solved relaxation.
 
     Attributes:
-        bound: no choice has a smaller sum of losses.
-        reduced_costs: of each network, at least 0 up to rounding, (N,): a choice that has the network is no
-            better than the bound plus this.
-        columns: the networks that the last program knew, which mostly hold a good choice.
+        bound: a lower bound on the sum of losses of every choice.
+        reduced_costs: of each network, clipped at 0, (N,): the objective of any choice that includes the
+            network is at least the bound plus this.
+        columns: the networks in the last program, which usually include a good choice.
     """
 
     bound: float
@@ -47,13 +47,13 @@ class Relaxation:
             budget: largest total cost.
 
         Returns:
-            None where even parts of networks cannot serve every task within the budget.
+            None where not even fractional networks can serve every task within the budget.
         """
         known = np.where(np.isnan(losses), np.inf, losses)
         if not np.isfinite(known).any(axis=0).all():
             return None
         finite = known[np.isfinite(known)]
-        # What it costs to leave a task unserved: more than any choice of networks can save.
+        # The penalty for an unserved task: more than any choice of networks can save.
         unserved = 2 * float(np.abs(finite).max()) * losses.shape[1] + 1.0
         columns = np.unique(np.concatenate([np.argmin(known, axis=0), _cheapest(known, cost)]))
         best_bound, best_reduced = -np.inf, np.zeros(len(cost))
@@ -62,7 +62,7 @@ class Relaxation:
                 known[columns], cost[columns], budget, unserved
             )
             reduced = price_of_cost * cost + np.minimum(known - prices, 0.0).sum(axis=1)
-            # Every network is taken at most once, so that the bound holds before the last round as well.
+            # A network is used at most once, so this bound is valid in every round, not only the last.
             bound = float(prices.sum()) - price_of_cost * budget + float(np.minimum(reduced, 0.0).sum())
             if bound > best_bound:
                 best_bound, best_reduced = bound, reduced
@@ -76,7 +76,7 @@ class Relaxation:
 
 
 def _cheapest(losses: Floats, cost: Floats) -> Integers:
-    """Networks that serve every task for little: greedily by cost for each task that is still unserved."""
+    """Cheap networks that together serve every task: greedily, by cost per task newly served."""
     serves = np.isfinite(losses)
     left = np.ones(losses.shape[1], np.bool_)
     chosen: list[int] = []
@@ -94,8 +94,8 @@ def _small_program(
     """Solve the relaxation over a few networks.
 
     Returns:
-        Its value; the price of each task, (T,); the price of a unit of cost, at least 0; and how much of the
-        tasks is left unserved.
+        Its value; the price of each task, (T,); the price of a unit of cost, at least 0; and the largest
+        fraction of a task left unserved.
     """
     networks, tasks = losses.shape
     row, task = np.nonzero(np.isfinite(losses))
@@ -127,7 +127,7 @@ def _small_program(
     bounds = np.column_stack(
         [np.zeros(size), np.concatenate([np.full(edges, np.inf), np.ones(networks), np.ones(tasks)])]
     )
-    found: Any = linprog(  # type: ignore[call-overload]  # its stubs know no sparse arrays
+    found: Any = linprog(  # type: ignore[call-overload]  # its stubs lack sparse arrays
         objective, paid, limits, every_task, np.ones(tasks), bounds, method="highs-ds"
     )
     if found.status != 0:

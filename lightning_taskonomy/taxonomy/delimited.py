@@ -1,6 +1,6 @@
-"""Tables of text as people's programs write them: CSV of pandas, polars and R, and what Excel saves as such.
+"""CSV tables as written by pandas, polars, R and Excel.
 
-Commas, semicolons or tabs; UTF-8 or UTF-16; any line ends; decimal commas; rows of separators alone.
+Commas, semicolons or tabs; UTF-8 or UTF-16; any line endings; decimal commas; rows of nothing but separators.
 """
 
 import codecs
@@ -15,7 +15,7 @@ from pathlib import Path
 from lightning_taskonomy.core.errors import InputError
 
 _SEPARATORS = (",", ";", "\t")
-# UTF-32's mark begins as that of UTF-16 does: the longer ones come first.
+# UTF-32's byte-order mark begins with that of UTF-16, so the longer ones come first.
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -33,8 +33,8 @@ class DelimitedTable:
     """The cells of a file.
 
     Attributes:
-        columns: the names in the header, without space around them.
-        rows: for each row that is not blank, its number in the file, from 1, and a cell for every column.
+        columns: the names in the header, stripped of surrounding space.
+        rows: for each non-blank row, its number in the file, from 1, and a cell for every column.
         origin: the file, for messages.
     """
 
@@ -44,18 +44,18 @@ class DelimitedTable:
 
 
 def read_delimited(path: Path, what: str, expected: Collection[str]) -> DelimitedTable:
-    """Read a file whose header holds certain columns; the separator is the one that finds most of them.
+    """Read a file whose header has certain columns; the separator is the one that yields most of them.
 
-    Columns without a name are kept if some cell is filled, as a saved index is, and else left out.
+    Columns without a name, such as a saved index, are kept only if some cell is filled.
 
     Args:
         path: the file.
-        what: what it should be, for messages, such as `transfers table`.
-        expected: names of columns, each of which stands there once; others may join them.
+        what: the kind of table, for messages, such as `transfers table`.
+        expected: names of required columns, each exactly once; further columns are allowed.
 
     Raises:
-        InputError: no such file, no text in UTF-8 or UTF-16, nothing in it, a column missing, a row that is
-            no CSV, or one with more or fewer cells than the header; names file and row or column.
+        InputError: no such file, not UTF-8 or UTF-16, an empty file, a missing column, a malformed row, or
+            one with more or fewer cells than the header; names file and row or column.
     """
     text = _text(path, what)
     separator = _separator(text, expected)
@@ -80,7 +80,7 @@ def number_of(cell: str) -> float:
     """The number in a cell, with a decimal point or a decimal comma.
 
     Raises:
-        ValueError: it holds none.
+        ValueError: the cell does not hold a number.
     """
     return float(cell.replace(",", ".") if cell.count(",") == 1 and "." not in cell else cell)
 
@@ -96,29 +96,29 @@ def _text(path: Path, what: str) -> str:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        where = f"found byte {error.start} not to be"
-        raise InputError(f"{path}: expected a CSV in UTF-8 or UTF-16, {where}") from error
+        found = f"found byte {error.start} invalid"
+        raise InputError(f"{path}: expected a CSV in UTF-8 or UTF-16, {found}") from error
     if "\0" in text:
         raise InputError(f"{path}: expected a CSV in UTF-8, or in UTF-16 with its byte-order mark")
     return text
 
 
 def _separator(text: str, expected: Collection[str]) -> str:
-    """What stands between the columns: as Excel is told, else what yields most of those expected."""
+    """The separator: from a `sep=` line, else the one that yields most of the expected columns."""
     lines = (line for line in re.split(r"\r\n|\r|\n", text) if line.strip(" ,;\t"))
     header = next(lines, "")
     if remembered := _REMEMBERED.fullmatch(header.strip()):
-        return remembered[1] or "\t"  # a tab at the end is taken for space by some editors
+        return remembered[1] or "\t"  # some editors strip a trailing tab
 
-    def found(separator: str) -> int:
+    def columns_found(separator: str) -> int:
         cells = next(csv.reader([header], delimiter=separator), [])
         return len({cell.strip() for cell in cells} & set(expected))
 
-    return max(_SEPARATORS, key=found)  # the first of equals: a comma
+    return max(_SEPARATORS, key=columns_found)  # ties go to the comma
 
 
 def _records(text: str, separator: str, origin: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not blank, by number."""
+    """The non-blank rows with their numbers."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     begun = False
     try:
@@ -137,12 +137,12 @@ def _records(text: str, separator: str, origin: str) -> Iterator[tuple[int, list
 def _check_header(header: list[str], expected: Collection[str], origin: str) -> None:
     for column in expected:
         if header.count(column) > 1:
-            raise InputError(f"{origin}: column {column!r} stands twice")
+            raise InputError(f"{origin}: column {column!r} appears twice")
         if column not in header:
             near = difflib.get_close_matches(column, header, n=1) if len(header) > 1 else []
             hint = f" (found {near[0]!r})" if near else ""
             if len(header) == 1:
-                hint = f" (found one column, {header[0][:60]!r}: between columns stands , or ; or a tab)"
+                hint = f" (found one column, {header[0][:60]!r}; columns are separated by , or ; or tabs)"
             raise InputError(f"{origin}: column {column!r} is missing{hint}; expected {','.join(expected)}")
 
 

@@ -37,11 +37,11 @@ class Evaluation:
     """The taxonomies of a grid of budgets and maximum orders.
 
     Attributes:
-        problem: what was solved, but for budget and order.
+        problem: what was solved; its own budget and order do not matter.
         budgets: label units, ascending.
         max_orders: ascending.
         taxonomies: by (maximum order, budget); infeasible pairs are absent.
-        least_budgets: by maximum order, the least budget that works, where some budget was too small.
+        least_budgets: by maximum order, the least feasible budget, where some budget was too small.
     """
 
     problem: TaxonomyProblem

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 NETWORK, COST = "network", "cost"
 _PROVEN = 1e-9
-"""Share of the objective below which a gap is none."""
+"""Relative gap below which an answer counts as optimal."""
 _LARGEST = 1e15
 
 
@@ -39,7 +39,7 @@ class CandidateNetworks:
         tasks: the tasks to be served, (T,).
         cost: of each network, (N,).
         losses: of each task in each network, (N, T); NaN where a network does not serve a task.
-        origin: where the table came from, for messages.
+        origin: the table's source, for messages.
     """
 
     networks: tuple[str, ...]
@@ -49,10 +49,10 @@ class CandidateNetworks:
     origin: str = "networks"
 
     def __post_init__(self) -> None:
-        """Check sizes and numbers.
+        """Check shapes and values.
 
         Raises:
-            InputError: sizes that do not agree, a cost or loss that is none, or a task that nothing serves.
+            InputError: mismatched shapes, an invalid cost or loss, or a task that no network serves.
         """
         if self.losses.shape != (len(self.networks), len(self.tasks)) or len(self.cost) != len(self.networks):
             raise InputError(f"{self.origin}: expected a cost and {len(self.tasks)} losses for each network")
@@ -71,10 +71,10 @@ class CandidateNetworks:
 
     @classmethod
     def read_csv(cls, path: str | Path) -> "CandidateNetworks":
-        """Read the table `network,cost` and a column per task: its loss in that network, or an empty cell.
+        """Read a table with columns `network`, `cost` and one per task: its loss in that network, or empty.
 
         Raises:
-            InputError: the file is missing or not such a table; the line names file, row and column.
+            InputError: the file is missing or not such a table; names file, row and column.
         """
         table = read_delimited(Path(path), "table of networks", (NETWORK, COST))
         tasks = [name for name in table.columns if name not in (NETWORK, COST)]
@@ -92,14 +92,14 @@ class CandidateNetworks:
             if not name:
                 raise InputError(f"{where}, column {NETWORK}: expected a name, found an empty cell")
             if name in names:
-                raise InputError(f"{where}: the network {name} stands in an earlier row already")
+                raise InputError(f"{where}: the network {name} is already in an earlier row")
             names.append(name)
             cost.append(_number(cells[place[COST]], f"{where}, column {COST}"))
-            own = [cells[place[task]].strip() for task in tasks]
+            loss_cells = [cells[place[task]].strip() for task in tasks]
             losses.append(
                 [
                     _number(cell, f"{where}, column {task}") if cell else math.nan
-                    for cell, task in zip(own, tasks, strict=True)
+                    for cell, task in zip(loss_cells, tasks, strict=True)
                 ]
             )
         if not names:
@@ -130,7 +130,7 @@ class Grouping:
 
     Attributes:
         objective: the weighted sum of losses.
-        lower_bound: no choice within the budget has a smaller one.
+        lower_bound: a lower bound on it for every choice within the budget.
         budget: the cost it was solved for.
         cost: of the chosen networks; at most the budget.
         networks: the chosen networks that serve a task, by name.
@@ -144,7 +144,7 @@ class Grouping:
 
     @property
     def gap(self) -> float:
-        """By which share of its size the objective may lie above the optimum; 0 where proven optimal."""
+        """The relative optimality gap: how far the objective may lie above the optimum; 0 if optimal."""
         above = max(self.objective - self.lower_bound, 0.0)
         size = max(abs(self.objective), abs(self.lower_bound))
         return above / size if above > _PROVEN * size else 0.0
@@ -164,12 +164,12 @@ class Grouping:
             "cost": self.cost,
             "networks": [
                 {
-                    "network": one.network,
-                    "serves": list(one.serves),
-                    "cost": one.cost,
-                    "losses": dict(one.losses),
+                    "network": chosen.network,
+                    "serves": list(chosen.serves),
+                    "cost": chosen.cost,
+                    "losses": dict(chosen.losses),
                 }
-                for one in self.networks
+                for chosen in self.networks
             ],
         }
 
@@ -187,13 +187,13 @@ class GroupingProblem:
     """Minimise the weighted sum of losses over networks whose total cost is within the budget.
 
     Attributes:
-        table: the candidates, or a file of them.
+        table: the candidates, or their file.
         budget: largest total cost.
         weight: of a task's loss; 1 where absent.
-        relative: losses are divided by the task's best loss in a network of its own, so that tasks with large
-            numbers do not decide alone; without such a network, by its best loss anywhere.
-        time_limit: seconds after which the best answer so far is given, with its gap. None for no limit.
-        gap: share of the objective within which the answer need not be improved.
+        relative: losses are divided by the task's best loss in a single-task network, so that tasks with
+            large losses do not dominate; without such a network, by its best loss anywhere.
+        time_limit: seconds after which the best answer so far is returned, with its gap. None for no limit.
+        gap: relative optimality gap at which to stop.
     """
 
     table: CandidateNetworks | str | Path
@@ -219,7 +219,7 @@ class GroupingProblem:
                     f"weight: expected a number from 0 to {_LARGEST:g} for {task}, found {weight:g}"
                 )
         if not 0 <= self.gap < 1:
-            raise InputError(f"gap: expected a share from 0 to below 1, found {self.gap:g}")
+            raise InputError(f"gap: expected a fraction from 0 to below 1, found {self.gap:g}")
         if self.time_limit is not None and not self.time_limit > 0:
             raise InputError(f"time-limit: expected more than 0 seconds, found {self.time_limit:g}")
 
@@ -232,12 +232,12 @@ class GroupingProblem:
     def solve(self) -> Grouping:
         """The best networks within the budget.
 
-        The linear relaxation is solved by column generation; networks whose reduced cost says that no better
-        choice has them are left out, and HiGHS chooses among the rest, through CVXPY.
+        The linear relaxation is solved by column generation; networks whose reduced cost rules them out of
+        any better choice are dropped, and HiGHS chooses among the rest, through CVXPY.
 
         Raises:
-            InputError: the budget cannot serve every task; names those left without a network, and the least
-                budget that works.
+            InputError: the budget cannot serve every task; names those left without a network and the least
+                feasible budget.
         """
         weighted = self._weighted_losses()
         affordable = self.candidates.cost <= self.budget * (1 + 1e-12)
@@ -247,7 +247,7 @@ class GroupingProblem:
         rows = np.flatnonzero(affordable)
         first = rows[relaxation.columns]
         chosen, _ = self._chosen(weighted, first, self.time_limit)
-        if chosen is None:  # the relaxation may mix networks where no whole ones will do
+        if chosen is None:  # the columns may be feasible only as fractions
             chosen, lower = self._chosen(weighted, rows, self.time_limit)
             if chosen is None:
                 raise self._refusal(weighted)
@@ -260,10 +260,11 @@ class GroupingProblem:
         chosen, lower = self._chosen(weighted, np.union1d(open_rows, first), self.time_limit)
         if chosen is None:
             return best
-        # What was left out is no better than the best known.
+        # The networks left out cannot improve on the best known.
         lower = max(min(lower, best.objective), relaxation.bound)
         return min(
-            (best, self._grouping(weighted, chosen, lower)), key=lambda one: (one.objective, -one.lower_bound)
+            (best, self._grouping(weighted, chosen, lower)),
+            key=lambda grouping: (grouping.objective, -grouping.lower_bound),
         )
 
     def _weighted_losses(self) -> Floats:
@@ -281,7 +282,7 @@ class GroupingProblem:
         return np.asarray(losses * np.array([self.weight.get(task, 1.0) for task in table.tasks]))
 
     def _graph(self, weighted: Floats, rows: Integers) -> Hypergraph:
-        """Networks as sources and tasks as targets of first-order transfers; what is maximised is −loss."""
+        """Networks as sources and tasks as targets of first-order transfers; −loss is maximised."""
         names = {row: f"{row:09d}" for row in rows}
         edges = [
             Transfer(self.candidates.tasks[task], (names[row],), -float(weighted[row, task]))
@@ -294,8 +295,8 @@ class GroupingProblem:
     def _chosen(
         self, weighted: Floats, rows: Integers, time_limit: float | None
     ) -> tuple[Integers | None, float]:
-        """The best networks among some, and a bound on what these can reach."""
-        from lightning_taskonomy.taxonomy.statement import Statement  # CVXPY takes its time
+        """The best networks among `rows`, and a lower bound on the objective with these."""
+        from lightning_taskonomy.taxonomy.statement import Statement  # CVXPY is slow to import
 
         graph = self._graph(weighted, rows)
         if len(set(graph.target.tolist())) < len(graph.targets):
@@ -308,11 +309,11 @@ class GroupingProblem:
 
     def _grouping(self, weighted: Floats, chosen: Integers, lower: float) -> Grouping:
         table = self.candidates
-        # Of networks that are equally good for a task, the cheaper serves it, then the first by name.
+        # Ties go to the cheaper network, then to the first by name.
         chosen = np.array(sorted(chosen, key=lambda row: (table.cost[row], table.networks[row])), np.int64)
-        own = np.where(np.isnan(weighted[chosen]), np.inf, weighted[chosen])
-        server = chosen[np.argmin(own, axis=0)]
-        objective = float(own.min(axis=0).sum())
+        losses = np.where(np.isnan(weighted[chosen]), np.inf, weighted[chosen])
+        server = chosen[np.argmin(losses, axis=0)]
+        objective = float(losses.min(axis=0).sum())
         serving = []
         for row in sorted(set(server.tolist()), key=lambda row: table.networks[row]):
             tasks = [place for place, at in enumerate(server) if at == row]
@@ -324,7 +325,7 @@ class GroupingProblem:
                     {table.tasks[place]: float(table.losses[row, place]) for place in tasks},
                 )
             )
-        cost = math.fsum(one.cost for one in serving)
+        cost = math.fsum(network.cost for network in serving)
         lower = min(lower, objective)
         if objective - lower <= _PROVEN * max(abs(objective), abs(lower)):
             lower = objective
@@ -346,9 +347,9 @@ class GroupingProblem:
 
 
 def _scale(losses: Floats, single: NDArray[np.bool_]) -> float:
-    """The best loss of a task in a network of its own, else anywhere."""
-    own = losses[single & ~np.isnan(losses)]
-    return float(np.nanmin(own if len(own) else losses))
+    """The best loss of a task in a single-task network, else anywhere."""
+    single_task = losses[single & ~np.isnan(losses)]
+    return float(np.nanmin(single_task if len(single_task) else losses))
 
 
 def _number(cell: str, where: str) -> float:

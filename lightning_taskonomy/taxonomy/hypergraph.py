@@ -14,22 +14,22 @@ Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
 TOLERANCE = 1e-9
-"""Two objectives nearer than this share of the largest weights count as equal."""
+"""Objectives closer than this, relative to the sum of the targets' largest weights, count as equal."""
 _FINE = 1e-6
-"""A tolerance below this share of every target's largest weight hides nothing."""
+"""A tolerance below this fraction of every target's largest weight hides nothing."""
 
 
 @dataclass(frozen=True)
 class Hypergraph:
     """T targets, S sources and E hyperedges, sorted by target, then by order, then by name.
 
-    Their places do not depend on worths, so that programs on the same candidates share all but those.
+    Their positions do not depend on the worths, so programs on the same candidates share everything else.
 
     Attributes:
         targets: the T targets, by name.
         sources: the S tasks that may be trained fully, by name.
         edges: the E transfers behind the hyperedges.
-        worth: of each edge: its affinity, or whatever else is maximised, (E,).
+        worth: of each edge: its affinity, or whichever measure is maximised, (E,).
         importance: weight of each target, (T,).
         members: source indices of an edge, padded with S, (E, highest order).
         target: target index of an edge, (E,).
@@ -59,8 +59,8 @@ class Hypergraph:
     ) -> Self:
         """Collect the candidates whose target is wanted and whose sources may all be trained.
 
-        The order of `candidates` does not matter: everything is sorted by name, so that among equal optima
-        the same one is found whatever the order of a file's rows.
+        The order of `candidates` does not matter: everything is sorted by name, so that the same one of
+        several optima is found whatever the order of a file's rows.
 
         Args:
             candidates: transfers for which the objective was measured.
@@ -68,7 +68,7 @@ class Hypergraph:
             trainable: tasks that may be trained fully.
             importance: weight of a target; 1 where absent.
             cost: label cost of a source; 1 where absent.
-            objective: what an edge is worth.
+            objective: the measure of an edge's worth.
         """
         names = tuple(sorted(targets))
         sources = tuple(sorted(trainable))
@@ -110,7 +110,7 @@ class Hypergraph:
         return _FINE * float(np.min(sizes[sizes > 0], initial=np.inf))
 
     def with_worths(self, worth: Floats) -> Self:
-        """The same graph with another worth of every edge, (E,)."""
+        """The same graph with other worths of the edges, (E,)."""
         return replace(self, worth=worth)
 
     def up_to_order(self, max_order: int) -> Self:
@@ -131,7 +131,7 @@ class Hypergraph:
         return np.asarray(np.append(trained, True)[self.members].all(axis=1))
 
     def needs(self) -> tuple[Integers, Integers, Integers]:
-        """Condition I of the program as rows: one for every target and source that an edge of it needs.
+        """Condition I of the program as rows: one for every pair of a target and a source its edges need.
 
         Returns:
             The row and the edge of each use of a source by an edge, (uses,) both; and the source of each row.
@@ -143,7 +143,7 @@ class Hypergraph:
         return row, edge, pairs % sources
 
     def best_weight(self, weight: Floats) -> Floats:
-        """The largest of given weights, (E,), for each target; −inf where it has no edge, (T,)."""
+        """The largest of the given weights, (E,), for each target; −inf where it has no edge, (T,)."""
         best = np.full(len(self.targets), -np.inf)
         filled = np.diff(self.start) > 0
         if filled.any():
@@ -167,7 +167,7 @@ class Hypergraph:
         return float(self.weight[best].sum()) if (best >= 0).all() else -np.inf
 
     def without_idle(self, trained: Booleans, forced: Booleans, tolerance: float) -> Booleans:
-        """Drop sources that the objective does not need: the dearest first, then in reverse order of names.
+        """Drop sources that the objective does not need: the costliest first, then in reverse name order.
 
         Args:
             trained: the sources to start from, (S,).
@@ -178,7 +178,7 @@ class Hypergraph:
         lean = trained.copy()
         for index in sorted(np.flatnonzero(trained & ~forced), key=lambda index: (-self.cost[index], -index)):
             lean[index] = False
-            # Target by target: a small loss would vanish in a sum with large numbers.
+            # Target by target: a small loss would be rounded away in a sum of large weights.
             if not (best - self._best_with(lean)).sum() <= tolerance:
                 lean[index] = True
         return lean
@@ -188,14 +188,14 @@ class Hypergraph:
         return self.best_weight(np.where(self.available(trained), self.weight, -np.inf))
 
     def affordable(self, budget: float, forced: Booleans) -> Booleans:
-        """Which edges cost no more than the budget, together with the sources that are forced in, (E,)."""
+        """Which edges fit within the budget together with the forced sources, (E,)."""
         cost = np.append(np.where(forced, 0.0, self.cost), 0.0)
         return np.asarray(
             self.cost[forced].sum() + cost[self.members].sum(axis=1) <= self.capacity(budget) * (1 + 1e-9)
         )
 
     def capacity(self, budget: float) -> float:
-        """The budget, rounded down to a whole number where every cost is one: no more of it can be spent."""
+        """The budget, rounded down where every cost is a whole number, as no more than that can be spent."""
         return float(np.floor(budget + 1e-9)) if (self.cost == np.floor(self.cost)).all() else budget
 
 
@@ -205,10 +205,10 @@ class Solution:
 
     Attributes:
         trained: the sources, (S,); None where none were found.
-        above: no solution is better by more than this; 0 where proven optimal.
-        upper: what no solution exceeds, where no sources were found; −inf where there is no solution.
-        tolerance: solutions nearer than this were not told apart.
-        nodes: how many relaxations were solved, where it is known.
+        above: the absolute optimality gap; 0 where proven optimal.
+        upper: an upper bound on the objective; −inf where the program is infeasible.
+        tolerance: solutions closer than this were not told apart.
+        nodes: how many relaxations were solved; 0 where unknown.
     """
 
     trained: Booleans | None
@@ -227,13 +227,11 @@ class Solution:
         tolerance: float,
         nodes: int = 0,
     ) -> "Solution":
-        """Count as proven what lies within the tolerance, if that is fine enough for every target."""
+        """Count a gap within the tolerance as proven optimal, if that is fine enough for every target."""
         if trained is None:
             return cls(None, np.inf, upper, tolerance, nodes)
         if tolerance > graph.fine_tolerance:
             above = max(above, tolerance)
-        elif (
-            above <= 2 * tolerance
-        ):  # what the search does not look for, and what dropping idle sources takes
+        elif above <= 2 * tolerance:  # once for the search, once for dropping idle sources
             above = 0.0
         return cls(trained, above, graph.value(trained) + above, tolerance, nodes)

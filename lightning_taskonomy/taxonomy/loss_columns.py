@@ -1,4 +1,4 @@
-"""What the columns of a loss table are called, and the blocks it is read in."""
+"""The column names of a loss table, and the blocks it is read in."""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,6 @@ Block = tuple[Sequence[str], Floats]
 
 IMAGE = "image"
 GROUP = "group"
-"""The column that says which images belong together, such as those of a building."""
+"""The column that groups images that belong together, such as those of a building."""
 BLOCK_ROWS = 16_384
-"""Images read at a time; few enough that counts over them fit into two bytes."""
+"""Images read at a time; few enough that counts over a block fit into two bytes."""

@@ -1,4 +1,4 @@
-"""Parquet files of losses: read by whatever program and library they were written, written whole."""
+"""Parquet files of losses: read from any common writer, and written whole or not at all."""
 
 import itertools
 import os
@@ -21,8 +21,8 @@ class LossFiles:
     """The parts of one table, opened block by block.
 
     Attributes:
-        parts: the files; one, or those of a folder by name.
-        contenders: names of the columns of numbers.
+        parts: the files; one, or those of a folder, sorted by name.
+        contenders: names of the loss columns.
         grouped: whether there is a column `group`.
     """
 
@@ -32,7 +32,7 @@ class LossFiles:
 
     @classmethod
     def open(cls, path: Path) -> "LossFiles":
-        """Look at the columns of a file, or of all files of a folder.
+        """Read the schema of a file, or of all files of a folder.
 
         Raises:
             InputError: no such file, not Parquet, columns that are not those of a loss table, or parts whose
@@ -43,15 +43,15 @@ class LossFiles:
             raise InputError(f"{path}: no parts of a loss table (*.parquet) in this folder")
         schemas = [_schema(part) for part in parts]
         names = [_columns(part, schema) for part, schema in zip(parts, schemas, strict=True)]
-        for part, own in zip(parts, names, strict=True):
-            if set(own) != set(names[0]):
-                odd = sorted(set(own) ^ set(names[0]))[0]
+        for part, part_names in zip(parts, names, strict=True):
+            if set(part_names) != set(names[0]):
+                odd = sorted(set(part_names) ^ set(names[0]))[0]
                 raise InputError(f"{part}, column {odd!r}: expected the columns of {parts[0].name}")
         contenders = tuple(name for name in names[0] if name not in (IMAGE, GROUP))
         return cls(parts, contenders, GROUP in names[0])
 
     def blocks(self) -> Iterator[Block]:
-        """Image keys and losses, NaN where there is none.
+        """Image keys and losses, NaN where a loss is missing.
 
         Raises:
             InputError: a damaged file, or an image without a key.
@@ -91,10 +91,10 @@ def write_file(
 
     Args:
         path: of the file.
-        contenders: names of the columns of numbers.
+        contenders: names of the loss columns.
         blocks: image keys and losses.
-        groups: of the images, in the same blocks; None for no such column.
-        notes: kept in the file's metadata.
+        groups: of the images, in the same blocks; None to leave the column out.
+        notes: stored in the file's metadata.
 
     Raises:
         InputError: the file cannot be written.
@@ -104,15 +104,15 @@ def write_file(
         [*((name, pa.string()) for name in names), *((name, pa.float64()) for name in contenders)], notes
     )
     with whole_file(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
-        own: Iterable[Sequence[str] | None] = itertools.repeat(None) if groups is None else groups
-        for (images, losses), group in zip(blocks, own, strict=False):
+        group_blocks: Iterable[Sequence[str] | None] = itertools.repeat(None) if groups is None else groups
+        for (images, losses), group in zip(blocks, group_blocks, strict=False):
             words = [images, *([] if group is None else [group])]
             columns = [*(pa.array(w, pa.string()) for w in words), *(pa.array(c) for c in losses.T)]
             writer.write_batch(pa.record_batch(columns, schema=schema))
 
 
 def notes_of(path: Path) -> Mapping[str, str]:
-    """What was noted in a file beside its columns.
+    """The notes in a file's metadata.
 
     Raises:
         InputError: no such file, or not Parquet.
@@ -122,7 +122,7 @@ def notes_of(path: Path) -> Mapping[str, str]:
 
 
 def parts_of(folder: Path) -> list[Path]:
-    """The Parquet files of a folder by name; what is hidden there is half-written, or a note."""
+    """The Parquet files of a folder, sorted by name, without hidden ones: partial files and metadata."""
     return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith((".", "_")))
 
 
@@ -137,33 +137,33 @@ def _schema(path: Path) -> pa.Schema:
 
 
 def _columns(path: Path, schema: pa.Schema) -> list[str]:
-    """The names of the columns that count, once their types are seen to be those of a loss table."""
+    """The names of a loss table's columns, after checking their types."""
     index = _saved_index(schema)
     names = [name for name in schema.names if name not in index]
     if IMAGE not in names:
         raise InputError(f"{path}: column {IMAGE!r} is missing; found {', '.join(names) or 'none'}")
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"{path}, column {name!r}: stands twice")
+            raise InputError(f"{path}, column {name!r}: appears twice")
         kind = schema.field(name).type
-        own = kind.value_type if types.is_dictionary(kind) else kind
+        value_kind = kind.value_type if types.is_dictionary(kind) else kind
         if name == IMAGE:
-            expected, fits = "strings", _is_text(own)
+            expected, fits = "strings", _is_text(value_kind)
         elif name == GROUP:
-            expected, fits = "strings or whole numbers", _is_text(own) or types.is_integer(own)
+            expected, fits = "strings or whole numbers", _is_text(value_kind) or types.is_integer(value_kind)
         else:
-            expected, fits = "numbers", _is_number(own)
+            expected, fits = "numbers", _is_number(value_kind)
         if not fits:
             raise InputError(f"{path}, column {name!r}: expected {expected}, found {kind}")
     return names
 
 
 def _saved_index(schema: pa.Schema) -> set[str]:
-    """The columns that hold the index of a pandas table; one called `image` or `group` is meant as such."""
+    """The columns that hold a pandas index, except one called `image` or `group`."""
     try:
         metadata = cast("dict[str, Any]", schema.pandas_metadata or {})
         index = {name for name in metadata.get("index_columns", ()) if isinstance(name, str)}
-    except (AttributeError, TypeError, ValueError):  # the metadata is another program's
+    except (AttributeError, TypeError, ValueError):  # another program's metadata
         return set()
     return index - {IMAGE, GROUP}
 
@@ -173,7 +173,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    """Whether a column may hold losses; a column of nothing holds missing ones."""
+    """Whether a column may hold losses; an all-null column holds missing ones."""
     known = (types.is_floating, types.is_integer, types.is_decimal, types.is_null)
     return any(fits(kind) for fits in known)
 

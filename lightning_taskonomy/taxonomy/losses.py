@@ -1,7 +1,7 @@
 """Loss tables: the loss of every contender for a target on every held-out image, read in blocks.
 
 The file is Parquet, one per target, named `<target>.parquet`; or a folder of that name with the parts of a
-table. It has a column `image` of string keys, where wanted a column `group`, and one column of numbers per
+table. It has a column `image` of string keys, an optional column `group`, and one numeric column per
 contender, named like the `sources` of a transfers table.
 """
 
@@ -21,15 +21,15 @@ from lightning_taskonomy.taxonomy.transfers import sources_problem, target_probl
 
 @dataclass(frozen=True)
 class LossTable:
-    """The losses of one target, wherever they are kept.
+    """The losses of one target, in memory or on disk.
 
     Attributes:
         target: the task predicted.
         contenders: what competes for it, named like the `sources` of a transfers table.
         blocks: opens the table and yields it in blocks of at most `BLOCK_ROWS` images.
-        origin: where the table is kept, for messages.
+        origin: the table's source, for messages.
         groups: opens the table and yields the group of every image, in the same blocks.
-        grouped: whether these have a column of their own; else the keys begin with them.
+        grouped: whether groups have their own column; else they are the first part of the keys.
     """
 
     target: str
@@ -63,10 +63,10 @@ class LossTable:
         losses: Floats,
         groups: Sequence[str] | None = None,
     ) -> "LossTable":
-        """A table in memory; `losses` is (images, contenders); groups not given are those of `groups_of`.
+        """A table in memory; `losses` is (images, contenders); `groups` defaults to `groups_of(images)`.
 
         Raises:
-            InputError: sizes that do not agree, or contenders that are not a table's.
+            InputError: mismatched sizes, or invalid contender names.
         """
         losses = np.asarray(losses, np.float64)
         if losses.shape != (len(images), len(contenders)):
@@ -81,26 +81,26 @@ class LossTable:
         def blocks() -> Iterator[Block]:
             return ((images[at : at + BLOCK_ROWS], losses[at : at + BLOCK_ROWS]) for at in starts)
 
-        def in_blocks() -> Iterator[Sequence[str]]:
+        def group_blocks() -> Iterator[Sequence[str]]:
             return (grouped[at : at + BLOCK_ROWS] for at in starts)
 
-        return cls(target, tuple(contenders), blocks, f"losses of {target}", in_blocks, groups is not None)
+        return cls(target, tuple(contenders), blocks, f"losses of {target}", group_blocks, groups is not None)
 
     @classmethod
     def read_parquet(cls, path: str | Path, target: str | None = None) -> "LossTable":
-        """Open a Parquet file, or a folder of them; rows are read only when the blocks are asked for.
+        """Open a Parquet file, or a folder of them; rows are read only when the blocks are iterated.
 
-        Keys may be strings of any kind, or categories; losses numbers of any width, decimals, or categories
-        of numbers. An index that pandas saved beside the columns is no contender.
+        Keys may be any string type, or categories; losses may be any numeric type, decimals, or categories
+        of numbers. A saved pandas index is not a contender.
 
         Args:
             path: of the table.
-            target: that it is of, where its name does not say so.
+            target: the task predicted; by default the name of the file or folder.
 
         Raises:
             InputError: no such file, not Parquet, or not a loss table; names the file and the column.
         """
-        from lightning_taskonomy.taxonomy.loss_files import LossFiles  # pyarrow takes its time
+        from lightning_taskonomy.taxonomy.loss_files import LossFiles  # pyarrow is slow to import
 
         files = LossFiles.open(Path(path))
         return cls(
@@ -130,7 +130,7 @@ class LossTable:
         Args:
             path: of the file.
             grouped: write the column `group` as well.
-            notes: written beside the columns; `loss_files.notes_of` reads them.
+            notes: stored in the file's metadata; `loss_files.notes_of` reads them.
 
         Raises:
             InputError: the file cannot be written.
@@ -149,5 +149,5 @@ class LossTable:
 
 
 def groups_of(images: Sequence[str]) -> list[str]:
-    """The groups that keys name: the part before the first `/`; a key without one is a group of its own."""
+    """The groups in image keys: the part before the first `/`; a key without one forms its own group."""
     return [image.partition("/")[0] for image in images]

@@ -1,8 +1,8 @@
-"""What to measure next: transfers whose measurement is worth most for the program's answer.
+"""What to measure next: the transfers whose measurement matters most for the program's answer.
 
-Taxonomies are solved on possible truths that agree with what has been measured (Thompson sampling over
-programs): the transfers that they choose, and that nobody has measured, are the ones to measure. The same
-truths tell how much better than today's answer the best one may be: its regret, with a bound.
+Taxonomies are solved on posterior draws that agree with the measured transfers (Thompson sampling over
+programs): the unmeasured transfers that they choose are the ones to measure. The same draws estimate the
+regret of today's answer, with a bound.
 """
 
 import itertools
@@ -29,16 +29,16 @@ from lightning_taskonomy.taxonomy.transfers import (
 Floats = NDArray[np.float64]
 Pair = tuple[str, str]
 LEVEL = 0.95
-"""Of the bound of the regret."""
+"""Confidence level of the bound on the regret."""
 _DRAWS = 64
 _BEST = 5
-"""Sources of a target that are joined in higher orders."""
+"""How many of a target's best sources are joined in higher orders."""
 _FLOOR = 0.05
-"""Added to affinities in units of `self`: what is far below has no say in a program, however far it is."""
+"""Added to affinities in units of `self`: transfers far below it never matter, however weak they are."""
 _MATTERS = 1e-4
-"""Share of the objective below which it does not matter whether a transfer is known."""
+"""Fraction of the objective below which an improvement does not matter."""
 _STRONGEST = 2.0
-"""Strengths above this are drawn as this: no source is worth seven times the target's own network."""
+"""Drawn strengths are capped at this: no source is worth seven times the target's own network."""
 
 
 @dataclass
@@ -63,11 +63,11 @@ class Measurement:
         sources: tasks that may be trained fully.
         budget: largest total label cost of the tasks trained fully.
         max_order: the largest number of sources of a transfer.
-        seed: of everything random; what is suggested depends on it and on what was measured alone.
+        seed: of everything random; suggestions depend only on it and on the measurements.
         importance: weight of a target; 1 where absent.
         cost: label cost of a source; 1 where absent.
         candidates: the transfers that can be measured, by target and sources joined by `+`; by default all
-            of first order but those of a target from itself, and those of higher order among the best.
+            of first order except those of a target from itself, and higher orders among the best sources.
         estimates: of first-order transfers, in any unit that grows with their affinity, by target and source.
     """
 
@@ -107,7 +107,7 @@ class Measurement:
         gain: float | None = None,
         quality: float | None = None,
     ) -> None:
-        """Note what was measured: first `self` of every target, then what was suggested, or anything else.
+        """Record a measurement: first `self` of every target, then suggested transfers, or any others.
 
         Args:
             target: the task predicted.
@@ -117,7 +117,7 @@ class Measurement:
             quality: win rate against full supervision.
 
         Raises:
-            InputError: an unknown task, or an affinity that is none.
+            InputError: an unknown task, or an invalid affinity.
         """
         key = _key(sources)
         if target not in self.targets:
@@ -143,17 +143,17 @@ class Measurement:
         """The best taxonomy of measured transfers only.
 
         Raises:
-            InputError: nothing was measured of a target, or the budget cannot serve every target yet.
+            InputError: a target without measurements, or the budget cannot serve every target yet.
         """
         return self._problem(self._measured.values()).solve()
 
     def suggest(self, count: int = 1) -> list[Pair]:
         """The transfers to measure next, the most valuable first; fewer where no more are left.
 
-        A transfer is suggested once: what was suggested and not added yet is being measured elsewhere.
+        A transfer is suggested only once: one that was suggested but not added counts as being measured.
 
         Args:
-            count: how many, at most.
+            count: the most to suggest.
         """
         if count < 1:
             raise InputError(f"suggest: expected a whole number of at least 1, found {count}")
@@ -162,15 +162,21 @@ class Measurement:
         if (truths := self._truths(possible)) is not None:
             programs, worths = truths
             for taxonomy in self._solved(worths, programs):
-                # A vote for whatever would matter, however much: by the size of what it adds, the transfers
-                # that are expected to be good would be measured, and those that nobody knows never.
+                # One vote for every improvement that matters, whatever its size: weighting votes by size
+                # would favour transfers expected to be good over uncertain ones.
                 least = _MATTERS * taxonomy.objective
                 worth.update(key for key, added in self._improvements(taxonomy).items() if added > least)
             if self._today() is None:
-                # First an answer at all: the whole taxonomy that is expected to be best.
-                first = [*self._solved([worths.mean(axis=0)], programs)]
+                # Get a feasible answer first: the whole taxonomy that is expected to be best.
+                expected_best = [*self._solved([worths.mean(axis=0)], programs)]
                 most = len(worths) + 1
-                worth.update({(row.target, _key(row.label)): most for one in first for row in one.transfers})
+                worth.update(
+                    {
+                        (row.target, _key(row.label)): most
+                        for taxonomy in expected_best
+                        for row in taxonomy.transfers
+                    }
+                )
         open_ = [key for key in possible if key not in self._measured and key not in self._asked]
         luck = np.random.default_rng([self.seed, len(self._measured), len(self._asked)]).random(len(open_))
         order = sorted(range(len(open_)), key=lambda place: (-worth[open_[place]], luck[place]))
@@ -181,10 +187,10 @@ class Measurement:
     def most_promising(self, count: int = 1) -> list[Pair]:
         """The transfers that are expected to be best for their targets, one for each target in turn.
 
-        What to measure if every target were on its own, whatever the program needs: a baseline.
+        A baseline that treats each target separately and ignores the program.
 
         Args:
-            count: how many, at most.
+            count: the most to return.
         """
         expected = self._draws().mean(axis=0)
         open_ = [key for key in self._possible() if key not in self._measured and key not in self._asked]
@@ -194,14 +200,14 @@ class Measurement:
             row = self.targets.index(target)
             value = max(float(expected[row, place[name]]) for name in sources)
             by_target.setdefault(target, []).append((-value, (target, sources)))
-        queues = [sorted(own) for own in by_target.values()]
-        queues.sort(key=lambda own: len(own), reverse=True)  # those with the fewest measured first
+        queues = [sorted(candidates) for candidates in by_target.values()]
+        queues.sort(key=len, reverse=True)  # targets with the fewest measurements first
         chosen = [key for level in itertools.zip_longest(*queues) for _, key in filter(None, level)][:count]
         self._asked.update(chosen)
         return [(target, "+".join(sources)) for target, sources in chosen]
 
     def regret(self) -> tuple[float, float]:
-        """By which share of the best objective today's taxonomy may fall short: expected, and at most.
+        """The relative regret of today's taxonomy: the fraction of the best objective that it may miss.
 
         Returns:
             The estimate, and a bound that holds with a probability of 95 %; both 1 without an answer.
@@ -211,11 +217,11 @@ class Measurement:
             return 1.0, 1.0
         programs, worths = truths
         best = [taxonomy.objective for taxonomy in self._solved(worths, programs)]
-        shares = [1 - today / max(one, today) if one > 0 else 0.0 for one in best]
-        return float(np.mean(shares)), float(np.quantile(shares, LEVEL))
+        regrets = [1 - today / max(objective, today) if objective > 0 else 0.0 for objective in best]
+        return float(np.mean(regrets)), float(np.quantile(regrets, LEVEL))
 
     def _improvements(self, taxonomy: Taxonomy) -> dict[tuple[str, tuple[str, ...]], float]:
-        """What each transfer of a possible best taxonomy adds to what its sources are known to give."""
+        """What each transfer of a drawn best taxonomy adds to the measured transfers from its sources."""
         sources = set(taxonomy.sources)
         known = dict.fromkeys(self.targets, 0.0)
         for (target, _), row in self._measured.items():
@@ -228,14 +234,14 @@ class Measurement:
         }
 
     def _today(self) -> float | None:
-        """The objective of what was measured; None where the budget does not serve every target with it."""
+        """The objective of the best measured taxonomy; None where the budget cannot serve every target."""
         try:
             return self.taxonomy().objective
         except InputError:
             return None
 
     def _possible(self) -> list[tuple[str, tuple[str, ...]]]:
-        """What a taxonomy could choose: what was measured, and all that may be measured yet."""
+        """What a taxonomy could choose: measured transfers, and those that can still be measured."""
         found = list(self._measured)
         if self._given is not None:
             found += sorted(key for key in self._given if len(key[1]) <= self.max_order)
@@ -252,19 +258,19 @@ class Measurement:
         ]
 
     def _joined(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Transfers of higher order among the sources of each target that promise most."""
+        """Transfers of higher order among the most promising sources of each target."""
         drawn = self._draws().mean(axis=0)
         found = []
         for place, target in enumerate(self.targets):
-            own = [index for index, name in enumerate(self.sources) if name != target]
-            best = sorted(own, key=lambda index: -drawn[place, index])[:_BEST]
+            others = [index for index, name in enumerate(self.sources) if name != target]
+            best = sorted(others, key=lambda index: -drawn[place, index])[:_BEST]
             names = sorted(self.sources[index] for index in best)
             for order in range(2, min(self.max_order, len(names)) + 1):
                 found += [(target, joined) for joined in itertools.combinations(names, order)]
         return found
 
     def _draws(self) -> Floats:
-        """Possible strengths of first order, (draws, T, S)."""
+        """Posterior draws of first-order strengths, (draws, T, S)."""
         values = np.full((len(self.targets), len(self.sources)), np.nan)
         for (target, sources), value in self._strengths().items():
             if len(sources) == 1 and sources != (SELF,):
@@ -283,7 +289,7 @@ class Measurement:
         return np.array(scale)
 
     def _strengths(self) -> dict[tuple[str, tuple[str, ...]], float]:
-        """What is modelled of each measured transfer: log(affinity over that of `self` + a floor)."""
+        """The modelled strength of each measured transfer: log(affinity / affinity of `self` + floor)."""
         scale = dict(zip(self.targets, self._scale().tolist(), strict=True))
         return {
             key: float(np.log((row.affinity or 0.0) / scale[key[0]] + _FLOOR))
@@ -293,9 +299,9 @@ class Measurement:
     def _truths(
         self, possible: Sequence[tuple[str, tuple[str, ...]]]
     ) -> tuple[RelatedPrograms, Floats] | None:
-        """The program on all that may be chosen, and possible affinities of its candidates, (draws, E).
+        """The program on all possible transfers, and drawn affinities of its candidates, (draws, E).
 
-        None where a target may not be served by anything.
+        None where a target has no candidate.
         """
         try:
             programs = RelatedPrograms(self._problem([Transfer(*key, 1.0) for key in possible]))
@@ -322,7 +328,7 @@ class Measurement:
         return programs, worths
 
     def _solved(self, worths: Iterable[Floats], programs: RelatedPrograms) -> Iterable[Taxonomy]:
-        """The best taxonomies of possible truths; none where the budget serves no target."""
+        """The best taxonomy of each draw; none where the budget cannot serve every target."""
         for worth in worths:
             try:
                 yield programs.solve(worth)
@@ -330,7 +336,7 @@ class Measurement:
                 return
 
     def _joining(self, drawn: Floats) -> _Joining:
-        """From the transfers of higher order that were measured, and what was expected before any was."""
+        """Estimated from measured transfers of higher order and a weak prior."""
         logs = self._strengths()
         mean = drawn.mean(axis=0)
         seen = [
@@ -338,7 +344,7 @@ class Measurement:
             for (target, sources), value in logs.items()
             if len(sources) > 1
         ]
-        # As if two had been measured that added a little.
+        # The prior: as if two had been measured that changed little.
         sample = np.array([*seen, -0.05, 0.15])
         return _Joining(float(sample.mean()), float(max(sample.std(), 0.05)))
 
@@ -366,5 +372,5 @@ class Measurement:
 
 
 def _key(sources: str) -> tuple[str, ...]:
-    """The sources in the order of their names."""
+    """The sources, sorted by name."""
     return tuple(sorted(sources.split("+")))

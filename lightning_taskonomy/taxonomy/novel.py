@@ -1,4 +1,4 @@
-"""Novel tasks: each target in turn as one that has no labels to speak of, all others as sources (Fig. 10)."""
+"""Novel tasks: each target in turn is treated as having few labels, all others as sources (Fig. 10)."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ RIVALS = (
     "class_object",
     "class_scene",
 )
-"""What a novel task would otherwise be transferred from: an untrained encoder, self-supervised features and
-classification features. Those that a table does not have, under any name, are passed over."""
+"""The usual alternatives for a novel task: a random encoder, self-supervised features and classification
+features. Those missing from a table, under any name, are skipped."""
 COLUMNS = ("target", "max_order", "sources", "order", "affinity", "win_rate_vs_scratch", "win_rate_vs_full")
 
 
@@ -33,9 +33,9 @@ class NovelTask:
 
     Attributes:
         max_order: the largest order allowed.
-        transfer: the transfer of the highest affinity from other tasks (the all-for-one policy).
-        win_rates: by rival, the share of test images on which it beats a readout on that one source; None
-            where the rival is unknown for this target.
+        transfer: the transfer of highest affinity from other tasks (the all-for-one policy).
+        win_rates: by rival, the fraction of test images on which it beats a readout on that single source;
+            None where the rival is unknown for this target.
         losses: mean loss by contender: the transfer under its own label, then `pixels`, `self` and the
             rivals; empty without loss tables.
     """
@@ -55,7 +55,7 @@ class NovelTasks:
         rivals: the contenders of the win-rate table beside scratch and full supervision.
         left_out: why a target has no policy at all, or none up to some order, by target and order.
         measured: whether win rates against rivals were counted on images; else they are implied by the
-            affinities: for the two alone, i beats j on p_i / (p_i + p_j) of the images.
+            affinities: i beats j on a fraction p_i / (p_i + p_j) of the images.
     """
 
     rows: tuple[NovelTask, ...]
@@ -89,7 +89,7 @@ class NovelTasks:
             after_each: called after each target, to show progress.
 
         Raises:
-            InputError: an unknown rival, or no target with a transfer from other tasks.
+            InputError: an unknown rival, or no target has a transfer from other tasks.
         """
         max_orders = sorted(set(max_orders))
         if not max_orders or max_orders[0] < 1:
@@ -150,7 +150,7 @@ class NovelTasks:
 
 
 def _rivals(sources: Collection[str]) -> tuple[str, ...]:
-    """The usual rivals among some sources, as the table calls them."""
+    """The default rivals among some sources, by the table's names."""
     return tuple(name for rival in RIVALS for name in sorted(sources) if written_name(name) == rival)
 
 
@@ -161,7 +161,7 @@ def _loss_table(losses: Mapping[str, LossTable], target: str) -> LossTable:
 
 
 def _is_from_others(row: Transfer) -> bool:
-    """Whether a novel task could be transferred so: it has no network of its own."""
+    """Whether a novel task could use this transfer: one that does not need the target's own network."""
     return row.affinity is not None and not row.is_baseline and row.target not in row.trained_tasks
 
 
@@ -172,13 +172,13 @@ def _policy(
     rivals: tuple[str, ...],
     held: Tournament | None,
 ) -> NovelTask:
-    """The best of the transfers allowed, at least one, to the target that all rows have."""
+    """The best of the allowed transfers, at least one; all rows have the same target."""
     best = min(allowed, key=lambda row: (-(row.affinity or 0.0), row.order, sorted(row.sources)))
     if held is not None:
         return _measured(best, max_order, rivals, held)
     affinity = {row.sources[0]: row.affinity for row in rows if row.order == 1}
     rates = {
-        # A network does not compete with itself, and a novel task has no encoder of its own.
+        # A network does not compete with itself, and a novel task lacks its own encoder.
         rival: None
         if rival == best.target or (rival,) == best.sources
         else _implied(best.affinity, affinity.get(rival))
@@ -187,25 +187,25 @@ def _policy(
     return NovelTask(max_order, best, rates, {})
 
 
-def _implied(own: float | None, rival: float | None) -> float | None:
-    """AHP makes the ratio of affinities the ratio of wins to losses, as Bradley and Terry's model does."""
-    if own is None or rival is None or own + rival == 0:
+def _implied(affinity: float | None, rival: float | None) -> float | None:
+    """As in a Bradley-Terry model, AHP makes the ratio of affinities the ratio of wins to losses."""
+    if affinity is None or rival is None or affinity + rival == 0:
         return None
-    return own / (own + rival)
+    return affinity / (affinity + rival)
 
 
 def _measured(best: Transfer, max_order: int, rivals: tuple[str, ...], held: Tournament) -> NovelTask:
     place = {frozenset(name.split("+")): index for index, name in enumerate(held.contenders)}
-    own = place.get(frozenset(best.sources))
-    if own is None:
+    chosen = place.get(frozenset(best.sources))
+    if chosen is None:
         raise InputError(f"losses of {best.target}: no column for the chosen transfer {best.label}")
     rates: dict[str, float | None] = {}
-    losses = {best.label: float(held.mean_losses[own])}
+    losses = {best.label: float(held.mean_losses[chosen])}
     for name in (SCRATCH, SELF, *rivals):
         index = place.get(frozenset([name]))
-        if index is None or index == own or name == best.target:
+        if index is None or index == chosen or name == best.target:
             rates[name] = None
             continue
-        rates[name] = float(held.win_rates[own, index])
+        rates[name] = float(held.win_rates[chosen, index])
         losses[name] = float(held.mean_losses[index])
     return NovelTask(max_order, best, {rival: rates[rival] for rival in rivals}, losses)

@@ -22,17 +22,17 @@ Solver = Literal["auto", "highs"]
 
 
 _LARGEST = 1e15
-"""Of a cost or an importance."""
+"""The largest cost or importance allowed."""
 _LARGEST_TOTAL = 1e300
-"""Of an objective."""
+"""The largest objective allowed."""
 
 
 class InfeasibleBudgetError(InputError):
     """A budget that cannot serve every target.
 
     Attributes:
-        least_budget: the least one that can; the least known, if there was no time to prove it.
-        proven: whether no smaller one can.
+        least_budget: the least feasible budget; the least one found, if there was no time to prove it.
+        proven: whether no smaller budget is feasible.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class InfeasibleBudgetError(InputError):
         self.least_budget = least_budget
         self.proven = proven
         least = "the least budget that works" if proven else "the least budget known to work"
-        # In full: a rounded least budget may be one that does not work.
+        # In full: a rounded least budget may be infeasible.
         super().__init__(
             f"budget: {budget:.12g} cannot serve every target; left without a transfer: "
             f"{', '.join(unserved)}; {least} is {least_budget:.12g}"
@@ -59,17 +59,17 @@ class TaxonomyProblem:
         importance: weight of a target; 1 where absent.
         cost: label cost of a task trained fully; 1 where absent, 0 for a self-supervised one.
         objective: what is maximised: affinity, gain or quality; AHP's affinity is the paper's.
-        scratch: training from scratch on a target's small set may be chosen too, and costs nothing.
-        free_self_supervised: tasks whose label is the picture itself cost 0 where `cost` names none.
+        scratch: training from scratch on a target's small set may be chosen too, at no cost.
+        free_self_supervised: tasks whose label is the image itself cost 0 unless `cost` says otherwise.
         targets: the tasks to be solved; by default every target of the table.
         target_only: tasks that must not be trained fully, not even for themselves.
         source_only: tasks that need no solving.
-        trained: tasks that are trained fully whatever happens; their cost counts.
-        excluded: tasks that must not be trained fully; the same as `target_only`, by another motive.
-        solver: `auto` searches over the sources, bounded by a linear relaxation in HiGHS; `highs` gives the
-            whole program to HiGHS through CVXPY: a second opinion that takes longer.
-        time_limit: seconds after which the best answer so far is given, with its gap. None for no limit.
-        gap: share of the objective within which the answer need not be improved.
+        trained: tasks that are trained fully in any case; their cost counts.
+        excluded: tasks that must not be trained fully; same effect as `target_only`, for another reason.
+        solver: `auto` searches over the sources, bounded by a linear relaxation in HiGHS; `highs` solves the
+            whole program in HiGHS through CVXPY: a slower cross-check.
+        time_limit: seconds after which the best answer so far is returned, with its gap. None for no limit.
+        gap: relative optimality gap at which to stop.
     """
 
     transfers: Transfers
@@ -115,8 +115,8 @@ class TaxonomyProblem:
         """The best taxonomy within the budget; the same one whatever the order of the table's rows.
 
         Raises:
-            InputError: a target has no candidate, or the budget cannot serve all of them; says which targets,
-                and the least budget that works.
+            InputError: a target has no candidate, or the budget cannot serve all of them; names the targets
+                and the least feasible budget.
         """
         answer = next(self.solve_grid([self.budget], [self.max_order]))
         if isinstance(answer, InfeasibleBudgetError):
@@ -128,14 +128,14 @@ class TaxonomyProblem:
     ) -> Iterator["Taxonomy | InfeasibleBudgetError"]:
         """Solve for every maximum order and budget, order by order, budgets as given.
 
-        A budget that cannot serve every target gives the error in the place of a taxonomy.
+        A budget that cannot serve every target yields the error in place of a taxonomy.
 
         Raises:
             InputError: a target has no candidate.
         """
         budgets, max_orders = list(budgets), list(max_orders)
         for budget, max_order in itertools.product(budgets, max_orders):
-            replace(self, budget=budget, max_order=max_order)  # refuse a bad number before the first answer
+            replace(self, budget=budget, max_order=max_order)  # reject bad values before the first answer
         for max_order in max_orders:
             related = RelatedPrograms(replace(self, max_order=max_order), self.graph)
             refusal: InfeasibleBudgetError | None = None
@@ -183,7 +183,7 @@ class TaxonomyProblem:
         """What a target may be served by.
 
         Raises:
-            InputError: training from scratch was asked for and not measured for a target.
+            InputError: training from scratch was requested but not measured for a target.
         """
         found = self.transfers.candidates(self.objective, self.scratch)
         if self.scratch:
@@ -214,18 +214,18 @@ class TaxonomyProblem:
         if self.time_limit is not None and not self.time_limit > 0:
             raise InputError(f"time-limit: expected more than 0 seconds, found {self.time_limit:g}")
         if not 0 <= self.gap < 1:
-            raise InputError(f"gap: expected a share from 0 to below 1, found {self.gap:g}")
+            raise InputError(f"gap: expected a fraction from 0 to below 1, found {self.gap:g}")
 
 
 class RelatedPrograms:
-    """One problem solved again and again on the same candidates, with other affinities or budgets.
+    """One problem solved repeatedly on the same candidates, with different affinities or budgets.
 
-    Made for thousands of programs, as resampling needs them: what they share is handed to HiGHS once. Each
-    answer is the one that `TaxonomyProblem.solve` gives on a table with these numbers, whatever was solved
-    before. It is not to be shared between threads.
+    Made for thousands of programs, as in resampling: the shared model is passed to HiGHS once. Each answer
+    is the one that `TaxonomyProblem.solve` gives on a table with these values, whatever was solved before.
+    Not thread-safe.
 
     Attributes:
-        problem: the problem, whose budget holds where no other is given.
+        problem: the problem; its budget is the default.
         candidates: the transfers that may be chosen, by target, order and name.
     """
 
@@ -234,7 +234,7 @@ class RelatedPrograms:
 
         Args:
             problem: the problem.
-            graph: its `graph`, if somebody has built it already.
+            graph: its `graph`, if already built.
 
         Raises:
             InputError: a target has no candidate.
@@ -248,16 +248,16 @@ class RelatedPrograms:
         self._search: Search | None = None
 
     def solve(self, worths: Sequence[float] | Floats | None = None, budget: float | None = None) -> Taxonomy:
-        """The best taxonomy; what its transfers have beside the number maximised is that of the table.
+        """The best taxonomy; all values of its transfers except the maximised measure are the table's.
 
         Args:
-            worths: affinity of each of the `candidates`, or what else the problem maximises; by default
-                those of the table.
+            worths: affinity of each of the `candidates`, or whichever measure the problem maximises; by
+                default those of the table.
             budget: label units; by default the problem's.
 
         Raises:
-            InputError: the worths are not as many finite numbers as there are candidates; the budget
-                cannot serve every target; or no taxonomy was found in time.
+            InputError: not one finite worth for each candidate; the budget cannot serve every target; or
+                no taxonomy was found in time.
         """
         graph = self._graph
         if worths is not None:
@@ -271,7 +271,7 @@ class RelatedPrograms:
         return self._taxonomy(graph, budget, found.trained, found)
 
     def refusal(self, budget: float, least_budget: float | None = None) -> InfeasibleBudgetError:
-        """Why a budget cannot serve every target, with the least that can, which may be known already."""
+        """The error for a budget that cannot serve every target, with the least feasible one."""
         from lightning_taskonomy.taxonomy.statement import Statement
 
         statement = Statement(self._graph, budget, self._forced)
@@ -284,11 +284,11 @@ class RelatedPrograms:
         """The best sources to train, if there are any."""
         problem = self.problem
         if problem.solver == "highs":
-            from lightning_taskonomy.taxonomy.statement import Statement  # CVXPY takes its time
+            from lightning_taskonomy.taxonomy.statement import Statement  # CVXPY is slow to import
 
             return Statement(graph, budget, self._forced).best(problem.time_limit, problem.gap)
         if self._search is None:
-            from lightning_taskonomy.taxonomy.search import Search  # so does SciPy
+            from lightning_taskonomy.taxonomy.search import Search  # so is SciPy
 
             self._search = Search(self._graph)
         return self._search.best(graph.worth, budget, self._forced, problem.gap, problem.time_limit)
@@ -313,7 +313,7 @@ class RelatedPrograms:
             )
 
     def _taxonomy(self, graph: Hypergraph, budget: float, trained: Booleans, found: Solution) -> Taxonomy:
-        """Report only sources that a chosen transfer uses, or that were forced in."""
+        """Report only sources that a chosen transfer uses or that were forced."""
         trained = graph.without_idle(trained, self._forced, found.tolerance)
         best = graph.with_sources(trained)
         objective = float(graph.weight[best].sum())

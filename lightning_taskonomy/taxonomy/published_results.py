@@ -1,6 +1,6 @@
 """The transfers that the authors of Taskonomy measured, from the folder `results/` of their repository.
 
-Three files for every amount of data that the readouts were trained on, each a pickled flat dictionary of
+Three files for each amount of readout training data, each a pickled flat dictionary of
 numbers: affinities, win rates against training from scratch, win rates against full supervision. A key is
 `source__source__…__target`; `self__target`, `random__target` and `pixels__target` are the special contenders.
 """
@@ -16,13 +16,13 @@ from lightning_taskonomy.core.number_pickle import read_numbers, shown
 from lightning_taskonomy.taxonomy.transfers import Transfer, Transfers, sources_problem, target_problem
 
 AMOUNTS = {"16k": "_16k", "1k": "_1k", "default": ""}
-"""How many images the readouts were trained on, and what the names of the files then end in."""
+"""The number of images the readouts were trained on, and the matching ending of the file names."""
 FILES = {
     "affinity": "affinities/all_affinities{}.pkl",
     "win_rate_vs_scratch": "winrates/wins_vs_pixels{}.pkl",
     "win_rate_vs_full": "winrates/wins_vs_task{}.pkl",
 }
-"""Where each column of a table of transfers comes from."""
+"""The file that each column of a transfers table comes from."""
 _EXPECTED = "expected the folder results/ of a git clone of https://github.com/StanfordVL/taskonomy"
 _MOST = {"affinity": math.inf, "win_rate_vs_scratch": 1.0, "win_rate_vs_full": 1.0}
 _NAME = re.compile(r"\w[\w.@-]{,99}")
@@ -30,12 +30,12 @@ _NAME = re.compile(r"\w[\w.@-]{,99}")
 
 @dataclass(frozen=True)
 class PublishedResults:
-    """What was read.
+    """The measurements of one amount of data.
 
     Attributes:
-        transfers: one row for every key of the three files, by target, order and sources; where a file lacks
-            the key, or holds no finite number for it, the number is None.
-        gaps: what is not as one would expect, and for which transfers.
+        transfers: one row for every key of the three files, by target, order and sources; a value is None
+            where its file lacks the key or holds no finite number for it.
+        gaps: irregularities, each with the transfers that it concerns.
     """
 
     transfers: Transfers
@@ -50,8 +50,8 @@ class PublishedResults:
             amount: a key of `AMOUNTS`.
 
         Raises:
-            InputError: no such amount or folder, or a file that is not such a dictionary; the line names the
-                file and the key.
+            InputError: no such amount or folder, or a file that is not such a dictionary; names the file and
+                the key.
         """
         if amount not in AMOUNTS:
             raise InputError(f"amount: expected one of {', '.join(AMOUNTS)}, found {amount!r}")
@@ -144,7 +144,7 @@ def _name(row: Transfer) -> str:
 
 
 def gap_line(what: str, names: Iterable[str], most: int = 8) -> str:
-    """One of the gaps as a line: how many transfers, which, the first `most` of them by name."""
+    """One of the gaps as a line: the number of transfers and the names of the first `most`."""
     names = tuple(names)
     further = f" and {len(names) - most} more" if len(names) > most else ""
     count = "1 transfer" if len(names) == 1 else f"{len(names)} transfers"

@@ -1,4 +1,4 @@
-"""A full table of transfers, replayed as if it were measured bit by bit: how soon is the answer good?"""
+"""A full table of transfers, replayed as if measured step by step: how soon is the answer good?"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ COLUMNS = (
     "bound_holds",
 )
 _ROUND = 12
-"""Transfers that are measured between two questions."""
+"""Transfers measured per round."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,17 @@ class Step:
     """Where a replay stands after a round.
 
     Attributes:
-        policy: what decided what to measure: the program's doubt, each target's best guesses, or chance.
+        policy: how transfers are chosen: by the program's uncertainty, each target's best guesses, or chance.
         seed: of the policy.
-        measured: transfers measured, `self` left out.
-        share: of all transfers that could be measured.
-        objective: of the taxonomy of what was measured, as a share of the best of the whole table; 0 where
-            the budget does not serve every target yet.
-        gain: mean gain in the same way; None where not in the table.
-        quality: mean quality in the same way.
-        regret_estimate: what the policy expects to be missing; None for those that do not say.
-        regret_bound: the bound of that.
-        bound_holds: whether what is missing is within the bound.
+        measured: transfers measured, not counting `self`.
+        share: the fraction of all transfers that could be measured.
+        objective: of the best measured taxonomy, as a fraction of the best of the whole table; 0 where the
+            budget cannot serve every target yet.
+        gain: mean gain, likewise; None where not in the table.
+        quality: mean quality, likewise.
+        regret_estimate: the expected regret; None for policies that do not estimate it.
+        regret_bound: the bound on the regret.
+        bound_holds: whether the true regret is within the bound.
     """
 
     policy: Policy
@@ -69,7 +69,7 @@ class Replay:
     Attributes:
         steps: in order.
         best: the taxonomy of the whole table.
-        transfers: how many could be measured.
+        transfers: the number that could be measured.
     """
 
     steps: tuple[Step, ...]
@@ -88,20 +88,20 @@ class Replay:
         per_round: int = _ROUND,
         after_each: Callable[[], None] = lambda: None,
     ) -> "Replay":
-        """Measure a table bit by bit.
+        """Measure a table step by step.
 
         Args:
             transfers: the whole table, with `self` of every target.
             budget: largest total label cost of the tasks trained fully.
             max_order: the largest number of sources of a transfer.
-            share: of the transfers that could be measured, at which a replay ends.
+            share: the fraction of the transfers at which a replay ends.
             seeds: replays of each policy.
-            policies: what decides.
-            per_round: transfers measured before the next question.
+            policies: the policies to compare.
+            per_round: transfers measured per round.
             after_each: called after each replay, to show progress.
 
         Raises:
-            InputError: a target without `self`, a share or number of seeds that is none, or no transfers.
+            InputError: a target without `self`, an invalid share or number of seeds, or no transfers.
         """
         if not 0 < share <= 1:
             raise InputError(f"share: expected more than 0 and at most 1, found {share:g}")
@@ -122,8 +122,8 @@ class Replay:
         steps: list[Step] = []
         for policy in policies:
             for seed in range(seeds):
-                one = _Policy(policy, table, budget, max_order, seed)
-                steps += one.steps(by_pair, end, count, per_round, best)
+                replay = _Policy(policy, table, budget, max_order, seed)
+                steps += replay.steps(by_pair, end, count, per_round, best)
                 after_each()
         return cls(tuple(steps), best, count)
 
@@ -147,7 +147,7 @@ class Replay:
         return rows
 
     def coverage(self) -> float | None:
-        """The share of steps at which the bound of the regret held; None where nothing gave one."""
+        """The fraction of steps at which the bound on the regret held; None without any bound."""
         held = [step.bound_holds for step in self.steps if step.bound_holds is not None]
         return float(np.mean(held)) if held else None
 
@@ -207,7 +207,7 @@ class _Policy:
     def _step(self, measured: int, count: int, best: Taxonomy) -> Step:
         try:
             taxonomy = self.measurement.taxonomy()
-        except InputError:  # the budget does not serve every target with what is known
+        except InputError:  # the budget cannot serve every target by measured transfers yet
             return Step(self.policy, self.seed, measured, measured / count, 0.0, None, None)
         objective = taxonomy.objective / best.objective if best.objective else 1.0
         gain = _ratio(taxonomy.mean_gain, best.mean_gain)
@@ -235,5 +235,5 @@ def _ratio(value: float | None, best: float | None) -> float | None:
 
 
 def _name(row: Transfer) -> str:
-    """The sources in the order of their names, as `Measurement` suggests them."""
+    """The sources sorted by name, as `Measurement` suggests them."""
     return "+".join(sorted(row.sources))

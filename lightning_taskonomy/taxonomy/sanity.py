@@ -1,4 +1,4 @@
-"""Have the task networks learned anything? Their win rates against what learned nothing (paper, Table 1)."""
+"""Have the task networks learned anything? Their win rates against uninformed baselines (paper, Table 1)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ _MEAN = "mean"
 
 @dataclass(frozen=True)
 class SanityRow:
-    """One line of the table.
+    """One row of the table.
 
     Attributes:
         task: the target.
-        images: on which its network was compared.
-        wins_vs_average: share of images on which it has a lower loss than the best constant guess, a tie
-            half; None if that did not take part.
+        images: the number on which its network was compared.
+        wins_vs_average: fraction of images on which it has a lower loss than the best constant guess; a tie
+            counts half; None if that guess did not take part.
         wins_vs_random: the same against a readout on a random encoder.
     """
 
@@ -55,7 +55,7 @@ class Sanity:
             drop_incomplete: leave out images with a missing or non-finite loss.
 
         Raises:
-            InputError: a table without `self`; or one that holds no tournament, see `Tournament.from_losses`.
+            InputError: a table without `self`, or unfit for a tournament, see `Tournament.from_losses`.
         """
         rows = []
         for table in tables:
@@ -71,11 +71,11 @@ class Sanity:
 
     @property
     def mean(self) -> tuple[float | None, float | None]:
-        """Mean over the targets that have the contender: against the average, and against random."""
+        """Means over the targets that have the contender: against average, and against random."""
         return _mean(row.wins_vs_average for row in self.rows), _mean(row.wins_vs_random for row in self.rows)
 
     def save_table(self, path: Path) -> None:
-        """Write a CSV: a row per target, and `mean`; a cell without a contender is empty.
+        """Write a CSV: a row per target, and a row `mean`; cells of absent contenders are empty.
 
         Raises:
             InputError: the file cannot be written.

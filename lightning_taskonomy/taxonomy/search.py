@@ -1,13 +1,14 @@
 """Branch and bound over the sources to train, by HiGHS's dual simplex on the tight linear relaxation.
 
-Once it is decided which sources are trained, every target takes the best transfer that they allow: only
-sources need branching. The relaxation, stated as in `statement.py`, is often integral and needs none;
-otherwise a few nodes remain, and the simplex takes few steps from one to the next. HiGHS is handed the
-relaxation once for all programs on the same candidates. That is much faster than a general solver for each.
+Once the trained sources are fixed, every target takes the best transfer that they allow: only sources need
+branching. The relaxation, stated as in `statement.py`, is often integral and needs no branching; otherwise
+a few nodes remain, and the simplex takes few steps from one to the next. The relaxation is passed to HiGHS
+once for all programs on the same candidates, which is much faster than a general solver for each.
 
-A linear program is solved to a share of its largest number. Where one target counts a million times as much
-as another, the search is done again with what the first decided: every target has exactly one transfer, so
-that each target's weights may be counted from its best one, and those of the first vanish.
+A linear program is solved to a tolerance relative to its largest coefficient. Where one target counts a
+million times as much as another, the search is repeated on the edges that the first one left open: every
+target has exactly one transfer, so each target's weights can be measured from its best open one, which
+removes the large constants.
 """
 
 import time
@@ -20,13 +21,13 @@ from scipy import sparse
 from lightning_taskonomy.taxonomy.hypergraph import TOLERANCE, Booleans, Floats, Hypergraph, Solution
 
 _ROUNDING = 1 + 1e-12
-"""Costs are added up in floating point: what is over the capacity by less than this factor still fits."""
+"""Costs are summed in floating point: a sum that exceeds the capacity by less than this factor still fits."""
 _ROUNDS = 4
 _STATUS = highspy.HighsModelStatus
 
 
 class _Node(NamedTuple):
-    """A part of the search space: it trains the sources of `lower`, (S,), and none beyond `upper`, (S,)."""
+    """A part of the search space: sources in `lower`, (S,), are trained, those outside `upper`, (S,), not."""
 
     bound: float
     lower: Booleans
@@ -36,12 +37,11 @@ class _Node(NamedTuple):
 class Search:
     """Programs on the same candidates, solved one after the other.
 
-    An answer depends on its own program alone, not on those solved before it. A search is not to be shared
-    between threads.
+    An answer depends only on its own program, not on those solved before it. Not thread-safe.
     """
 
     def __init__(self, graph: Hypergraph) -> None:
-        """Hand the relaxation to HiGHS.
+        """Pass the relaxation to HiGHS.
 
         Args:
             graph: at least one edge for every target.
@@ -69,9 +69,9 @@ class Search:
             worth: of each edge, (E,).
             budget: largest total cost of the trained sources.
             forced: sources that must be trained, (S,).
-            gap: stop when no solution can be better by more than this share of the objective.
-            time_limit: seconds after which the best solution and the bound so far are returned; the first
-                linear program is finished in any case where no solution is known yet.
+            gap: relative optimality gap at which to stop.
+            time_limit: seconds after which the best solution and the bound so far are returned; while no
+                solution is known, the first linear program is always solved to the end.
         """
         deadline = np.inf if time_limit is None else time.monotonic() + time_limit
         graph = self._graph.with_worths(worth)
@@ -125,13 +125,13 @@ def _relaxation(graph: Hypergraph) -> highspy.HighsLp:
 
 
 class _Tree:
-    """The search for one program, depth first, sources trained before they are not.
+    """The search for one program: depth first, branches that train a source before those that do not.
 
     Attributes:
         trained: the best sources found so far, (S,).
         value: their objective.
         scale: the largest weight.
-        tolerance: the difference below which two objectives count as equal.
+        tolerance: objectives closer than this count as equal.
         nodes: how many linear programs were solved.
     """
 
@@ -152,11 +152,11 @@ class _Tree:
             highs: holds the relaxation.
             graph: the candidates.
             weight: of each edge, (E,).
-            usable: the edges that an optimum can have, (E,).
+            usable: the edges that an optimum can use, (E,).
             budget: largest total cost of the trained sources.
             forced: sources that must be trained, (S,).
-            gap: share of the objective within which a solution need not be improved.
-            deadline: of the monotonic clock.
+            gap: relative optimality gap at which to stop.
+            deadline: on the monotonic clock.
         """
         self._highs, self._graph, self._gap, self._deadline = highs, graph, gap, deadline
         self._capacity = graph.capacity(budget)
@@ -176,32 +176,32 @@ class _Tree:
         self._open = [_Node(float(best.sum()), free_of_charge, np.ones_like(forced))]
         weights = np.broadcast_to(np.where(usable, weight, 0.0)[:, None], graph.members.shape)
         uses = np.bincount(graph.members.ravel(), weights.ravel(), len(graph.sources) + 1)[:-1]
-        self._consider_rounded(uses.astype(np.float64), self._open[0])  # an answer, should time be short
+        self._consider_rounded(uses.astype(np.float64), self._open[0])  # an answer even if time runs out
 
     @property
     def upper(self) -> float:
-        """What no solution exceeds."""
+        """An upper bound on the objective."""
         return max([self.value, self._given_up, *(node.bound for node in self._open)])
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left to be searched."""
+        """Whether nothing is left to search."""
         return not self._open
 
     def open_edges(self) -> Booleans:
-        """The edges that a solution as good as the best one found may have, (E,)."""
+        """The edges that a solution as good as the best one found may use, (E,)."""
         margin = 10 * self.tolerance - self.value
         best = self._graph.best_weight(self._weight)
         # With this edge and the best one of every other target.
-        found = self._usable & (best.sum() + (self._weight - best[self._graph.target]) >= -margin)
+        still_open = self._usable & (best.sum() + (self._weight - best[self._graph.target]) >= -margin)
         if self._root is not None:
             bound, loss = self._root
-            found &= loss <= bound + margin
-        return np.asarray(found)
+            still_open &= loss <= bound + margin
+        return np.asarray(still_open)
 
     @property
     def _goal(self) -> float:
-        """A node whose bound is no higher than this holds nothing worth finding."""
+        """A node whose bound does not exceed this is pruned."""
         if self.trained is None:
             return -np.inf
         return self.value + max(self.tolerance, self._gap * abs(self.value))
@@ -261,21 +261,21 @@ class _Tree:
     def _solve(self, node: _Node) -> highspy.HighsModelStatus:
         """Solve the relaxation of a node; the simplex starts from the node before."""
         is_root = self.nodes == 0
-        # The first relaxation is finished where nothing is known: it tells whether there is anything to find.
+        # While no solution is known, the first relaxation is always solved: it shows whether one exists.
         left = np.inf if is_root and self.trained is None else self._deadline - time.monotonic()
         if left <= 0:
             return _STATUS.kTimeLimit
         bounds = node.lower.astype(np.float64), node.upper.astype(np.float64)
         self._highs.changeColsBounds(len(self._sources), self._sources, *bounds)
         self._highs.setOptionValue("time_limit", self._highs.getRunTime() + left)
-        # The root is solved to its end, for its reduced costs.
+        # The root is solved to optimality, for its reduced costs.
         self._highs.setOptionValue("objective_bound", np.inf if is_root else -self._goal / self.scale)
         self._highs.run()
         self.nodes += 1
         return self._highs.getModelStatus()
 
     def _consider_rounded(self, wish: Floats, node: _Node) -> bool:
-        """Spend the budget on the sources most wished for, (S,); keep them if they are the best so far."""
+        """Spend the budget greedily on the sources of largest `wish`, (S,); keep them if best so far."""
         cost = self._graph.cost
         trained = node.lower.copy()
         room = self._capacity * _ROUNDING - float(cost[trained].sum())
@@ -295,7 +295,7 @@ class _Tree:
         return True
 
     def _close_edges(self) -> None:
-        """Rule out the edges of which the root's reduced costs say that nothing better needs them."""
+        """Fix at 0 the edges that, by the root's reduced costs, no better solution uses."""
         if self._root is None:
             return
         bound, loss = self._root
@@ -303,11 +303,11 @@ class _Tree:
         self._highs.changeColsBounds(len(closed), closed, np.zeros(len(closed)), np.zeros(len(closed)))
 
     def _branch(self, node: _Node, share: Floats, loss: Floats) -> None:
-        """Decide what reduced costs decide, and branch on the source over which the relaxation wavers most.
+        """Fix the sources that reduced costs decide, and branch on the most fractional one.
 
         Args:
-            node: what was relaxed.
-            share: how much of each source the relaxation trains, (S,).
+            node: the node whose relaxation was solved.
+            share: the relaxation's value of each source, from 0 to 1, (S,).
             loss: reduced costs of the sources, (S,).
         """
         slack = node.bound - self.value - self.tolerance

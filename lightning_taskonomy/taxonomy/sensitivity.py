@@ -1,4 +1,4 @@
-"""Sensitivity: how far affinities and solutions move between two measurements (the paper's supplement)."""
+"""Sensitivity: how much affinities and solutions differ between measurements (the paper's supplement)."""
 
 import itertools
 import math
@@ -19,9 +19,9 @@ from lightning_taskonomy.taxonomy.transfers import SELF, Transfer, Transfers
 Key = tuple[str, frozenset[str]]
 
 MEAN = "mean over targets"
-"""Stands in the place of a target for the mean of their correlations."""
+"""In place of a target: the mean of the targets' correlations."""
 OVERALL = "all"
-"""Stands in the place of a target where all transfers are compared at once."""
+"""In place of a target: the correlation over all transfers pooled."""
 _LEAST_TRANSFERS = 3
 CORRELATION_COLUMNS = ("first", "second", "target", "transfers", "spearman")
 POLICY_COLUMNS = (
@@ -39,15 +39,15 @@ POLICY_COLUMNS = (
 
 @dataclass(frozen=True)
 class Correlation:
-    """Spearman's rank correlation of the affinities of two tables, of transfers from other tasks.
+    """Spearman's rank correlation between the affinities in two tables, over transfers from other tasks.
 
-    The fully supervised network (`self`) and the baselines are left out: that they stand first and last is
-    known beforehand, and would pass for agreement.
+    The fully supervised network (`self`) and the baselines are left out: they rank first and last in any
+    table, which would inflate the agreement.
 
     Attributes:
         first: name of one table.
         second: name of the other.
-        target: the target compared, `MEAN` or `OVERALL`. Pooled, affinities of different targets mix.
+        target: the target compared, `MEAN` or `OVERALL`, which mixes affinities of different targets.
         transfers: how many transfers both tables have.
         spearman: the correlation; NaN for fewer than three transfers or where a table's are all equal.
     """
@@ -61,17 +61,17 @@ class Correlation:
 
 @dataclass(frozen=True)
 class PolicyChange:
-    """What becomes of a policy when another table is the judge.
+    """How a policy of one table scores on another, the judge.
 
     Attributes:
         first: the table the policy was solved on.
-        second: the table that judges.
+        second: the judge.
         budget: label units.
-        sources_of_first: what the policy trains.
-        sources_of_second: what the judge's own optimum trains.
-        overlap: of the two sets, Jaccard's index.
+        sources_of_first: the tasks that the policy trains.
+        sources_of_second: the tasks that the judge's own optimum trains.
+        overlap: Jaccard index of the two sets.
         objective_of_second: the judge's own optimum.
-        scored: the policy's transfers with the judge's affinities.
+        scored: the objective of the policy's transfers with the judge's affinities.
     """
 
     first: str
@@ -85,17 +85,17 @@ class PolicyChange:
 
     @property
     def relative_change(self) -> float:
-        """By which share of the judge's optimum the policy falls short; 0 for as good, −0.1 for 10 % less."""
+        """The policy's score relative to the judge's optimum, minus 1: 0 for as good, −0.1 for 10 % less."""
         return self.scored / self.objective_of_second - 1 if self.objective_of_second else 0.0
 
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """All pairs of two or more tables, compared on the transfers that all of them measured.
+    """All pairs of two or more tables, compared on the transfers that all of them have.
 
     Attributes:
         names: of the tables.
-        correlations: per pair, the mean over targets, all transfers at once, and then by target.
+        correlations: per pair, the mean over targets, all transfers pooled, and then by target.
         changes: per ordered pair and budget.
         left_out: budgets that cannot serve every target, with the reason.
         ignored: by table, how many of its candidates another table lacks.
@@ -118,7 +118,7 @@ class Sensitivity:
         """Compare the tables.
 
         Args:
-            tables: two or more, by name; tasks that they call differently are called as in the first.
+            tables: two or more, by name; tasks take their names from the first.
             budgets: label units to solve for.
             after_each: called after each table's budgets are solved, to show progress.
             options: further fields of `TaxonomyProblem`.
@@ -180,7 +180,7 @@ class Sensitivity:
 
 
 def _under_common_names(tables: Mapping[str, Transfers]) -> dict[str, Transfers]:
-    """The tables with the tasks of the first called as it calls them."""
+    """The tables, with tasks renamed as in the first."""
     names = next(iter(tables.values())).tasks
     return {name: table.with_names_of(names) for name, table in tables.items()}
 
@@ -216,13 +216,13 @@ def _correlations(
         )
         for target, keys in groups.items()
     ]
-    known = [own for own in found[1:] if not math.isnan(own.spearman)]
-    mean = math.fsum(own.spearman for own in known) / len(known) if known else math.nan
-    return [Correlation(first, second, MEAN, sum(own.transfers for own in known), mean), *found]
+    known = [row for row in found[1:] if not math.isnan(row.spearman)]
+    mean = math.fsum(row.spearman for row in known) / len(known) if known else math.nan
+    return [Correlation(first, second, MEAN, sum(row.transfers for row in known), mean), *found]
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:
-    """Spearman's rank correlation; NaN for fewer than three values or where one side does not vary."""
+    """Spearman's rank correlation; NaN for fewer than three values or where one side is constant."""
     if len(first) < _LEAST_TRANSFERS or len(set(first)) == 1 or len(set(second)) == 1:
         return math.nan
     return float(np.asarray(stats.spearmanr(first, second).statistic))
@@ -247,8 +247,8 @@ def _change(
     judge: Mapping[Key, float],
     importance: Mapping[str, float],
 ) -> PolicyChange:
-    own, other = (solved[name][budget] for name in pair)
-    union = set(own.sources) | set(other.sources)
-    overlap = len(set(own.sources) & set(other.sources)) / len(union) if union else 1.0
-    scored = math.fsum(importance.get(t.target, 1.0) * judge[_key(t)] for t in own.transfers)
-    return PolicyChange(*pair, budget, own.sources, other.sources, overlap, other.objective, scored)
+    first, second = (solved[name][budget] for name in pair)
+    union = set(first.sources) | set(second.sources)
+    overlap = len(set(first.sources) & set(second.sources)) / len(union) if union else 1.0
+    scored = math.fsum(importance.get(t.target, 1.0) * judge[_key(t)] for t in first.transfers)
+    return PolicyChange(*pair, budget, first.sources, second.sources, overlap, second.objective, scored)

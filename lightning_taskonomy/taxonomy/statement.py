@@ -1,8 +1,8 @@
 """The boolean program of Taskonomy's step IV, stated in CVXPY and solved by HiGHS.
 
-The search (`search.py`) answers the ordinary question on the same rows. Here the program is stated for HiGHS
-as a whole, and asked what a budget that is too small leaves unserved. Importing CVXPY takes a second, so this
-module is imported only when it is needed.
+The search (`search.py`) usually solves the same program. Here the whole program is stated for HiGHS, which
+also finds the targets that an infeasible budget leaves unserved, and the least feasible budget. Importing
+CVXPY takes a second, so this module is imported only when needed.
 """
 
 import warnings
@@ -16,12 +16,12 @@ from lightning_taskonomy.taxonomy.hypergraph import TOLERANCE, Booleans, Hypergr
 
 
 class Statement:
-    """The variables and constraints of one program; the objective is chosen by the question asked.
+    """The variables and constraints of one program; each method states its own objective.
 
-    x_e ∈ [0, 1] says that transfer e is chosen, y_s ∈ {0, 1} that source s is trained. Condition I is stated
-    once per target and source, Σ_{e of t, s in e} x_e ≤ y_s, which says the same as one row per transfer,
-    since by condition II a target has exactly one, but leaves HiGHS a smaller and tighter program. x need not
-    be declared boolean: once y is, some best x is.
+    x_e ∈ [0, 1] indicates that transfer e is chosen, y_s ∈ {0, 1} that source s is trained. Condition I is
+    stated once per target and source, Σ_{e of t, s in e} x_e ≤ y_s. That is equivalent to one row per
+    transfer, since by condition II a target has exactly one, but makes the program smaller and tighter. x
+    need not be declared boolean: for boolean y, some optimal x is boolean.
     """
 
     def __init__(self, graph: Hypergraph, budget: float, forced: Booleans) -> None:
@@ -54,7 +54,7 @@ class Statement:
 
         Args:
             time_limit: seconds; no limit by default.
-            gap: share of the objective within which a solution need not be improved.
+            gap: relative optimality gap at which to stop.
         """
         weight = self.graph.weight
         sizes = self.graph.best_weight(np.abs(weight))
@@ -66,8 +66,8 @@ class Statement:
         self._solve(problem, time_limit, gap)
         if problem.status in (cvxpy.INFEASIBLE, cvxpy.settings.INFEASIBLE_OR_UNBOUNDED):
             return Solution.of(self.graph, None, np.inf, -np.inf, tolerance)
-        found: Any = problem.solver_stats.extra_stats  # HiGHS's own record; CVXPY declares a dictionary
-        upper = -float(found.mip_dual_bound) * scale
+        info: Any = problem.solver_stats.extra_stats  # a HiGHS object, though CVXPY declares a dictionary
+        upper = -float(info.mip_dual_bound) * scale
         trained = None if self.trained.value is None else self._trained()
         above = np.inf if trained is None else max(upper - self.graph.value(trained), 0.0)
         return Solution.of(self.graph, trained, above, upper, tolerance)
@@ -75,7 +75,7 @@ class Statement:
     def unserved(self, time_limit: float | None = None) -> Integers:
         """Targets left without a transfer when as many as possible are served within the budget.
 
-        In a limited time, as many as were found to be possible.
+        With a time limit, for the best choice found.
         """
         problem = cvxpy.Problem(
             cvxpy.Maximize(cvxpy.Constant(np.ones(len(self.graph.edges))) @ self.chosen),
@@ -89,7 +89,7 @@ class Statement:
     def least_budget(self, time_limit: float | None = None) -> tuple[float, bool]:
         """The least total cost of sources with which every target has a transfer, and whether it is proven.
 
-        In a limited time, the least that was found.
+        With a time limit, the least cost found.
         """
         problem = cvxpy.Problem(
             cvxpy.Minimize(self.spent), [self.per_target == 1, self.needs_trained, self.is_forced]

@@ -1,10 +1,10 @@
-"""What is known of affinities that were not measured: a low-rank model of log affinities, and draws from it.
+"""Posterior draws of unmeasured affinities, from a low-rank model of log affinities.
 
 The logarithm of an affinity is modelled as m + a_t + b_s + u_t · v_s + noise: targets differ in how much any
-source helps them, sources in how much they help any target, and a few hidden properties of both say who helps
-whom. All are drawn from their posterior by Gibbs sampling, given what has been measured (Bayesian
-probabilistic matrix factorisation, Salakhutdinov and Mnih, ICML 2008). The noise is part of every draw: it
-stands for what is particular to a pair, which only its measurement can tell.
+source helps them, sources in how much they help any target, and a few latent factors of both determine which
+source helps which target. All are drawn from their posterior by Gibbs sampling, given the measurements
+(Bayesian probabilistic matrix factorisation, Salakhutdinov and Mnih, ICML 2008). Every draw includes the
+noise, the part specific to a pair, which only measuring that pair can reveal.
 """
 
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ Booleans = NDArray[np.bool_]
 
 RANK = 3
 _BURNT, _THINNED = 60, 4
-"""Sweeps before the first draw that counts, and from one draw to the next."""
+"""Burn-in sweeps, and sweeps from one draw to the next."""
 _SHAPE = 2.0
-"""Of the inverse-gamma priors of variances: as strong as four observations."""
+"""Shape of the inverse-gamma priors on variances: as strong as four observations."""
 _NOISE, _TARGETS, _SOURCES, _HIDDEN = 0.2, 1.0, 0.5, 0.4
-"""Standard deviations expected before anything is measured: of noise, target, source and hidden effects."""
+"""Prior standard deviations: of noise, target effects, source effects and latent factors."""
 
 
 @dataclass(frozen=True)
 class Draws:
-    """Possible truths.
+    """Posterior draws.
 
     Attributes:
-        values: log affinities, what was measured among them as it was measured, (draws, T, C).
-        noise: standard deviation of what is particular to a pair, (draws,).
+        values: log affinities; measured entries keep their measured values, (draws, T, C).
+        noise: standard deviation of the pair-specific part, (draws,).
     """
 
     values: Floats
@@ -44,9 +44,9 @@ def draw_strengths(
 
     Args:
         measured: log affinities of targets and contenders, (T, C); NaN where not measured.
-        draws: how many.
-        rng: source of the randomness.
-        estimates: of every entry, in any unit, (T, C): how well it goes with what is measured is learned.
+        draws: the number of draws.
+        rng: the random generator.
+        estimates: of every entry, in any unit, (T, C): how well they predict the measurements is learned.
     """
     known = ~np.isnan(measured)
     values = np.where(known, measured, 0.0)
@@ -90,12 +90,12 @@ class _State:
         return cls(known, values, rng, features)
 
     def mean(self) -> Floats:
-        """What is expected of every entry, without noise, (T, C)."""
+        """The mean of every entry, without noise, (T, C)."""
         effects = self.level + self.target[:, None] + self.source + self.slope * self.features
         return np.asarray(effects + self.left @ self.right.T)
 
     def sweep(self) -> None:
-        """Draw every part given the others."""
+        """Draw every parameter given the others."""
         known = self.known
         rest = np.where(known, self.values - self.mean(), 0.0)
         count = int(known.sum())
@@ -115,9 +115,9 @@ class _State:
 
         if self.features.any():
             rest += np.where(known, self.slope * self.features, 0.0)
-            own = np.where(known, self.features, 0.0)
-            precision = float((own**2).sum()) / self.noise + 4.0
-            self.slope = float(self.rng.normal((own * rest).sum() / self.noise / precision, precision**-0.5))
+            seen = np.where(known, self.features, 0.0)
+            precision = float((seen**2).sum()) / self.noise + 4.0
+            self.slope = float(self.rng.normal((seen * rest).sum() / self.noise / precision, precision**-0.5))
             rest -= np.where(known, self.slope * self.features, 0.0)
 
         rest += np.where(known, self.left @ self.right.T, 0.0)

@@ -17,12 +17,12 @@ class Taxonomy:
     """The answer of the boolean program (step IV).
 
     Attributes:
-        objective: importance times what is maximised, summed over the chosen transfers.
-        upper_bound: no taxonomy within the budget has a larger objective.
+        objective: importance times the maximised measure, summed over the chosen transfers.
+        upper_bound: an upper bound on the objective of every taxonomy within the budget.
         budget: the labelling budget it was solved for.
         max_order: the largest order allowed; None for any.
         spent: label cost of `sources`; at most the budget.
-        sources: the tasks to train fully, by name: those a chosen transfer uses, and those forced in.
+        sources: the tasks to train fully, by name: those that a chosen transfer uses, and forced ones.
         transfers: the chosen transfer of each target, by target.
         tasks: every task of the program, by name, used or not.
         maximises: what `objective` sums: affinities, gains or qualities.
@@ -40,13 +40,13 @@ class Taxonomy:
 
     @property
     def gap(self) -> float:
-        """By which share of the bound the objective may lie below the optimum; 0 when proven optimal."""
+        """The relative optimality gap: how far the objective may lie below the bound; 0 if optimal."""
         above = max(self.upper_bound - self.objective, 0.0)
         return above / abs(self.upper_bound) if above > 0 and self.upper_bound else above
 
     @property
     def status(self) -> str:
-        """`optimal`, or how far from the optimum this may be."""
+        """`optimal`, or the optimality gap in words."""
         return "optimal" if self.gap == 0 else f"feasible, at most {100 * self.gap:.3g}% below the optimum"
 
     @property
@@ -94,13 +94,13 @@ class Taxonomy:
 
         Args:
             folder: to write into.
-            further: keys for `taxonomy.json` beside its own.
-            doubtful: tasks whose networks have learned nothing: marked in the picture.
+            further: additional keys for `taxonomy.json`.
+            doubtful: tasks whose networks have learned nothing: marked in the figure.
 
         Raises:
             InputError: the folder cannot be written to.
         """
-        from lightning_taskonomy.taxonomy.figures.graph import draw_taxonomy  # matplotlib takes its time
+        from lightning_taskonomy.taxonomy.figures.graph import draw_taxonomy  # matplotlib is slow to import
         from lightning_taskonomy.taxonomy.figures.style import save_figure
 
         folder = make_folder(Path(folder))
@@ -109,6 +109,6 @@ class Taxonomy:
 
 
 def mean(values: list[float | None]) -> float | None:
-    """The mean of the values that are there; None where none is."""
+    """The mean of the values that are not None; None without any."""
     known = [value for value in values if value is not None]
     return math.fsum(known) / len(known) if known else None

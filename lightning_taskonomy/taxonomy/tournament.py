@@ -1,4 +1,4 @@
-"""The tournament among the contenders for one target: who has the lower loss on how many images."""
+"""The tournament among the contenders for one target: on how many images each has the lower loss."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from lightning_taskonomy.taxonomy.losses import Floats, LossTable
 from lightning_taskonomy.taxonomy.transfers import SCRATCH, SELF, Transfer
 
 _AT_ONCE = 1_000_000
-"""Comparisons that are made all at once: few images are not worth a loop over the contenders."""
+"""Up to this many comparisons are done in one array operation instead of a loop over contenders."""
 _RANKED_FROM = 128
-"""Contenders from which comparing two-byte ranks pays for the sorting that yields them."""
+"""From this many contenders, the faster comparison of two-byte ranks outweighs the cost of sorting."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Tournament:
     Attributes:
         target: the task predicted.
         contenders: their names, (n,).
-        win_rates: W, (n, n): the share of images on which i has the lower loss than j; a tie counts half to
-            each, so that W + Wᵀ = 1. Exact: counts of halves divided by the number of images.
+        win_rates: W, (n, n): the fraction of images on which i has a lower loss than j; a tie counts half
+            for each, so that W + Wᵀ = 1. Exact: half-wins are counted as integers.
         mean_losses: mean loss of each contender, (n,).
         images: how many images were compared.
         dropped: how many were left out because a loss was missing.
@@ -43,7 +43,7 @@ class Tournament:
     def from_losses(cls, table: LossTable, drop_incomplete: bool = False) -> "Tournament":
         """Hold the tournament, reading the table block by block.
 
-        Memory does not grow with the number of images but for 8 bytes each, which find repeated keys.
+        Memory grows by only 8 bytes per image, used to find repeated keys.
 
         Args:
             table: the losses.
@@ -51,7 +51,7 @@ class Tournament:
 
         Raises:
             InputError: fewer than two contenders, a missing or non-finite loss (names target, image and
-                contender), a repeated image, or no image left.
+                contender), a repeated image, or no images left.
         """
         count = len(table.contenders)
         if count < 2:
@@ -87,13 +87,13 @@ class Tournament:
         images: int,
         dropped: int = 0,
     ) -> "Tournament":
-        """The tournament of what has been counted, in one place or in several and added up.
+        """The tournament from counts, possibly summed over several processes or batches.
 
         Args:
             target: the task predicted.
             contenders: their names, (n,).
-            halves: what `count_half_wins` adds to, (n, n).
-            sums: of each contender's losses, (n,).
+            halves: counts of half-wins from `count_half_wins`, (n, n).
+            sums: sum of each contender's losses, (n,).
             images: how many were compared, at least 1.
             dropped: how many were left out.
         """
@@ -103,13 +103,13 @@ class Tournament:
         return cls(target, tuple(contenders), win_rates, sums / images, images, dropped)
 
     def affinities(self) -> Floats:
-        """The share of each contender in the principal eigenvector (AHP), (n,)."""
+        """Each contender's component of the principal eigenvector (AHP), (n,)."""
         return affinities(self.win_rates)
 
     def transfers(self) -> tuple[Transfer, ...]:
         """The rows of the transfers table: affinity, win rate against scratch and against full supervision.
 
-        Against a contender that did not take part, the win rate is unknown.
+        Win rates against an absent contender are None.
         """
         gains = self._win_rates_against(SCRATCH)
         qualities = self._win_rates_against(SELF)
@@ -128,8 +128,8 @@ class Tournament:
 def count_half_wins(losses: Floats, halves: NDArray[np.int64]) -> None:
     """Add to `halves`, above its diagonal, 2 for every image that i wins against j and 1 for every tie.
 
-    Losses, (images, n), are replaced by something as exact and shorter: by ranks where there are many
-    contenders, else by single precision for the images on which that tells all contenders apart.
+    Losses, (images, n), are compared in a more compact but equivalent form: as ranks where there are many
+    contenders, else in single precision on images where that separates all contenders.
     """
     if losses.shape[1] >= _RANKED_FROM:
         ranks = _ranks(losses)
@@ -144,7 +144,7 @@ def count_half_wins(losses: Floats, halves: NDArray[np.int64]) -> None:
 
 
 def _count_pairs(values: NDArray[Any], halves: NDArray[np.int64], tied: bool) -> None:
-    """Compare one contender with all that follow, as long rows; `tied` if an image may have equal values."""
+    """Compare each contender with all later ones; `tied` if an image may have equal values."""
     if values.size * values.shape[1] <= _AT_ONCE:
         wins = (values[:, :, None] < values[:, None, :]).sum(axis=0)
         halves += np.triu(2 * wins + (values[:, :, None] == values[:, None, :]).sum(axis=0), 1)
@@ -152,7 +152,7 @@ def _count_pairs(values: NDArray[Any], halves: NDArray[np.int64], tied: bool) ->
     rows = np.ascontiguousarray(values.T)
     for first in range(len(rows) - 1):
         others = rows[first + 1 :]
-        # Counts of a block fit into two bytes, which adds up many at a time.
+        # Counts over a block fit into two bytes, so sums vectorise well.
         wins = (rows[first] < others).view(np.int8).sum(axis=1, dtype=np.int16)
         halves[first, first + 1 :] += 2 * wins.astype(np.int64)
         if tied:
@@ -180,7 +180,7 @@ def _incomplete(table: LossTable, keys: Sequence[str], losses: Floats) -> InputE
 
 
 def _refuse_repeated(table: LossTable, hashes: NDArray[np.int64]) -> None:
-    """Look closer only where two keys have the same hash: they may still differ."""
+    """Compare the keys themselves only where hashes collide."""
     ordered = np.sort(hashes)
     suspects = set(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
     if not suspects:
@@ -190,5 +190,5 @@ def _refuse_repeated(table: LossTable, hashes: NDArray[np.int64]) -> None:
         for key in keys:
             if hash(key) in suspects:
                 if key in seen:
-                    raise InputError(f"{table.origin}: image {key} stands in more than one row")
+                    raise InputError(f"{table.origin}: image {key} appears in more than one row")
                 seen.add(key)

@@ -1,7 +1,7 @@
-"""The transfers table: who was transferred to whom, with which affinity, gain and quality.
+"""The transfers table: affinity, gain and quality of each transfer from sources to a target.
 
 The file is the CSV `target,sources,order,affinity,win_rate_vs_scratch,win_rate_vs_full` with one row per
-transfer; further columns are kept. Sources are joined by `+`. Special contenders stand in `sources` too:
+transfer; further columns are kept. Sources are joined by `+`. Special contenders appear in `sources` too:
 `self` is the target's fully supervised network; `random`, `pixels` and `average` are baselines.
 """
 
@@ -19,7 +19,7 @@ from lightning_taskonomy.taxonomy.delimited import DelimitedTable, number_of, re
 SELF = "self"
 """The fully supervised network of the target: it costs the target's own label."""
 SCRATCH = "pixels"
-"""Training from scratch on the transfers' small set: what gain is measured against."""
+"""Training from scratch on the transfers' small training set: gain is measured against it."""
 BASELINES = frozenset({"random", SCRATCH, "average"})
 """Contenders that take part in a tournament but can never be chosen."""
 Objective = Literal["affinity", "gain", "quality"]
@@ -36,11 +36,11 @@ class Transfer:
 
     Attributes:
         target: the task predicted.
-        sources: the source tasks in the order written; or one special contender.
-        affinity: the transfer's share of the target's principal eigenvector (AHP); None where it took no
-            part in the tournament.
-        gain: share of test images on which it beats training from scratch; None where not measured.
-        quality: share on which it beats the fully supervised network; None where not measured.
+        sources: the source tasks as ordered in the file; or one special contender.
+        affinity: the transfer's component of the target's principal eigenvector (AHP); None where it took
+            no part in the tournament.
+        gain: fraction of test images on which it beats training from scratch; None where not measured.
+        quality: the same against the fully supervised network; None where not measured.
         extra: the values of further columns, as written.
     """
 
@@ -68,7 +68,7 @@ class Transfer:
 
     @property
     def is_baseline(self) -> bool:
-        """Whether it is, or is joined with, one that can never be chosen (`random`, `pixels`, `average`)."""
+        """Whether a baseline, which can never be chosen, is among the sources."""
         return not BASELINES.isdisjoint(self.sources)
 
     @property
@@ -78,7 +78,7 @@ class Transfer:
 
     @property
     def loses_to_scratch(self) -> bool:
-        """Whether it has the higher loss than training from scratch on more than half of the images."""
+        """Whether it has a higher loss than training from scratch on more than half of the images."""
         return self.gain is not None and self.gain < 0.5 and not self.is_scratch
 
     @property
@@ -101,7 +101,7 @@ class Transfers:
     Attributes:
         rows: the transfers in file order.
         extra_columns: names of the columns beyond the fixed six.
-        origin: where the table came from, for messages.
+        origin: the table's source, for messages.
     """
 
     rows: tuple[Transfer, ...]
@@ -125,33 +125,32 @@ class Transfers:
         return len(self.rows)
 
     def candidates(self, objective: Objective = "affinity", scratch: bool = False) -> tuple[Transfer, ...]:
-        """The transfers that a taxonomy may choose: measured and no baseline.
+        """The transfers that a taxonomy may choose: measured ones, without baselines.
 
         Args:
-            objective: what must have been measured.
-            scratch: training from scratch may be chosen too. For the gain no row is needed: it is 0.5.
+            objective: the measure that must be known.
+            scratch: training from scratch may be chosen too. Gain needs no row: it is 0.5 by definition.
         """
         found = [row for row in self.rows if row.measured(objective) is not None and not row.is_baseline]
         if scratch:
             rows = {row.target: row for row in self.rows if row.is_scratch}
-            own = (rows.get(target, Transfer(target, (SCRATCH,), None)) for target in self.targets)
-            found += [row for row in own if row.measured(objective) is not None]
+            from_scratch = (rows.get(target, Transfer(target, (SCRATCH,), None)) for target in self.targets)
+            found += [row for row in from_scratch if row.measured(objective) is not None]
         return tuple(found)
 
     def tasks_named(self, names: Iterable[str], option: str) -> tuple[str, ...]:
-        """Tasks as this table calls them: by the table's own name, else by another name of the same task.
+        """The table's names of tasks, each given by that name or by another name of the same task.
 
         Raises:
-            InputError: names an unknown task, the option it came from and the nearest known names; or a name
-                that several tasks of this table could have.
+            InputError: an unknown task (names the option and the nearest known names), or an ambiguous name.
         """
         return tuple(self._task_named(name, option) for name in names)
 
     def numbers_of_tasks(self, numbers: Mapping[str, float], option: str) -> dict[str, float]:
-        """As `tasks_named`, for numbers by task.
+        """As `tasks_named`, for the keys of a mapping.
 
         Raises:
-            InputError: as well where two names mean the same task.
+            InputError: as for `tasks_named`, or two names of the same task.
         """
         self.tasks_named(numbers, option)
         return keys_among(numbers, self.tasks, option)
@@ -165,19 +164,19 @@ class Transfers:
         return found
 
     def with_names_of(self, names: Iterable[str]) -> "Transfers":
-        """The same table with its tasks called as elsewhere, where they are the same under other names.
+        """The same table with its tasks renamed to other names of the same tasks.
 
         Args:
-            names: of the tasks elsewhere; a task that has one of them here already keeps it.
+            names: the names to use; a task that already has one of them keeps it.
 
         Raises:
-            InputError: a name here could be several of those.
+            InputError: a task's name is ambiguous among them.
         """
         names = set(names)
-        own = sorted({name for row in self.rows for name in (row.target, *row.sources)})
-        taken = names & set(own)
+        present = sorted({name for row in self.rows for name in (row.target, *row.sources)})
+        taken = names & set(present)
         other: dict[str, str] = {}
-        for task in own:
+        for task in present:
             found = name_among(task, sorted(names - taken), self.origin) if task not in names else None
             if found is not None:
                 other[task] = found
@@ -194,10 +193,10 @@ class Transfers:
 
     @classmethod
     def read_csv(cls, path: str | Path) -> "Transfers":
-        """Read a transfers table, as this project or any spreadsheet writes it (see `delimited`).
+        """Read a transfers table, written by this project or by a spreadsheet (see `delimited`).
 
         Raises:
-            InputError: the file is missing, empty or not such a table; the line names file, row and column.
+            InputError: the file is missing, empty or not such a table; names file, row and column.
         """
         return _read(read_delimited(Path(path), "transfers table", COLUMNS))
 
@@ -229,7 +228,7 @@ def _read(table: DelimitedTable) -> Transfers:
         key = (row.target, tuple(sorted(row.sources)))
         if key in first_seen:
             raise InputError(
-                f"{where}: the transfer {row.label} -> {row.target} stands in row {first_seen[key]} already"
+                f"{where}: the transfer {row.label} -> {row.target} is already in row {first_seen[key]}"
             )
         first_seen[key] = number
         rows.append(row)
@@ -245,7 +244,7 @@ def _read_row(cells: list[str], extra: tuple[str, ...], where: str) -> Transfer:
         raise InputError(f"{where}, column target: {problem}")
     if problem := sources_problem(sources):
         raise InputError(f"{where}, column sources: {problem}")
-    if not _says(order, len(sources)):
+    if not _is_number(order, len(sources)):
         raise InputError(f"{where}, column order: expected {len(sources)} for {joined!r}, found {order!r}")
     affinity = _number(numbers[0], where, "affinity", 0.0, math.inf)
     gain = _number(numbers[1], where, "win_rate_vs_scratch", 0.0, 1.0)
@@ -254,14 +253,14 @@ def _read_row(cells: list[str], extra: tuple[str, ...], where: str) -> Transfer:
 
 
 def target_problem(target: str) -> str:
-    """What keeps a name from being that of a target; empty if nothing does."""
+    """Why a name cannot be a target's; empty if it can."""
     if not target or target != target.strip() or target in BASELINES or target == SELF or "+" in target:
         return f"expected a task name, found {target!r}"
     return ""
 
 
 def sources_problem(sources: tuple[str, ...]) -> str:
-    """What keeps names from being the sources of a transfer; empty if nothing does."""
+    """Why names cannot be the sources of a transfer; empty if they can."""
     joined = "+".join(sources)
     if not all(source and source == source.strip() for source in sources):
         return f"expected task names joined by +, found {joined!r}"
@@ -273,8 +272,8 @@ def sources_problem(sources: tuple[str, ...]) -> str:
     return ""
 
 
-def _says(cell: str, count: int) -> bool:
-    """Whether a cell holds a number: as 2, or as 2.0 where a program made numbers of a column with gaps."""
+def _is_number(cell: str, count: int) -> bool:
+    """Whether a cell holds a count: as 2, or as 2.0 where a program wrote a column with gaps as floats."""
     try:
         return number_of(cell) == count
     except ValueError:

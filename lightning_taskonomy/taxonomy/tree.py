@@ -1,4 +1,4 @@
-"""The similarity tree: tasks clustered by how they transfer out to others (Fig. 13)."""
+"""The similarity tree: tasks clustered by how they transfer to others (Fig. 13)."""
 
 import json
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from lightning_taskonomy.taxonomy.transfers import Transfers
 Floats = NDArray[np.float64]
 
 VARIANTS = ("class_selected",)
-"""Published tasks that repeat another (100 of the 1000 object classes): the tree shows each task once."""
+"""Published variants of another task (100 of the 1000 object classes): the tree shows each task once."""
 _COMMON_TARGETS = 3
-"""Two sources are compared on at least so many targets: with two, any correlation is 1 or −1."""
+"""The fewest targets on which two sources are compared: with two, any correlation is 1 or −1."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,12 @@ class SimilarityTree:
     def from_transfers(cls, transfers: Transfers, left_out: Sequence[str] = ()) -> "SimilarityTree":
         """Cluster by correlation distance of the transferring-out patterns, with average linkage.
 
-        A pattern is the source's column of first-order affinities: baselines out, each target renormalised
-        and standardised over the sources. Where a source was not transferred to some target, the pair is
-        compared on the targets that both have.
+        A pattern is a source's column of first-order affinities, without baselines, renormalised and
+        standardised per target over the sources. A pair is compared on the targets that both sources have.
 
         Args:
             transfers: the table.
-            left_out: sources that take no part.
+            left_out: sources to leave out.
 
         Raises:
             InputError: fewer than two sources, or two with fewer than three common targets.
@@ -68,11 +67,11 @@ class SimilarityTree:
 
     @property
     def order(self) -> tuple[str, ...]:
-        """The tasks from the top of the drawn tree to its bottom: similar ones stand together."""
+        """The tasks from the top of the drawn tree to its bottom: similar ones are adjacent."""
         return tuple(self.tasks[index] for index in hierarchy.leaves_list(self.linkage))
 
     def newick(self) -> str:
-        """The tree in Newick's notation; the length of a branch is half the distance it spans."""
+        """The tree in Newick format; the length of a branch is half the distance it spans."""
         heights = np.concatenate([np.zeros(len(self.tasks)), self.linkage[:, 2] / 2])
         written = [_quoted(task) for task in self.tasks]
         for row, (left, right) in enumerate(self.linkage[:, :2].astype(int)):
@@ -85,7 +84,7 @@ class SimilarityTree:
         """Cut the tree into `count` clusters, in the tree's order.
 
         Raises:
-            InputError: not from 1 to the number of tasks.
+            InputError: `count` is not from 1 to the number of tasks.
         """
         if not 1 <= count <= len(self.tasks):
             raise InputError(f"clusters: expected a number from 1 to {len(self.tasks)}, found {count}")
@@ -101,7 +100,7 @@ class SimilarityTree:
         Raises:
             InputError: an impossible number of clusters, or the folder cannot be written to.
         """
-        from lightning_taskonomy.taxonomy.figures.style import save_figure  # matplotlib takes its time
+        from lightning_taskonomy.taxonomy.figures.style import save_figure  # matplotlib is slow to import
         from lightning_taskonomy.taxonomy.figures.tree import draw_tree
 
         groups = self.clusters(clusters)
@@ -114,7 +113,7 @@ class SimilarityTree:
 def transfer_patterns(transfers: Transfers, left_out: Sequence[str] = ()) -> tuple[tuple[str, ...], Floats]:
     """The sources by name, (S,), and their standardised affinities to every target, (T, S).
 
-    NaN where a source was not transferred to a target. The fully supervised network is no transfer.
+    NaN where a source was not transferred to a target. The fully supervised network is left out.
     """
     rows = [
         row
@@ -129,7 +128,7 @@ def transfer_patterns(transfers: Transfers, left_out: Sequence[str] = ()) -> tup
     sums = np.nansum(affinity, axis=1, keepdims=True)
     affinity = np.divide(affinity, sums, out=np.full_like(affinity, np.nan), where=sums > 0)
     spread = np.array([np.nanstd(row) if np.isfinite(row).any() else 0.0 for row in affinity])
-    varied = affinity[spread > 0]  # a target to which all transfer alike tells nothing
+    varied = affinity[spread > 0]  # a target with equal affinities carries no information
     centred = varied - np.nanmean(varied, axis=1, keepdims=True) if len(varied) else varied
     return sources, centred / spread[spread > 0, None]
 
@@ -137,7 +136,7 @@ def transfer_patterns(transfers: Transfers, left_out: Sequence[str] = ()) -> tup
 def order_of_tasks(transfers: Transfers) -> tuple[str, ...]:
     """All tasks of a table, similar ones together: those of the tree, then the rest by name.
 
-    A table with too little to make a tree of is ordered by name.
+    A table too small for a tree is ordered by name.
     """
     try:
         first = SimilarityTree.from_transfers(transfers).order
@@ -147,13 +146,13 @@ def order_of_tasks(transfers: Transfers) -> tuple[str, ...]:
 
 
 def _correlation(first: Floats, second: Floats) -> float:
-    """Pearson's correlation; 0 where one of the two does not vary."""
+    """Pearson's correlation; 0 where one of the two is constant."""
     first, second = first - first.mean(), second - second.mean()
     size = float(np.sqrt((first @ first) * (second @ second)))
     return float(first @ second) / size if size > 0 else 0.0
 
 
 def _quoted(task: str) -> str:
-    """A Newick label: quoted where it holds a character that Newick gives a meaning to."""
+    """A Newick label: quoted if it has a character that is special in Newick."""
     plain = not set(task) & set(" ()[]{}:;,'\"")
     return task if plain else "'" + task.replace("'", "''") + "'"

@@ -163,7 +163,7 @@ def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
         ("network,cost,t\na,x,1\n", "row 2, column cost: expected a finite number, found 'x'"),
         ("network,cost,t\na,1,inf\n", "row 2, column t: expected a finite number, found 'inf'"),
         ("network,cost,t\na,-1,1\n", "network a: expected a cost from 0"),
-        ("network,cost,t\na,1,1\na,1,2\n", "row 3: the network a stands in an earlier row"),
+        ("network,cost,t\na,1,1\na,1,2\n", "row 3: the network a is already in an earlier row"),
         ("network,cost,t,u\na,1,1,\n", "no network serves u"),
         ("network,cost,t\na,1,\n", "network a: expected the loss of at least one task"),
         ("network,cost,t\n", "the table has no rows"),

@@ -188,7 +188,7 @@ def test_forced_sources_beyond_the_budget_are_refused() -> None:
         ({"source_only": [f"task0{n}" for n in range(4)]}, "no task of transfers is left to be solved"),
         ({"excluded": [f"task0{n}" for n in range(5)]}, "no candidate transfer of order up to 4"),
         ({"time_limit": 0}, "time-limit: expected more than 0 seconds"),
-        ({"gap": 1}, "gap: expected a share from 0 to below 1"),
+        ({"gap": 1}, "gap: expected a fraction from 0 to below 1"),
     ],
 )
 def test_refuses_bad_problems_in_one_line(options: dict[str, object], message: str) -> None:

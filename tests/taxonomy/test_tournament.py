@@ -111,7 +111,7 @@ def test_a_repeated_image_is_named_even_in_another_block() -> None:
     images = [f"image{index}" for index in range(BLOCK_ROWS + 5)]
     images[-1] = "image3"
     losses = np.random.default_rng(6).random((len(images), 2))
-    with pytest.raises(InputError, match="image image3 stands in more than one row"):
+    with pytest.raises(InputError, match="image image3 appears in more than one row"):
         Tournament.from_losses(LossTable.from_arrays("target", images, ["a", "b"], losses))
 
 

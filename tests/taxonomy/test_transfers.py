@@ -69,7 +69,7 @@ def test_further_columns_survive_a_round_trip(tmp_path: Path) -> None:
             GOOD.replace("0.8", "1.8"),
             "row 3, column win_rate_vs_scratch: expected a finite number from 0 to 1",
         ),
-        (GOOD + "a,c+b,2,0.1,,\n", "row 6: the transfer c+b -> a stands in row 4 already"),
+        (GOOD + "a,c+b,2,0.1,,\n", "row 6: the transfer c+b -> a is already in row 4"),
         (GOOD + "a,b+b,2,0.1,,\n", "row 6, column sources: b is joined twice in 'b+b'"),
         (GOOD + "a,b+,2,0.1,,\n", "row 6, column sources: expected task names joined by +"),
         (GOOD + "a,self+b,2,0.1,,\n", "row 6, column sources: self cannot be joined"),
