@@ -30,6 +30,36 @@ def test_solve(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"objective {expected.objective:.4f}" in words
     assert all(f"{t.target} " in words and f"<- {t.label}" in words for t in expected.transfers)
     assert names(tmp_path / "out") == {"taxonomy.json", "taxonomy.svg", "taxonomy.png"}
+    assert "no intervals: a table alone does not say on which images it rests (--losses does)" in words
+
+
+def test_solve_with_losses_says_how_sure_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    losses = tmp_path / "losses"
+    losses.mkdir()
+    for target in "abc":
+        contenders = ["self", "pixels", *sorted(set("abc") - {target})]
+        keys = [f"building{index % 8}/{index}" for index in range(80)]
+        values = rng.normal([0.0, 1.0, 0.4, 0.6], 0.5, (80, 4))
+        LossTable.from_arrays(target, keys, contenders, values).write_parquet(losses)
+    assert run("tournament", "--losses", losses, "--out", tmp_path / "t.csv") == 0
+    options = ["--transfers", tmp_path / "t.csv", "--budget", "1", "--losses", losses, "--resamplings", "200"]
+    assert run("solve", *options, "--out", tmp_path / "out") == 0
+    words = capsys.readouterr().out
+    found = json.loads((tmp_path / "out" / "taxonomy.json").read_text())
+    assert "95% intervals over 8 groups of images: objective " in words
+    assert (found["intervals"]["groups"], found["intervals"]["resamplings"]) == (8, 200)
+    low, high = found["intervals"]["objective"]
+    assert low < found["objective"] < high
+    assert sum(found["selection"]["sources"].values()) == pytest.approx(1)  # one source in every resampling
+    rows = read_rows(tmp_path / "out" / "intervals.csv")
+    assert len(rows) == 3 * 4 * 3
+    gain = next(row for row in rows if (row["target"], row["sources"], row["measure"]) == ("a", "b", "gain"))
+    table = {(row.target, row.label): row for row in Transfers.read_csv(tmp_path / "t.csv")}
+    assert float(gain["value"]) == table["a", "b"].gain
+    assert float(gain["low"]) < float(gain["value"]) < float(gain["high"])
+    assert run("solve", *options, "--resamplings", "5", "--out", tmp_path / "o") == 2
+    assert "resamplings: expected at least 100, found 5" in capsys.readouterr().err
 
 
 def test_solve_passes_every_option_on(tmp_path: Path) -> None:
