@@ -1,6 +1,6 @@
 """The command line: the first word names a group, and only that group's module is imported.
 
-``taxonomy`` must start without torch, so nothing is imported here that a group does not ask for itself.
+``taxonomy`` must start without torch, so each group imports its own dependencies.
 """
 
 import importlib
@@ -20,32 +20,32 @@ PROGRAM = "python -m lightning_taskonomy"
 
 _TRAINING = "lightning_taskonomy.cli.training"
 _KILLED = (
-    "a process that reads data was killed, as happens where memory runs out; start the same command again, "
-    "with fewer of them (num_workers) if need be"
+    "a data-loading process was killed, probably for lack of memory; run the same command again, "
+    "with fewer such processes (num_workers) if it happens again"
 )
 GROUPS = {
     "fit": (_TRAINING, "train a task's network, or a baseline"),
-    "validate": (_TRAINING, "judge a trained network on the validation split"),
-    "test": (_TRAINING, "judge it on the test split; writes the loss of every image"),
-    "predict": (_TRAINING, "write its predictions as pictures"),
-    "data": ("lightning_taskonomy.cli.data", "rendered rooms, one's own scans: pictures with every label"),
+    "validate": (_TRAINING, "evaluate a trained network on the validation split"),
+    "test": (_TRAINING, "evaluate it on the test split; writes the loss of every image"),
+    "predict": (_TRAINING, "write its predictions as images"),
+    "data": ("lightning_taskonomy.cli.data", "rendered rooms and your own scans: images with every label"),
     "task2vec": (
         "lightning_taskonomy.cli.task2vec",
-        "tasks as vectors: which are alike, which expert to choose",
+        "tasks as vectors: which are similar, which expert to choose",
     ),
     "taxonomy": ("lightning_taskonomy.cli.taxonomy", "from measured transfers to a taxonomy, with evidence"),
     "explore": ("lightning_taskonomy.cli.explore", "a web page that solves, compares and exports, live"),
     "bank": (
         "lightning_taskonomy.cli.bank",
-        "trained networks, published and own; predictions for one's photos",
+        "published and custom trained networks; predictions for your own photos",
     ),
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, 2 after a user's mistake, or 130 after Ctrl-C.
+    """Run one command and return its exit status: 0, 2 after a user error, or 130 after Ctrl-C.
 
-    1 is for what may succeed when it is tried again.
+    Status 1 marks failures that may succeed on retry.
 
     Args:
         arguments: the words after the program's name; by default those of this process.
@@ -73,18 +73,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(preempted, file=sys.stderr)
         return INTERRUPTED if preempted.number == signal.SIGINT else STOPPED
     except KeyboardInterrupt:
-        print("interrupted; what is whole is kept", file=sys.stderr)
+        print("interrupted; finished files are kept", file=sys.stderr)
         return INTERRUPTED
     except RuntimeError as error:
         return _killed(error)
-    except BrokenPipeError:  # the reader of our output, such as `head`, has left
+    except BrokenPipeError:  # the reader of our output, such as `head`, has exited
         sys.stderr.close()
         return 0
     return 0
 
 
 def _escape_what_the_terminal_lacks() -> None:
-    """In a plain locale (`LC_ALL=POSIX`), letters beyond ASCII are printed by their numbers."""
+    """In a plain locale (`LC_ALL=POSIX`), print non-ASCII letters as escapes."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -128,7 +128,7 @@ def _help() -> str:
 
 
 def _killed(error: RuntimeError) -> int:
-    """The status after the end of a process that reads data; another error is raised."""
+    """The exit status after a data-loading process was killed; any other error is raised again."""
     if not loader_was_killed(error):
         raise error
     print(f"error: {_KILLED}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The group `bank`: trained networks, listed, used and converted. Torch is imported by those that need it."""
+"""The group `bank`: list, use and convert trained networks. Only commands that need torch import it."""
 
 import importlib.util
 import os
@@ -31,14 +31,14 @@ def run(program: str, words: Sequence[str]) -> None:
 
 
 def list_(*, weights: Path | None = None, mirror: str = PUBLISHED_AT, hashes: bool = False) -> None:
-    """List the published networks and those of a folder.
+    """List the published networks and those in a folder.
 
-    Every file of the folder is read, and its SHA-256 compared with that in its name.
+    Every file in the folder is read, and its SHA-256 compared with the one in its name.
 
     Args:
         weights: folder of weights; by default LIGHTNING_TASKONOMY_BANK, if that is set
-        mirror: address of the published files, as `bank fetch` takes it
-        hashes: whole names of the files, with the SHA-256 of their content
+        mirror: address of the published files, as in `bank fetch`
+        hashes: show full file names, with the SHA-256 of their content
     """
     folder = None
     if weights is not None or os.environ.get(FOLDER_VARIABLE):
@@ -47,7 +47,7 @@ def list_(*, weights: Path | None = None, mirror: str = PUBLISHED_AT, hashes: bo
         rows = listed(folder, mirror.rstrip("/"), step)
     print("\n".join(_table(rows, hashes)))
     if not hashes and any(row.state == "absent" for row in rows):
-        print(f"what is absent, bank fetch gets from {mirror}")
+        print(f"bank fetch downloads absent files from {mirror}")
     damaged = [row for row in rows if row.is_damaged]
     if damaged:
         raise InputError(f"{len(damaged)} damaged files; the first is {damaged[0].place}: {damaged[0].state}")
@@ -66,7 +66,7 @@ def _table(rows: Sequence[ListedFile], hashes: bool) -> Sequence[str]:
 
 
 def _place(row: ListedFile, hashes: bool) -> str:
-    """Where a file is or can be had; without hashes, names of absent files are of no use."""
+    """Where a file is or can be downloaded; without hashes, nothing for absent files."""
     if hashes:
         return row.place
     return "" if row.state == "absent" else _HASH.sub("-….pth", row.place)
@@ -77,11 +77,11 @@ def _number(channels: int | None) -> str:
 
 
 def fetch(*, weights: Path, task: tuple[str, ...] = (), mirror: str = PUBLISHED_AT) -> None:
-    """Fetch published networks that are not there yet, and check them.
+    """Download published networks that are missing, and verify them.
 
     Args:
         weights: folder for the files
-        task: names of tasks; by default all, some four gigabytes
+        task: names of tasks; by default all, about four gigabytes
         mirror: address of the published files
     """
     files = published_files(task)
@@ -91,7 +91,7 @@ def fetch(*, weights: Path, task: tuple[str, ...] = (), mirror: str = PUBLISHED_
         for file in files:
             fetched += fetch_file(file, weights, mirror)
             step()
-    print(f"{weights}: {fetched} files fetched, {len(files) - fetched} were there")
+    print(f"{weights}: {fetched} files fetched, {len(files) - fetched} already there")
 
 
 def predict(
@@ -109,23 +109,23 @@ def predict(
 ) -> None:
     """Draw every task's prediction for pictures and videos.
 
-    Writes PICTURE_TASK.png and PICTURE_sheet.png, for videos .mp4. Pictures are cut to their central square.
-    Tasks of several views see a picture with those given before it. What cannot be read is named and left
-    out.
+    Writes PICTURE_TASK.png and PICTURE_sheet.png, or .mp4 for videos. Pictures are cropped to their central
+    square. Tasks of several views use each picture together with those before it. Unreadable files are named
+    and left out.
 
     Args:
         images: pictures, videos, or folders of pictures
         weights: folder of weights; by default LIGHTNING_TASKONOMY_BANK
         task: names of tasks; by default all of the folder that have a decoder
         out: folder to write to
-        names: TASK=FILE: names of a task's classes, one a line
-        field_of_view: degrees across the square picture, for what is drawn into it
+        names: TASK=FILE: names of a task's classes, one per line
+        field_of_view: degrees across the square picture, for overlays in perspective
         raw: write the networks' outputs as .npy
-        representations: write what the encoders give as .npy
+        representations: write the encoders' outputs as .npy
         batch_size: pictures at a time
         device: cpu, cuda, mps or another as torch names it
     """
-    # Torch takes seconds to import: after bad options have been refused, and not for --help.
+    # Torch takes seconds to import: only after the options are valid, and not for --help.
     from lightning_taskonomy.cli.bank_prediction import PredictionOptions, run_prediction
 
     run_prediction(
@@ -138,14 +138,14 @@ def predict(
 def convert(*, weights: Path, out: Path, to: str, task: tuple[str, ...] = ()) -> None:
     """Write trained networks as published files, as safetensors, or as ONNX.
 
-    Networks of `fit` and of `taxonomy run` become files that the published classes load, and the other way
-    round. ONNX files are run and compared with the network before they are kept.
+    Networks of `fit` and of `taxonomy run` become files that the published classes load, and vice versa. ONNX
+    files are run and compared with the network before they are kept.
 
     Args:
         weights: folder of weights, or a file: .safetensors, .ckpt, or a published encoder
         out: folder to write to
         to: published, safetensors or onnx
-        task: names of tasks; by default all of the folder, or what the file says
+        task: names of tasks; by default all in the folder, or the file's own task
     """
     if to == "onnx" and importlib.util.find_spec("onnxruntime") is None:
         raise InputError("to: onnx needs onnx and onnxruntime; install them with pip install '.[bank]'")
@@ -173,10 +173,10 @@ def push(
     Log in once with `hf auth login`. HF_ENDPOINT names another Hub.
 
     Args:
-        repository: USER/NAME; made if need be
-        weights: folder of weights, or a file, as `bank convert` takes it; by default LIGHTNING_TASKONOMY_BANK
-        task: names of tasks; by default all of the folder
-        private: make a repository that others cannot see
+        repository: USER/NAME; created if it does not exist
+        weights: folder of weights, or a file, as for `bank convert`; by default LIGHTNING_TASKONOMY_BANK
+        task: names of tasks; by default all in the folder
+        private: create a private repository
     """
     require_hub()
     # Torch takes seconds to import.
@@ -190,25 +190,25 @@ def push(
 
 
 def require_hub() -> None:
-    """See that the client of the Hub is there.
+    """Check that the Hub's client is installed.
 
     Raises:
-        InputError: it is not.
+        InputError: it is not installed.
     """
     if importlib.util.find_spec("huggingface_hub") is None:
         raise InputError("the Hub needs huggingface_hub; install it with pip install '.[bank]'")
 
 
 def pull(*, repository: str, out: Path, revision: str | None = None, task: tuple[str, ...] = ()) -> None:
-    """Download trained networks from the Hugging Face Hub, and see that they can be loaded.
+    """Download trained networks from the Hugging Face Hub, and check that they load.
 
-    Nothing but weights (safetensors) and the model card is taken. HF_ENDPOINT names another Hub.
+    Only weights (safetensors) and the model card are downloaded. HF_ENDPOINT names another Hub.
 
     Args:
         repository: USER/NAME
         out: folder to write to
         revision: branch, tag or commit; by default the newest
-        task: FILE.py:NAME of tasks of your own that the networks are for; names in the files import nothing
+        task: FILE.py:NAME of custom tasks that the networks are for; names in the files import nothing
     """
     require_hub()
     from lightning_taskonomy.bank.hub import pull as pulled  # torch takes seconds to import

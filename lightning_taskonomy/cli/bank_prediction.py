@@ -1,4 +1,4 @@
-"""What `bank predict` does once torch may be imported."""
+"""The part of `bank predict` that needs torch."""
 
 import importlib.util
 import sys
@@ -27,7 +27,7 @@ _LEAST_SIDE = 256
 
 @dataclass(frozen=True)
 class PredictionOptions:
-    """The options of the command, as its help describes them."""
+    """The options of the command, described in its help."""
 
     images: Sequence[Path]
     weights: Path | None
@@ -42,10 +42,10 @@ class PredictionOptions:
 
 
 def run_prediction(options: PredictionOptions) -> None:
-    """Predict every task for every picture and video; those that cannot be read are named and left out.
+    """Predict every task for every picture and video; unreadable ones are named and left out.
 
     Raises:
-        InputError: weights that cannot be used, or no picture or video that can be read.
+        InputError: unusable weights, or no readable picture or video.
     """
     if options.batch_size < 1:
         raise InputError(f"batch-size: expected at least 1, found {options.batch_size}")
@@ -109,7 +109,7 @@ def _networks(options: PredictionOptions) -> list[BankNetwork]:
                 loaded.append(network)
             elif options.task:
                 raise InputError(
-                    f"{task.name}: no decoder in {folder.path}; --representations writes what encoders give"
+                    f"{task.name}: no decoder in {folder.path}; --representations writes the encoder's output"
                 )
             step()
     if not loaded:

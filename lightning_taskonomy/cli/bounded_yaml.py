@@ -1,6 +1,6 @@
-"""YAML for options and configurations, bounded before anything is built of it.
+"""YAML for options and configurations, checked against limits before anything is built from it.
 
-A few lines of aliases can stand for billions of values ("billion laughs"), and deep nesting ends the process.
+A few lines of aliases can expand to billions of values ("billion laughs"), and deep nesting can crash Python.
 """
 
 from collections.abc import Sequence
@@ -10,19 +10,19 @@ import yaml
 from jsonargparse import get_loader, set_loader
 
 _MOST_VALUES = 20_000
-"""That aliases may stand for; a large configuration has some hundreds of values."""
+"""The most values that aliases may expand to; a large configuration has some hundreds of values."""
 _DEEPEST = 100
 
 
 class UnboundedYamlError(yaml.YAMLError):  # type: ignore[misc]  # YAML has no types
-    """YAML that stands for too much; a parser says it in one line."""
+    """YAML that exceeds the limits; parsers report it as a one-line error."""
 
 
 def bound_yaml() -> None:
-    """Have every parser of options read YAML within bounds."""
+    """Make every option parser check YAML against the limits."""
     read = get_loader("yaml")
 
-    def bounded(text: str) -> Any:  # noqa: ANN401 - whatever YAML says
+    def bounded(text: str) -> Any:  # noqa: ANN401 - any YAML value
         require_bounded(text)
         return read(text)
 
@@ -30,10 +30,10 @@ def bound_yaml() -> None:
 
 
 def require_bounded_words(words: Sequence[str]) -> None:
-    """The same for options on a command line, whose values are read as YAML, too.
+    """The same check for options on a command line, whose values are also read as YAML.
 
     Raises:
-        UnboundedYamlError: a value stands for too much; the text begins with its option.
+        UnboundedYamlError: a value exceeds the limits; the message begins with its option.
     """
     option = ""
     for word in words:
@@ -47,7 +47,7 @@ def require_bounded_words(words: Sequence[str]) -> None:
 
 
 def _require_bounded_value(text: str) -> None:
-    """Text that may be YAML, or anything else."""
+    """Check text that may or may not be YAML."""
     if not any(mark in text for mark in "[{&"):
         return
     try:
@@ -55,17 +55,17 @@ def _require_bounded_value(text: str) -> None:
     except UnboundedYamlError:
         raise
     except yaml.YAMLError:
-        return  # nothing will be built of it
+        return  # not YAML: nothing will be built from it
 
 
 def require_bounded(text: str) -> None:
-    """See, from the events of a parser that builds nothing, how much a text stands for.
+    """Check a text's expanded size from parser events, without building anything.
 
-    Strings in it count as well: where an option expects more than a string, they are read once more.
+    Strings in it are checked too: where an option expects more than a string, they are parsed again.
 
     Raises:
-        UnboundedYamlError: it is nested too deep, or its aliases stand for too much.
-        yaml.YAMLError: it is no YAML.
+        UnboundedYamlError: it is nested too deep, or its aliases expand to too many values.
+        yaml.YAMLError: it is not YAML.
     """
     counted = _Counted()
     for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
@@ -82,7 +82,7 @@ def require_bounded(text: str) -> None:
 
 
 class _Counted:
-    """Counts the values that a text stands for, an event at a time."""
+    """Counts the values that a text expands to, event by event."""
 
     def __init__(self) -> None:
         self._sizes: dict[str, int] = {}  # of what has an anchor
@@ -98,7 +98,7 @@ class _Counted:
         self.add(*self._open.pop())
 
     def add(self, anchor: str | None, size: int) -> None:
-        """Add a whole value to the collection around it."""
+        """Add a complete value to the enclosing collection."""
         if anchor is not None:
             self._sizes[anchor] = size
         around, total = self._open[-1]
@@ -106,7 +106,7 @@ class _Counted:
 
     def add_alias(self, anchor: str) -> None:
         if any(anchor == around for around, _ in self._open):
-            raise UnboundedYamlError(f"YAML: the alias *{anchor} stands inside itself")
+            raise UnboundedYamlError(f"YAML: the alias *{anchor} contains itself")
         size = self._sizes.get(anchor, 1)
         self._by_aliases += size
         if self._by_aliases > _MOST_VALUES:

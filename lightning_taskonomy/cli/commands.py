@@ -21,18 +21,18 @@ from lightning_taskonomy.core.errors import InputError
 Command = Callable[..., None]
 """Its keyword-only parameters are options: `bool` a flag, `tuple[T, ...]` one or more words, else one word.
 
-A parameter before those is given without its name. One that is a dataclass stands for all of its fields:
-options that several commands share."""
+A parameter before those is positional. A dataclass parameter stands for all of its fields: options that
+several commands share."""
 
 _NUMBERS = {"int": "whole number", "float": "number"}
 
-bound_yaml()  # for whatever parser of options, Lightning's too
+bound_yaml()  # for every option parser, Lightning's too
 
 
 class PlainWords:
-    """A parser whose help is in words, and whose complaint is one line, not a usage text and a line.
+    """A parser with help in plain words and one-line errors without a usage text.
 
-    Stands before jsonargparse's own parser, or Lightning's, among the bases of a class.
+    A mixin: list it before jsonargparse's own parser, or Lightning's, among the base classes.
     """
 
     prog: str
@@ -44,7 +44,7 @@ class PlainWords:
         """As jsonargparse's.
 
         Raises:
-            InputError: a bad option, or a configuration that is not text in UTF-8.
+            InputError: a bad option, or a configuration that is not UTF-8 text.
         """
         try:
             require_bounded_words(args or ())
@@ -57,16 +57,16 @@ class PlainWords:
             ) from error
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Refuse the words, in one line."""
+        """Reject the arguments with a one-line error."""
         raise InputError(f"{one_line(message)} (see {self.prog} --help)") from ex
 
 
 class OneLineParser(PlainWords, ArgumentParser):  # type: ignore[misc]
-    """jsonargparse's parser, in plain words."""
+    """jsonargparse's parser, with plain messages."""
 
 
 class CommandParser(OneLineParser):
-    """Options spelled as on other command lines: `--max-order 4`, `--task normal jigsaw`, `--raw`."""
+    """Options in the usual spelling: `--max-order 4`, `--task normal jigsaw`, `--raw`."""
 
     def add_argument(self, *names: str, **options: Any) -> Any:  # noqa: ANN401 - as jsonargparse's
         """As jsonargparse's, for a parameter of a function."""
@@ -86,11 +86,11 @@ class CommandParser(OneLineParser):
 
 
 def one_line(message: str) -> str:
-    """What jsonargparse complains about, in a line that a reader of --help understands."""
+    """An error message of jsonargparse, on one line and in the terms of --help."""
     line = " ".join(message.split())
     line = re.sub(r'Parser key "([\w.]+)"', lambda found: f"--{found[1].replace('_', '-')}", line)
     line = re.sub(r"<class '([\w.]+)'>", r"\1", line)
-    # For "number or none", jsonargparse recounts both attempts: keep what it says of the first.
+    # For "number or none", jsonargparse reports both attempts: keep the message of the first.
     line = re.sub(
         r"Does not validate .*? Errors: - (.*?) - Expected (?:a )?NoneType .*?Given value: ",
         r"\1. Got value: ",
@@ -109,9 +109,9 @@ def run_command(program: str, commands: Mapping[str, str], words: Sequence[str])
     Every option may also stand in a YAML file given as ``--config FILE``; the command line wins over it.
 
     Args:
-        program: how the group is called, for help texts.
+        program: the group's command, for help texts.
         commands: by name, in the order of the help text, the module that holds the function of that name;
-            only the one asked for is imported, so that it starts fast.
+            only the module of the command that runs is imported, so that it starts fast.
         words: the words after the group's name.
 
     Raises:
@@ -126,7 +126,7 @@ def run_command(program: str, commands: Mapping[str, str], words: Sequence[str])
     name, program, rest = words[0], f"{program} {words[0]}", words[1:]
     try:
         command: Command = getattr(importlib.import_module(commands[name]), _function(name))
-        if list(inspect.signature(command).parameters) == ["program", "words"]:  # it reads its own
+        if list(inspect.signature(command).parameters) == ["program", "words"]:  # it parses its own options
             command(program, rest)
         else:
             run_single(program, command, rest)
@@ -138,10 +138,10 @@ def run_command(program: str, commands: Mapping[str, str], words: Sequence[str])
 
 
 def run_single(program: str, command: Command, words: Sequence[str]) -> None:
-    """Run one command with the options that the words give it, as `run_command` does for one of a group.
+    """Parse the options of one command and run it, as `run_command` does for those of a group.
 
     Args:
-        program: how the command is called, for help texts.
+        program: the command as typed, for help texts.
         command: the function.
         words: its options.
 
@@ -169,7 +169,7 @@ def run_single(program: str, command: Command, words: Sequence[str]) -> None:
 
 
 def _function(name: str) -> str:
-    """The function of a command; `import` and `list` are names of Python's."""
+    """The function of a command; `import` and `list` are taken by Python."""
     return f"{name}_" if iskeyword(name) or name == "list" else name
 
 

@@ -1,4 +1,4 @@
-"""The group `data`: pictures with labels, made, checked and packed. Each command imports its own room."""
+"""The group `data`: make, check and pack labelled images. Each command imports its own room."""
 
 import math
 import os
@@ -17,7 +17,7 @@ from lightning_taskonomy.core.output import output_folder, write_text
 
 COMMANDS = dict.fromkeys(("rooms", "render", "annotate", "check", "pack", "preview"), __name__)
 _SHOWN = 20
-"""Damaged labels that are named."""
+"""The most damaged labels that are named."""
 
 
 def run(program: str, words: Sequence[str]) -> None:
@@ -42,18 +42,18 @@ def rooms(
 ) -> None:
     """Render furnished rooms with every label of the dictionary, in Taskonomy's folder layout.
 
-    Views that an earlier, interrupted run with the same options has finished are kept. The same seed always
-    gives the same files.
+    Views finished by an interrupted run with the same options are kept. The same seed always gives the same
+    files.
 
     Args:
         out: folder to write to.
         buildings: how many buildings; splits.csv divides them into train, val and test.
         points: points per building that cameras look at.
-        views: pictures of each point.
+        views: images of each point.
         size: pixels per side.
         seed: chooses the buildings and everything in them.
         furniture: folder with catalogues of furniture models (*.sh3f) as Debian's sweethome3d-furniture
-            installs them; their models then stand in for procedural furniture of the same kind and size.
+            installs them; their models then replace procedural furniture of the same kind and size.
         workers: processes, by default one per core.
 
     Raises:
@@ -89,25 +89,25 @@ def render(
     outside: bool = False,
     workers: int | None = None,
 ) -> None:
-    """Render one's own meshes with every label that follows from them, in Taskonomy's folder layout.
+    """Render your own meshes with every label that can be derived from them, in Taskonomy's folder layout.
 
     Any mesh that trimesh reads (glb, obj, ply, ...), with a texture or vertex colours. Semantic ids come from
     --semantic or from a face attribute of that name; without them segment_semantic and class_object are not
-    written, and without --scene class_scene is not. An interrupted run is gone on with by the same command;
-    views of another mesh, or with other options, are not kept: choose another folder for them.
+    written, and without --scene class_scene is not. The same command resumes an interrupted run; views of
+    another mesh, or with other options, are not kept: choose another folder for them.
 
     Args:
         mesh: one or more mesh files; each is a building.
         out: folder to write to.
         points: points per mesh that cameras look at.
-        views: pictures of each point.
+        views: images of each point.
         size: pixels per side.
         seed: chooses cameras and points.
         semantic: .npy files of one semantic id (0 to 17) per face, one file per mesh.
         scene: scene class of all meshes, such as kitchen.
         up: the upward axis of the files; auto is y for glTF and z for the rest.
         metres: metres per unit of the files.
-        outside: look at the meshes from outside, as at objects: cameras stand on a sphere around each.
+        outside: view the meshes from outside, as objects: cameras are placed on a sphere around each.
         workers: processes, by default one per core.
 
     Raises:
@@ -122,21 +122,22 @@ def render(
         raise InputError(f"metres: expected a number above 0, got {metres}")
     ids = semantic or [None] * len(mesh)
     buildings = [
-        MeshFile(path, seed, own, scene, up, metres, outside) for path, own in zip(mesh, ids, strict=True)
+        MeshFile(path, seed, face_ids, scene, up, metres, outside)
+        for path, face_ids in zip(mesh, ids, strict=True)
     ]
     names = [building.name for building in buildings]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"mesh: two files are called {name}; buildings need names of their own")
+            raise InputError(f"mesh: two files are called {name}; buildings need distinct names")
     render_buildings(buildings, Pictures(points, views, size), out, workers)
     print(f"written: {out}: {len(buildings) * points * views} views of {len(buildings)} meshes, splits.csv")
 
 
 def annotate(*, images: Path, out: Path, size: int = 256, workers: int | None = None) -> None:
-    """Make the labels that need only RGB from one's own photos, in Taskonomy's folder layout.
+    """Make the labels that need only RGB from your own photos, in Taskonomy's folder layout.
 
     Texture edges, 2D keypoints and 2D segments; autoencoding, denoising, in-painting, colorization and jigsaw
-    need no more than the picture. A photo is cut to its central square. Photos annotated before are kept.
+    need only the image. A photo is cropped to its central square. Photos annotated before are kept.
 
     Args:
         images: folder of photos, with subfolders; any format that Pillow reads
@@ -175,15 +176,15 @@ def check(
     workers: int | None = None,
     show: int = 20,
 ) -> None:
-    """Read every file of a data folder, or of packed shards, and report what is there, missing and damaged.
+    """Read every file of a data folder, or of packed shards, and report what is present, missing and damaged.
 
     Both layouts are read, Omnidata's and the original one. Missing labels, views without a partner and
-    records without room, box or vanishing points are reported but do no harm. Cameras outside their rooms and
-    normals towards the camera are reported, too: such labels are meant otherwise than Taskonomy's. For
-    anything else the exit status is 2. Shards are compared with their index.
+    records without room, box or vanishing points are reported as warnings. So are cameras outside their rooms
+    and normals that point towards the camera: such labels follow other conventions than Taskonomy's. For any
+    other problem the exit status is 2. Shards are compared with their index.
 
     Args:
-        folder: pictures with labels, or the folder that data pack wrote
+        folder: images with labels, or the folder that data pack wrote
         json: where to write the whole report as JSON
         split: list of splits to compare with, or tiny, medium, full or fullplus for the official list of that
             name in the folder; by default the one found there, if any
@@ -253,19 +254,19 @@ def pack(
 ) -> None:
     """Pack a data folder into WebDataset shards: a folder per split, aligned tars per domain, an index.
 
-    Splits are by building. Buildings are mixed, the views of a point stay together. Started again after a
-    kill, it goes on where it stopped.
+    Splits are by building. Buildings are shuffled; the views of a point stay together. The same command
+    resumes an interrupted run.
 
     Args:
-        source: pictures with labels, in Omnidata's or the original layout
+        source: images with labels, in Omnidata's or the original layout
         out: folder for the shards
         split: list of splits: a CSV, or tiny, medium, full or fullplus; by default the only one in the folder
-        size: pixels per side to resize to; by default as they are
+        size: pixels per side to resize to; by default images keep their size
         jpeg: store rgb as JPEG of this quality, 1 to 100; by default PNG
         domains: domains to pack; by default all
         shard_size: views per shard; by default 2048, fewer in small sets
-        seed: of the mixing
-        skip_damaged: pack without labels that cannot be read; otherwise the first one stops the packing
+        seed: of the shuffling
+        skip_damaged: leave out unreadable labels; otherwise the first one stops the packing
         workers: processes; by default one per core
     """
     from lightning_taskonomy.data.folder.split_lists import find_splits
@@ -296,12 +297,12 @@ def preview(folder: Path, *, out: Path, views: int = 6) -> None:
     """Draw some views with all their labels on one sheet.
 
     Args:
-        folder: pictures with labels in Taskonomy's layout
-        out: the picture to write, a PNG
+        folder: images with labels in Taskonomy's layout
+        out: the sheet to write, a PNG
         views: how many views, evenly spread over the buildings
 
     Raises:
-        InputError: no pictures, or one that cannot be read.
+        InputError: no images, or one that cannot be read.
     """
     from lightning_taskonomy.pictures.preview import draw_preview
     from lightning_taskonomy.pictures.sheets import write_png
@@ -313,7 +314,7 @@ def preview(folder: Path, *, out: Path, views: int = 6) -> None:
 
 
 def _processes(workers: int | None) -> int:
-    """How many were asked for; by default one per core."""
+    """The number of worker processes; by default one per core."""
     if workers is not None and workers < 1:
         raise InputError(f"workers: expected at least 1, found {workers}")
     return workers or len(os.sched_getaffinity(0))

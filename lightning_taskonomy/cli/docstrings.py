@@ -1,4 +1,4 @@
-"""Docstrings as they stand in the source: `python -OO` drops them, and a module may not be importable."""
+"""Docstrings read from the source: `python -OO` drops them, and a module may not be importable."""
 
 import ast
 import importlib.util
@@ -14,7 +14,7 @@ def restore_docstrings(module: ModuleType) -> None:
     if sys.flags.optimize < 2:
         return
     for part in vars(module).values():
-        if inspect.isfunction(part) or inspect.isclass(part):  # a dataclass has made up one of its own
+        if inspect.isfunction(part) or inspect.isclass(part):  # a dataclass generates one
             part.__doc__ = docstring(part.__module__, part.__name__) or part.__doc__
 
 

@@ -1,4 +1,4 @@
-"""`explore`: the web page that solves a table of transfers while one moves a slider."""
+"""`explore`: the web page that solves a table of transfers as a slider moves."""
 
 import signal
 import sys
@@ -18,20 +18,20 @@ def explore(
     prefix: str = "/",
     allowed_hosts: tuple[str, ...] = (),
 ) -> None:
-    """Look at tables of transfers in a web browser: solve, compare and export, live.
+    """Explore tables of transfers in a web browser: solve, compare and export, live.
 
-    The page is served to this machine alone, needs no internet, and reads no file but those named here.
-    Without a table it asks for one to be uploaded. Ctrl-C ends it. Behind a proxy, such as that of Jupyter or
-    Open OnDemand, name the path and the host that the browser shows:
+    The page is served only to this machine, needs no internet, and reads no other files than those named
+    here. Without a table it asks you to upload one. Ctrl-C stops it. Behind a proxy, such as that of Jupyter
+    or Open OnDemand, give the path and the host that the browser shows:
     --prefix /user/me/proxy/8050/ --allowed-hosts hub.example.org
 
     Args:
-        transfers: tables of measured transfers, CSVs; with --run, by default the run's own
+        transfers: tables of measured transfers, CSVs; with --run, by default the run's table
         run: folder of a `taxonomy run`: its transfers are shown image by image
-        port: of the page; 0 for any that is free
-        host: address to listen on; by default this machine alone
-        prefix: path under which a proxy shows the page
-        allowed_hosts: names that the page answers to beside those of this machine
+        port: of the page; 0 for any free port
+        host: address to listen on; by default only this machine
+        prefix: path under which a proxy serves the page
+        allowed_hosts: further host names that the page accepts besides this machine's
     """
     from lightning_taskonomy.explorer.addresses import in_address, is_loopback
     from lightning_taskonomy.explorer.app import serve
@@ -46,10 +46,10 @@ def explore(
     explorer = Explorer(Tables(transfers), None if run is None else pictures_of(run))
     server = serve(explorer, host, port, prefix, allowed_hosts)
     path = "/" if prefix == "/" else f"/{prefix.strip('/')}/"
-    print(f"http://{in_address(host)}:{server.port}{path}  (Ctrl-C ends it)", flush=True)
+    print(f"http://{in_address(host)}:{server.port}{path}  (Ctrl-C stops it)", flush=True)
     if not is_loopback(host):
         print(f"other machines that reach {host} can use this page and see its tables", file=sys.stderr)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what a service manager sends
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # service managers send it; treat as Ctrl-C
     try:
         server.serve_forever()
     except KeyboardInterrupt:

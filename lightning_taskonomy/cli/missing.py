@@ -1,4 +1,4 @@
-"""Packages that a command needs and this environment lacks: which extra of the installation brings them."""
+"""Missing packages that a command needs, and the installation extra that provides them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,23 +27,23 @@ _BROUGHT_BY: Mapping[str, Sequence[str]] = {
     "dash_cytoscape": ("explore",),
     "plotly": ("explore",),
 }
-"""By a package's name in `import`, the extras that bring it, as in setup.cfg."""
+"""By import name, the extras that provide a package, as in setup.cfg."""
 
 _PREFERRED = {"data": "render"}
-"""By group, which of several extras fits what its commands do."""
+"""By group, which of several extras suits its commands."""
 
 
 def needed(command: str, error: ModuleNotFoundError) -> str:
-    """What a command lacks, in a line that says how to install it.
+    """A one-line message that names the missing package and how to install it.
 
     Args:
         command: its words, as in `data rooms`.
-        error: what its imports end in.
+        error: the import error.
 
     Raises:
-        ModuleNotFoundError: again, where a module of this package itself is absent: no user can mend that.
+        ModuleNotFoundError: again, where a module of this package itself is missing: users cannot fix that.
     """
-    if error.name is None:  # raised by hand; Lightning's says itself what to install
+    if error.name is None:  # raised explicitly; Lightning's message says what to install
         return f"{command}: {error}"
     package = error.name.partition(".")[0]
     if package == __name__.partition(".")[0]:
@@ -57,16 +57,16 @@ def needed(command: str, error: ModuleNotFoundError) -> str:
 
 
 def asks_for_help(words: Sequence[str]) -> bool:
-    """Whether a command's words ask what it does."""
+    """Whether a command's words ask for its help."""
     return "-h" in words or "--help" in words
 
 
 def print_help_without_options(program: str, text: str, lacking: str) -> None:
-    """What can be said of a command whose packages are missing.
+    """Print the partial help of a command whose packages are missing.
 
     Args:
-        program: how the command is called.
-        text: what it does, and its options as far as they are known.
+        program: the command as typed.
+        text: what it does, and any known options.
         lacking: which packages are missing, and how to install them.
     """
     print(f"usage: {program} [OPTIONS]\n\n{text}\n\nTo see every option and to run it: {lacking}")

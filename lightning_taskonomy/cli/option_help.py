@@ -1,4 +1,4 @@
-"""What `--help` says of an option: its type in words, its choices as {a,b,c}, its default."""
+"""How `--help` describes an option: its type in words, its choices as {a,b,c}, its default."""
 
 import argparse
 import re
@@ -28,7 +28,7 @@ _WORDS: Mapping[Any, str] = {
 
 
 def type_words(kind: Any) -> str:  # noqa: ANN401 - annotations have no common type
-    """A type as a reader of `--help` knows it; None is left out, as the default says it."""
+    """A type in words for `--help`; None is left out, as the default shows it."""
     if kind in _WORDS:
         return _WORDS[kind]
     origin, inner = get_origin(kind), get_args(kind)
@@ -58,7 +58,7 @@ def _several(kind: Any) -> str:  # noqa: ANN401
 
 
 def choices_of(kind: Any) -> Sequence[object]:  # noqa: ANN401
-    """What may be given, where a type is a choice among words alone; none otherwise."""
+    """The possible values of a type that is a choice among words; empty otherwise."""
     parts = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
     parts = tuple(part for part in parts if part is not NoneType)
     if any(get_origin(part) is not Literal for part in parts):
@@ -67,7 +67,7 @@ def choices_of(kind: Any) -> Sequence[object]:  # noqa: ANN401
 
 
 class OptionHelp(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """jsonargparse's help, with words for what it shows of Python."""
+    """jsonargparse's help, with plain words in place of Python's."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         text = _without_markup(action.help or "")
@@ -75,7 +75,7 @@ class OptionHelp(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
         return f"{text} ({remarks})".lstrip() if remarks else text
 
     def start_section(self, heading: str | None) -> None:
-        """Begin a group of options; a class without a docstring is called by its name."""
+        """Start a group of options; a class without a docstring is shown by its name."""
         super().start_section(re.sub(r"<class '[\w.]*?(\w+)'>", r"\1", heading or ""))
 
     def _get_default_metavar_for_optional(self, action: argparse.Action) -> str:
@@ -84,12 +84,12 @@ class OptionHelp(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
 
 
 def _kind(action: argparse.Action) -> Any:  # noqa: ANN401
-    """The annotation that an option was made from."""
+    """The annotation of an option."""
     return getattr(action, "_typehint", None) if hasattr(action, "extra_help") else action.type
 
 
 def _remarks(action: argparse.Action) -> Iterator[str]:
-    """What stands in parentheses: the type unless the usage shows its choices, and the default."""
+    """The remarks in parentheses: the type, unless the usage shows its choices, and the default."""
     kind = _kind(action)
     if isinstance(action, argparse._StoreTrueAction):
         yield "flag"

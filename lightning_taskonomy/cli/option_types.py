@@ -1,6 +1,6 @@
-"""Options with a syntax of their own: `a,b`, `t=2,u=0.5` and `1:26`. In YAML, plain lists and mappings.
+"""Options with custom syntax: `a,b`, `t=2,u=0.5` and `1:26`. In YAML, plain lists and mappings.
 
-A name that holds a comma is put into double quotes, as in a CSV: `'"a, b",c'` and `'"a, b"=2,c=0.5'`.
+A name that contains a comma is put in double quotes, as in a CSV: `'"a, b",c'` and `'"a, b"=2,c=0.5'`.
 """
 
 import csv
@@ -22,7 +22,7 @@ class Names(tuple[str, ...]):
 class NamedNumbers(Mapping[str, float]):
     """name=number pairs joined by commas, as in a=2,b=0.5; '"a, b"=2' where a name holds a comma."""
 
-    # Not a dictionary: jsonargparse would take one from YAML for its own and lose its entries.
+    # Not a dictionary: jsonargparse would take over one from YAML and lose its entries.
     def __init__(self, numbers: Mapping[str, float]) -> None:
         self._numbers = dict(numbers)
 
@@ -60,7 +60,7 @@ def _named_numbers(value: object) -> NamedNumbers:
     if isinstance(value, dict):
         pairs = [(str(name), number) for name, number in value.items()]
     else:
-        # The quotes may stand around the name or around the pair, and a name may hold an equals sign.
+        # The quotes may enclose the name or the pair, and a name may contain an equals sign.
         words = re.sub(r'(^|,)\s*"((?:[^"]|"")*)"\s*=([^,"]*)', r'\1"\2=\3"', str(value))
         pairs = [(name.strip(), number) for name, _, number in (p.rpartition("=") for p in _parts(words))]
     numbers: dict[str, float] = {}
@@ -77,7 +77,7 @@ def _named_numbers(value: object) -> NamedNumbers:
 
 
 def _parts(words: str) -> list[str]:
-    """What stands between commas, where quotes keep a part together."""
+    """The parts between commas; commas in quotes do not split."""
     try:
         return next(csv.reader([words], skipinitialspace=True, strict=True), [""])
     except csv.Error as error:
@@ -87,7 +87,7 @@ def _parts(words: str) -> list[str]:
 def _joined(parts: Iterable[str]) -> str:
     words = list(parts)
     text = io.StringIO()
-    # To YAML, a question mark begins a key, unless it is quoted.
+    # In YAML, an unquoted question mark starts a key.
     if words[:1] == ["?"]:
         csv.writer(text, lineterminator="", quoting=csv.QUOTE_ALL).writerow(words)
     else:
@@ -112,7 +112,7 @@ def _whole_numbers(value: object) -> WholeNumbers:
 
 
 def _numbers(value: object) -> Numbers:
-    """Whole ones stay so."""
+    """Numbers and ranges; whole numbers stay integers."""
     parts = [str(part) for part in value] if isinstance(value, list | tuple) else str(value).split(",")
     numbers: set[float] = set()
     for part in parts:

@@ -1,4 +1,4 @@
-"""The commands of `taxonomy` about a whole run, from packed images to a taxonomy: they need torch."""
+"""The `taxonomy` commands for whole runs, from packed images to a taxonomy: they need torch."""
 
 import json
 import logging
@@ -28,19 +28,19 @@ _DEVICES = (1, 8, 64)
 
 
 def run(program: str, words: Sequence[str]) -> None:
-    """The whole pipeline: task networks, transfers, tournaments, the program and the evidence.
+    """Run the whole pipeline: task networks, transfers, tournaments, the program and the evidence.
 
     Args:
-        program: how the command is called.
-        words: that follow it.
+        program: the command as typed.
+        words: the words that follow it.
 
     Raises:
-        InputError: a bad option, or what cannot be done.
+        InputError: a bad option, or a run that cannot be done.
     """
     _prepare()
-    asked = _settings(program, words)
-    settings, plan = asked.settings, Plan(asked.settings)
-    if asked.dry_run:
+    options = _options(program, words)
+    settings, plan = options.settings, Plan(options.settings)
+    if options.dry_run:
         estimate = Estimate.of(plan)
         write_plan(plan, estimate)
         print("\n".join([*estimate.lines(), *_schedules(estimate)]))
@@ -49,12 +49,12 @@ def run(program: str, words: Sequence[str]) -> None:
         print(f"written: {settings.root / PLAN}")
         return
     try:
-        launch(plan, asked.launching, asked.config, _say)
+        launch(plan, options.launching, options.config, _print_now)
     except Preempted as preempted:
         stop(preempted)
-    except MisconfigurationException as error:  # a device that is not there
+    except MisconfigurationException as error:  # a device that does not exist
         raise InputError(f"machine: {error}") from error
-    if asked.launching.launcher == "slurm":
+    if options.launching.launcher == "slurm":
         return
     print((settings.root / "summary.md").read_text(encoding="utf-8"))
     taxonomy = json.loads((settings.root / "taxonomy" / "taxonomy.json").read_text(encoding="utf-8"))
@@ -64,38 +64,38 @@ def run(program: str, words: Sequence[str]) -> None:
 
 
 def job(program: str, words: Sequence[str]) -> None:
-    """Do one job of a run, by its name in `plan.csv`; what launchers start, and what one can start by hand.
+    """Do one job of a run, named as in `plan.csv`; launchers start jobs this way, and so can you.
 
     Args:
-        program: how the command is called.
-        words: that follow it.
+        program: the command as typed.
+        words: the words that follow it.
 
     Raises:
-        InputError: a bad option, or what cannot be done.
+        InputError: a bad option, or a job that cannot be done.
     """
     _prepare()
-    asked = _settings(program, words, named=True)
+    options = _options(program, words, named=True)
     try:
-        do_job(Plan(asked.settings), asked.name)
+        do_job(Plan(options.settings), options.name)
     except Preempted as preempted:
         stop(preempted)
 
 
 def status(program: str, words: Sequence[str]) -> None:
-    """How far a run is: what is done, running and failed, with the last lines that were printed.
+    """Show the progress of a run: which jobs are done, running and failed, with their last lines of output.
 
     Args:
-        program: how the command is called.
-        words: that follow it.
+        program: the command as typed.
+        words: the words that follow it.
 
     Raises:
         InputError: a bad option, or damaged records.
     """
-    settings = _settings(program, words).settings
+    settings = _options(program, words).settings
     status = status_of(Plan(settings))
     print("\n".join(status_lines(status)))
-    if status.is_submitted:  # no process of the run is there that could note it
-        with suppress(InputError):  # a run of somebody else's
+    if status.is_submitted:  # no process of the run is left to record it
+        with suppress(InputError):  # another user's run
             note_states(settings.root, {job.name: job.state for job in status.jobs})
 
 
@@ -103,8 +103,9 @@ def _schedules(estimate: Estimate) -> list[str]:
     needs = {job.name: job.needs for job in estimate.left}
     schedules = [Schedule.of(needs, estimate.seconds, devices) for devices in _DEVICES]
     return [
-        f"  on {one.devices:>2} such machines at once: {duration(one.whole)}, {one.busy:.0%} busy"
-        for one in schedules
+        f"  on {schedule.devices:>2} such machines at once: "
+        f"{duration(schedule.whole)}, {schedule.busy:.0%} busy"
+        for schedule in schedules
     ]
 
 
@@ -116,7 +117,7 @@ def _prepare() -> None:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Options:
     settings: PipelineSettings
     launching: Launching
     dry_run: bool
@@ -124,10 +125,10 @@ class _Asked:
     config: str
 
 
-def _settings(program: str, words: Sequence[str], named: bool = False) -> _Asked:
+def _options(program: str, words: Sequence[str], named: bool = False) -> _Options:
     parser = OneLineParser(prog=program, description="From packed images to a taxonomy.")
     parser.add_argument("--config", action="config", help="a YAML file with any of the options below")
-    parser.add_argument("--dry-run", action="store_true", help="print the plan and what it costs, do nothing")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and its cost, do nothing")
     if named:
         parser.add_argument("--name", required=True, help="of the job, as in plan.csv: network/normal")
     parser.add_class_arguments(PipelineSettings)
@@ -142,8 +143,8 @@ def _settings(program: str, words: Sequence[str], named: bool = False) -> _Asked
             raise error.__cause__ from None
         raise
     config = json.dumps({**asdict(settings), **asdict(launching)}, indent=1) + "\n"
-    return _Asked(settings, launching, made.dry_run, made.name if named else "", config)
+    return _Options(settings, launching, made.dry_run, made.name if named else "", config)
 
 
-def _say(line: str) -> None:
+def _print_now(line: str) -> None:
     print(line, flush=True)

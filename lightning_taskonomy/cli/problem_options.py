@@ -1,4 +1,4 @@
-"""What several commands ask about the boolean program."""
+"""Options of the boolean program that several commands share."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,22 +11,22 @@ from lightning_taskonomy.taxonomy.transfers import Objective
 
 @dataclass(frozen=True)
 class ProblemOptions:
-    """The labelling problem, but for table, budget and order.
+    """The labelling problem, except table, budget and order.
 
     Attributes:
         targets: tasks to be solved; by default every target of the table
         importance: weight of a target in the objective; 1 where not given
-        cost: label cost of a task, in units of label cost; 1 where not given, 0 for free labels
+        cost: label cost of a task, in label units; 1 where not given, 0 for free labels
         objective: what is maximised: affinity, gain or quality
-        scratch: training from scratch on a target's small set may be chosen too, and costs nothing
-        free_self_supervised: tasks whose label is the picture itself (autoencoding, colorization, ...) cost 0
+        scratch: training from scratch on a target's small set may be chosen too, at no cost
+        free_self_supervised: tasks whose label is the image itself (autoencoding, colorization, ...) cost 0
         target_only: tasks that must not be trained fully
         source_only: tasks that need not be solved
         trained: tasks that are trained fully in any case; their cost counts
-        excluded: tasks that must not be trained fully, for another reason than their role
-        solver: auto (a search over the sources) or highs (the whole program in HiGHS, a second opinion)
-        time_limit: seconds after which the best answer so far is given; by default until proven optimal
-        gap: share of the objective within which the answer need not be improved
+        excluded: tasks that must not be trained fully, for other reasons than their role
+        solver: auto (a search over the sources) or highs (the whole program in HiGHS, a slower cross-check)
+        time_limit: seconds after which the best answer so far is returned; by default until proven optimal
+        gap: relative optimality gap at which to stop
     """
 
     targets: Names | None = None
@@ -52,11 +52,11 @@ class ProblemOptions:
         return TaxonomyProblem(Transfers.read_csv(transfers), budget, max_order, **self.named())
 
     def named(self) -> dict[str, Any]:
-        """The options given, by name, as `TaxonomyProblem` takes them; what is not given is its default."""
+        """The options that are set, by name, as fields of `TaxonomyProblem`; others keep its defaults."""
         options = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in options.items() if value is not None}
 
 
 def budgets_for(given: tuple[float, ...] | None, transfers: Transfers) -> tuple[float, ...]:
-    """The budgets asked for; by default from 1 to the number of tasks."""
+    """The given budgets; by default from 1 to the number of tasks."""
     return given if given is not None else tuple(range(1, len(transfers.tasks) + 1))

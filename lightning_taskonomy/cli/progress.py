@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def progress(description: str, steps: int) -> Iterator[Callable[[], None]]:
-    """Show a bar while the block runs; call what it yields after each of the steps."""
+    """Show a bar while the block runs; call the yielded function after each step."""
     if not sys.stderr.isatty():
         yield lambda: None
         return
-    from rich.console import Console  # takes its time
+    from rich.console import Console  # slow to import
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -76,39 +76,39 @@ def embed(
 ) -> None:
     """Embed every task of a source, and compare them.
 
-    Writes <task>.safetensors and <task>.json into the folder OUT, and, of two tasks or more, what `task2vec
-    compare` writes, into OUT/compare. Without --weights a probe is trained here on the pictures, without
-    labels (they are turned, and it learns by how much), and kept as OUT/probe.pt.
+    Writes <task>.safetensors and <task>.json into the folder OUT and, for two tasks or more, the output of
+    `task2vec compare` into OUT/compare. Without --weights a probe is trained on the images without labels, by
+    predicting rotations, and saved as OUT/probe.pt.
 
     Args:
         out: folder to write into
         source: where the tasks come from
         root: the folder or file that the source reads
         tasks: which of its tasks
-        size: height and width of the pictures that the probe is given
-        probe: network whose filters are the embedding's numbers
+        size: height and width of the probe's input images
+        probe: network whose filters index the embedding
         weights: a checkpoint of the probe: torchvision's, timm's, or one written by this command
         untrained: use random weights
-        probe_width: channels of the first layer of a probe that is trained here
-        probe_steps: steps for which it is
+        probe_width: channels of the first layer of a probe trained here
+        probe_steps: training steps of a probe trained here
         method: of estimating the Fisher information; exact, or batch in the preset reference
-        preset_name: improved, or reference for what the public reference does
+        preset_name: improved, or reference to match the public reference implementation
         head_epochs: epochs of 10,000 samples for fitting each classifier
-        draws: labels drawn per picture by montecarlo
-        max_samples: most pictures per task
+        draws: labels sampled per image by montecarlo
+        max_samples: most images per task
         skip_layers: layers run once and left out of the embedding; 6 starts at the third stage
         prior: precision added to the information; makes the asymmetric distance defined
-        norms: count the scales of normalisation layers too
-        side: places per side at which tasks with an output per pixel are looked at
+        norms: include the scales of normalisation layers
+        side: sampled positions per side for tasks with an output per pixel
         beta: weight of the divergence in the method variational
         noise_epochs: epochs of 10,000 samples of the method variational
         seed: of everything random
-        batch: pictures at a time; a matter of memory and speed alone
-        fit_batch: pictures of each step of fitting the classifier; embeddings to compare need the same
+        batch: images per batch; affects only memory and speed
+        fit_batch: images per step of fitting the classifier; use the same for embeddings to compare
         accelerator: for Lightning's Trainer
-        devices: how many of them
-        precision: of the probe; sums are in single precision whatever it is
-        workers: processes that read pictures
+        devices: number of devices
+        precision: of the probe; sums are always in single precision
+        workers: processes that read images
     """
     chosen = replace(
         preset(preset_name, method),
@@ -132,15 +132,15 @@ def embed(
     if weights is not None and untrained:
         raise InputError("weights: --untrained has none; give one of the two")
     found = read_tasks(source, root, size, tasks)
-    with output_folder(out), leaving_at_signals("what is whole is kept"):
+    with output_folder(out), leaving_at_signals("finished files are kept"):
         network = _probe(probe, weights, untrained, probe_width, probe_steps, found, seed, running, out)
         print(f"probe: {network.about}")
         embeddings = embed_tasks(network, found, chosen, running)
         for embedding in embeddings:
             path = embedding.save(out)
             samples, left_out = embedding.meta["samples"], embedding.meta["left_out"]
-            pictures = f"{samples} pictures" + (f" ({left_out} left out)" if left_out else "")
-            print(f"{embedding.name}: norm {norm(embedding):.4g}, {pictures}, written: {path}")
+            images = f"{samples} images" + (f" ({left_out} left out)" if left_out else "")
+            print(f"{embedding.name}: norm {norm(embedding):.4g}, {images}, written: {path}")
         if len(embeddings) > 1:
             for number, group in enumerate(write_comparison(embeddings, out / "compare"), start=1):
                 print(f"cluster {number}: {', '.join(group)}")
@@ -162,14 +162,12 @@ def _probe(
         return probe_from_file(name, weights)
     if untrained:
         return untrained_probe(name, width, seed)
-    print(
-        f"probe: no --weights given; training a {name} without labels on the tasks' pictures, {steps} steps"
-    )
+    print(f"probe: no --weights given; training a {name} without labels on the tasks' images, {steps} steps")
     sets = list({id(task.images): task.images for task in tasks}.values())
     sets = [images for images in sets if readable_picture(images).ndim == 3]
     if not sets:
         raise InputError(
-            "weights: pictures of several views train no probe; expected --weights or --untrained"
+            "weights: a probe cannot be trained on multi-view samples; expected --weights or --untrained"
         )
     probe = self_supervised_probe(name, sets, width, steps, seed, running)
     save_probe(probe, out / "probe.pt")
@@ -188,15 +186,15 @@ def compare(
 ) -> None:
     """Compare embedded tasks.
 
-    Writes distances.csv, nearest.csv, norms.csv, clusters.json and pictures of the ordered matrix, of the
-    tasks on a plane and of their norms into the folder OUT; where embeddings hold mean features or species,
-    tables of those. With --transfers also agreement.json, pruning.csv and a picture: whether near tasks
-    transfer well, and how many of the five best sources are kept when only the nearest are tried.
+    Writes distances.csv, nearest.csv, norms.csv, clusters.json and figures of the ordered matrix, of the
+    tasks in a plane and of their norms into the folder OUT; if embeddings hold mean features or species, also
+    tables of those. With --transfers also agreement.json, pruning.csv and a figure: whether near tasks
+    transfer well, and how many of the five best sources remain when only the nearest are tried.
 
     Args:
         embeddings: files, or folders of them
         out: folder to write into
-        distance: of the many; asymmetric ones are from row to column, from the expert to the new task
+        distance: which distance; asymmetric ones are from row to column, from the expert to the new task
         clusters: groups to cut the tree into
         nearest: tasks to list for each
         transfers: a table of measured transfers among tasks of the same names, a CSV
@@ -229,20 +227,20 @@ def select(
     """Learn from known errors which expert suits a task, and rank experts for new ones.
 
     Writes into the folder OUT: ranking.csv, experts for new tasks, best first, by each method; selection.csv
-    and summary.csv, what each method costs on known tasks that are held out, against brute force, chance and
-    the single best expert; curve.csv, the same over the number of known tasks; and pictures. Embeddings need
-    a prior: embed with --method variational or with --prior.
+    and summary.csv, the excess error of each method on held-out known tasks, against brute force, chance and
+    the single best expert; curve.csv, the same by the number of known tasks; and figures. Embeddings need a
+    prior: embed with --method variational or with --prior.
 
     Args:
-        history: a table of task, expert and error; experts that are named for the tasks they were trained on
-            can be chosen by distance, too
+        history: a table of task, expert and error; experts named after the tasks they were trained on can be
+            chosen by distance, too
         embeddings: files, or folders of them, of all these tasks and of new ones
         out: folder to write into
-        new: tasks to rank experts for; by default those embedded without errors
-        folds: in which known tasks are held out
+        new: tasks to rank experts for; by default embedded tasks without known errors
+        folds: of cross-validation over the known tasks
         curve: numbers of known tasks to learn from, for the curve; by default from three to all in six steps
         steps: of learning the experts' vectors
-        decay: how much they are held to the embeddings of their tasks
+        decay: strength of the pull towards the embeddings of their tasks
         alpha: of the asymmetric distance
         seed: of the folds
     """
@@ -273,7 +271,9 @@ def select(
             }
         columns = ["task", "method", "expert", "error", "excess"]
         write_csv(
-            out / "selection.csv", columns, [[getattr(one, name) for name in columns] for one in choices]
+            out / "selection.csv",
+            columns,
+            [[getattr(choice, name) for name in columns] for choice in choices],
         )
         summary = mean_excess(choices)
         write_csv(out / "summary.csv", ["method", "mean_excess"], summary.items())

@@ -48,7 +48,7 @@ def tournament(
         losses: loss tables, Parquet, one per target; or folders of them
         out: the table of transfers to write, a CSV
         drop_incomplete: leave out images for which a contender's loss is missing or not finite
-        own_encoders: a column with the target's own name is a readout on its own encoder, and wanted
+        own_encoders: take a column with the target's own name for a readout on its own encoder
     """
     tables = loss_tables(losses)
     if not own_encoders:
@@ -66,11 +66,11 @@ def tournament(
 
 
 def _refuse_own(table: LossTable) -> None:
-    """A target's own name may be meant for `self`: only who says so has it taken for a source."""
+    """Refuse a target's own name as a source, which may be meant for `self`, unless requested."""
     for contender in table.contenders:
         if table.target in contender.split("+"):
             raise InputError(
-                f"{table.origin}, column {contender!r}: the target is no source of its own; its fully "
+                f"{table.origin}, column {contender!r}: the target cannot be its own source; its fully "
                 f"supervised network is called {SELF} (--own-encoders takes such columns for readouts on its "
                 "own encoder)"
             )
@@ -82,7 +82,7 @@ def loss_tables(given: Iterable[Path]) -> list[LossTable]:
     Raises:
         InputError: not a loss table, a folder without any, or two tables of one target.
     """
-    from lightning_taskonomy.taxonomy.loss_files import parts_of  # pyarrow takes its time
+    from lightning_taskonomy.taxonomy.loss_files import parts_of  # pyarrow is slow to import
 
     files: dict[str, Path] = {}
     for path in given:
@@ -91,7 +91,7 @@ def loss_tables(given: Iterable[Path]) -> list[LossTable]:
             raise InputError(f"{path}: no loss tables (*.parquet) in this folder")
         for file in found:
             if file.stem in files:
-                raise InputError(f"{file}: target {file.stem} has the loss table {files[file.stem]} already")
+                raise InputError(f"{file}: target {file.stem} already has the loss table {files[file.stem]}")
             files[file.stem] = file
     return [LossTable.read_parquet(files[target]) for target in sorted(files)]
 
@@ -110,20 +110,20 @@ def solve(
 ) -> None:
     """Find which tasks to train fully and which to transfer, within a labelling budget.
 
-    Writes taxonomy.json and a picture of it (taxonomy.svg, taxonomy.png) into the folder OUT. With the losses
-    behind the table, whole groups of images (such as buildings) are resampled and everything is decided again
-    on each: taxonomy.json then has 95 % intervals that count the choice, and how often each source and
-    transfer is chosen; intervals.csv has the interval of every transfer.
+    Writes taxonomy.json and a figure of it (taxonomy.svg, taxonomy.png) into the folder OUT. With the losses
+    behind the table, whole groups of images (such as buildings) are resampled and the problem is solved again
+    on each resampling: taxonomy.json then has 95 % intervals that account for the choice, and how often each
+    source and transfer is chosen; intervals.csv has the interval of every transfer.
 
     Args:
         transfers: the table of measured transfers, a CSV
-        budget: largest total label cost of the tasks trained fully, in units of label cost
+        budget: largest total label cost of the tasks trained fully, in label units
         out: folder to write into
         options: the labelling problem
         max_order: largest number of sources of a transfer; null for any number
-        losses: the loss tables that the table was made of, or folders of them: they give intervals
+        losses: the loss tables behind the transfers table, or folders of them, for intervals
         drop_incomplete: leave out images for which a contender's loss is missing or not finite
-        resamplings: of the groups of images
+        resamplings: number of resamplings of the groups of images
         seed: of the resamplings
     """
     problem = options.problem(transfers, budget, max_order)
@@ -134,10 +134,12 @@ def solve(
     with output_folder(out):
         taxonomy = problem.solve()
         if losses:
-            from lightning_taskonomy.taxonomy.resampling import resampled  # scipy and pyarrow take their time
+            from lightning_taskonomy.taxonomy.resampling import (
+                resampled,
+            )  # slow to import
             from lightning_taskonomy.taxonomy.stability import Stability, save_intervals
 
-            tables = [own for own in loss_tables(losses) if own.target in problem.wanted_targets]
+            tables = [table for table in loss_tables(losses) if table.target in problem.wanted_targets]
             tournaments = resampled(tables, resamplings, seed, drop_incomplete)
             stability = Stability.of(problem, taxonomy, tournaments)
             save_intervals(tournaments, out / "intervals.csv")
@@ -145,7 +147,7 @@ def solve(
             sure = stability.lines(taxonomy)
         else:
             taxonomy.save(out)
-            sure = ["no intervals: a table alone does not say on which images it rests (--losses does)"]
+            sure = ["no intervals: they need the losses behind the table (--losses)"]
         print(summary(taxonomy))
         for line in [*sure, *remarks(problem, taxonomy)]:
             print(line)
@@ -173,7 +175,7 @@ def summary(taxonomy: Taxonomy) -> str:
 
 
 def remarks(problem: TaxonomyProblem, taxonomy: Taxonomy) -> list[str]:
-    """What a reader should know about an answer, in a line each."""
+    """Remarks that a reader of an answer should know, a line each."""
     lines = []
     losers = [transfer.target for transfer in taxonomy.transfers if transfer.loses_to_scratch]
     if losers:
@@ -194,7 +196,7 @@ def remarks(problem: TaxonomyProblem, taxonomy: Taxonomy) -> list[str]:
 
 
 def _start(transfer: Transfer) -> str:
-    """What a target starts from, for the terminal."""
+    """The sources of a transfer, for the terminal."""
     if transfer.is_scratch:
         return f"{SCRATCH} (from scratch)"
     return f"{transfer.label} (loses to scratch)" if transfer.loses_to_scratch else transfer.label
@@ -203,15 +205,15 @@ def _start(transfer: Transfer) -> str:
 def tree(*, transfers: Path, out: Path, clusters: int = 4, left_out: Names | None = None) -> None:
     """Cluster the source tasks by how they transfer out to the targets.
 
-    Writes tree.json (Newick and clusters) and a picture (tree.svg, tree.png) into the folder OUT.
+    Writes tree.json (Newick and clusters) and a figure (tree.svg, tree.png) into the folder OUT.
 
     Args:
         transfers: the table of measured transfers, a CSV
         out: folder to write into
         clusters: how many groups to cut the tree into
-        left_out: sources that take no part; by default class_selected, which repeats class_object
+        left_out: sources to leave out; by default class_selected, a variant of class_object
     """
-    from lightning_taskonomy.taxonomy.tree import VARIANTS, SimilarityTree  # scipy takes its time
+    from lightning_taskonomy.taxonomy.tree import VARIANTS, SimilarityTree  # scipy is slow to import
 
     table = Transfers.read_csv(transfers)
     without = VARIANTS if left_out is None else table.tasks_named(left_out, "left-out")
@@ -225,13 +227,13 @@ def tree(*, transfers: Path, out: Path, clusters: int = 4, left_out: Names | Non
 def import_(*, published: Path, out: Path, amount: Literal["16k", "1k", "default"] = "16k") -> None:
     """Turn the measurements that the authors of Taskonomy published into a table of transfers.
 
-    Nothing in the folder is run: its pickles may hold plain numbers and nothing else. What is missing or no
-    finite number becomes an empty cell, counted and named.
+    No code in the folder is run: its pickles may hold only plain numbers. Missing or non-finite values become
+    empty cells, which are counted and named.
 
     Args:
         published: the folder results/ of github.com/StanfordVL/taskonomy, or the repository itself
         out: the table of transfers to write, a CSV
-        amount: images that the readouts were trained on: 16k, 1k, or default (the files without an ending)
+        amount: images that the readouts were trained on: 16k, 1k, or default (the files without a suffix)
     """
     from lightning_taskonomy.taxonomy.published_results import PublishedResults, gap_line
 
@@ -245,7 +247,7 @@ def import_(*, published: Path, out: Path, amount: Literal["16k", "1k", "default
 
 
 def report(*, run: Path, out: Path) -> None:
-    """Write one self-contained HTML page about a finished run: figures, tables, and how they were made.
+    """Write a self-contained HTML page about a finished run: figures, tables, and how they were made.
 
     Args:
         run: folder of the run

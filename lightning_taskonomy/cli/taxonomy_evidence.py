@@ -1,4 +1,4 @@
-"""The commands of `taxonomy` that ask how far an answer can be trusted."""
+"""The `taxonomy` commands that show how far an answer can be trusted."""
 
 import sys
 from pathlib import Path
@@ -28,19 +28,19 @@ def evaluate(
     """Solve for every budget and maximum order, and show gain and quality as the budget grows.
 
     Writes into the folder OUT: policies.csv (a row per target), summary.csv (a row per taxonomy), and the
-    pictures grid_gain and grid_quality (the taxonomies side by side), heat_maps (win rates by budget) and
+    figures grid_gain and grid_quality (the taxonomies side by side), heat_maps (win rates by budget) and
     affinity (the matrix before and after AHP), each as svg and png. Budgets too small to serve every target
-    are named and left out; so is the picture affinity of a table without first-order transfers.
+    are named and left out; so is the figure affinity of a table without first-order transfers.
 
     Args:
         transfers: the table of measured transfers, a CSV
         out: folder to write into
         options: the labelling problem
-        budgets: in units of label cost; by default from 1 to the number of tasks
+        budgets: in label units; by default from 1 to the number of tasks
         orders: largest numbers of sources of a transfer
-        losses: loss tables or folders of them: the affinity picture then starts from rescaled losses
+        losses: loss tables or folders of them: the affinity figure then starts from rescaled losses
     """
-    from lightning_taskonomy.taxonomy.affinity_matrix import AffinityMatrix  # scipy takes its time
+    from lightning_taskonomy.taxonomy.affinity_matrix import AffinityMatrix  # scipy is slow to import
 
     problem = options.problem(transfers)
     table = problem.transfers
@@ -57,7 +57,7 @@ def evaluate(
                 file=sys.stderr,
             )
 
-        from lightning_taskonomy.taxonomy.figures.evaluation import (  # matplotlib takes its time
+        from lightning_taskonomy.taxonomy.figures.evaluation import (  # matplotlib is slow to import
             save_evaluation_figures,
         )
 
@@ -85,16 +85,16 @@ def significance(
 ) -> None:
     """Compare computed taxonomies with random feasible ones that spend the whole budget.
 
-    A random taxonomy trains a random set of sources that spends the budget. For each target it takes any of
-    the transfers that the set allows (random connectivities, the paper's band) or the best of them (random
-    sources, which is stricter). Writes significance.csv (5th, 50th and 95th percentiles of both by budget)
-    and a picture (significance.svg, significance.png) into the folder OUT.
+    A random taxonomy trains a random set of sources that spends the budget. For each target it takes a random
+    transfer that the set allows (random connectivities, the paper's band) or the best one (random sources,
+    which is stricter). Writes significance.csv (5th, 50th and 95th percentiles of both by budget) and a
+    figure (significance.svg, significance.png) into the folder OUT.
 
     Args:
         transfers: the table of measured transfers, a CSV
         out: folder to write into
         options: the labelling problem
-        budgets: in units of label cost; by default from 1 to the number of tasks
+        budgets: in label units; by default from 1 to the number of tasks
         max_order: largest number of sources of a transfer; null for any number
         draws: random taxonomies per budget
         seed: of the draws
@@ -107,9 +107,9 @@ def significance(
         for line in result.left_out.values():
             print(f"left out: {line}", file=sys.stderr)
 
-        from lightning_taskonomy.taxonomy.figures.significance import (
+        from lightning_taskonomy.taxonomy.figures.significance import (  # matplotlib is slow to import
             draw_significance,
-        )  # matplotlib takes its time
+        )
         from lightning_taskonomy.taxonomy.figures.style import save_figure
 
         result.save_table(out / "significance.csv")
@@ -140,19 +140,20 @@ def novel(
 ) -> None:
     """Treat each target in turn as novel: the best transfer from all other tasks, and how it fares.
 
-    Writes novel.csv (win rates by target and order) and a picture of the highest order (novel.svg, novel.png)
-    into the folder OUT; with loss tables also novel_losses.csv, the mean losses behind them. A target that
-    nothing was transferred to from other tasks is named and left out.
+    Writes novel.csv (win rates by target and order) and a figure of the highest order (novel.svg, novel.png)
+    into the folder OUT; with loss tables also novel_losses.csv, the mean losses behind them. Targets without
+    transfers from other tasks are named and left out.
 
     Args:
         transfers: the table of measured transfers, a CSV
         out: folder to write into
         orders: largest numbers of sources of a transfer
         rivals: single sources to compare with; by default self-supervised, classification and random features
-        losses: loss tables or folders of them: win rates against rivals are then counted, else implied
+        losses: loss tables or folders of them, to count win rates against rivals; else these are implied by
+            the affinities
         drop_incomplete: leave out images for which a contender's loss is missing or not finite
     """
-    from lightning_taskonomy.taxonomy.tree import order_of_tasks  # scipy takes its time
+    from lightning_taskonomy.taxonomy.tree import order_of_tasks  # scipy is slow to import
 
     table = Transfers.read_csv(transfers)
     tables = {found.target: found for found in loss_tables(losses)} if losses else None
@@ -160,7 +161,7 @@ def novel(
         with progress("targets", len(table.targets)) as step:
             result = NovelTasks.of(table, orders, rivals, tables, drop_incomplete, step)
 
-        from lightning_taskonomy.taxonomy.figures.novel import draw_novel  # matplotlib takes its time
+        from lightning_taskonomy.taxonomy.figures.novel import draw_novel  # matplotlib is slow to import
         from lightning_taskonomy.taxonomy.figures.style import save_figure
 
         for target, reason in result.left_out.items():
@@ -188,18 +189,18 @@ def sensitivity(
     """Compare two or more tables of the same transfers: affinities, chosen sources, objectives.
 
     Only transfers that all tables have are compared. Writes into the folder OUT: correlations.csv (Spearman
-    of transfers between tasks: the mean over targets, all of them pooled, by target), policies.csv (overlap
-    of the chosen sources, and each table's policy scored with the other's affinities) and a picture
+    correlations of affinities: the mean over targets, all targets pooled, and by target), policies.csv
+    (overlap of the chosen sources, and each table's policy scored with the other's affinities) and a figure
     (sensitivity.svg, sensitivity.png).
 
     Args:
         transfers: tables of measured transfers, two CSVs or more
         out: folder to write into
         options: the labelling problem
-        budgets: in units of label cost; by default from 1 to the number of tasks
+        budgets: in label units; by default from 1 to the number of tasks
         max_order: largest number of sources of a transfer; null for any number
     """
-    from lightning_taskonomy.taxonomy.sensitivity import MEAN, OVERALL, Sensitivity  # scipy takes its time
+    from lightning_taskonomy.taxonomy.sensitivity import MEAN, OVERALL, Sensitivity  # scipy is slow to import
     from lightning_taskonomy.taxonomy.tree import order_of_tasks
 
     names = _names(transfers)
@@ -211,29 +212,29 @@ def sensitivity(
             result = Sensitivity.of(tables, chosen, step, max_order=max_order, **options.named())
         for name, count in result.ignored.items():
             if count:
-                print(f"{name}: {count} candidates that not every table has are left out", file=sys.stderr)
+                print(f"{name}: {count} candidates missing from another table are left out", file=sys.stderr)
         for line in result.left_out.values():
             print(f"left out: {line}", file=sys.stderr)
 
-        from lightning_taskonomy.taxonomy.figures.sensitivity import (
+        from lightning_taskonomy.taxonomy.figures.sensitivity import (  # matplotlib is slow to import
             draw_sensitivity,
-        )  # matplotlib takes its time
+        )
         from lightning_taskonomy.taxonomy.figures.style import save_figure
 
-        compared = {own.target for own in result.correlations}
+        compared = {correlation.target for correlation in result.correlations}
         targets = [task for task in order_of_tasks(first) if task in compared]
         result.save_tables(out)
         save_figure(draw_sensitivity(result, targets), out / "sensitivity")
-        for own in result.correlations:
-            if own.target == MEAN:
-                print(f"{own.first} and {own.second}: Spearman {own.spearman:.3f}, mean over targets")
-            elif own.target == OVERALL:
-                print(f"  {own.spearman:.3f} over all {own.transfers} transfers at once")
+        for row in result.correlations:
+            if row.target == MEAN:
+                print(f"{row.first} and {row.second}: Spearman {row.spearman:.3f}, mean over targets")
+            elif row.target == OVERALL:
+                print(f"  {row.spearman:.3f} over all {row.transfers} transfers pooled")
         print(f"written: {out}: correlations.csv, policies.csv, sensitivity.svg, sensitivity.png")
 
 
 def _names(paths: tuple[Path, ...]) -> list[str]:
-    """The files' names; with their folders where two are called the same."""
+    """The files' names; with their folders where two have the same name."""
     stems = [path.stem for path in paths]
     names = [str(path) if stems.count(path.stem) > 1 else path.stem for path in paths]
     for name in names:
@@ -243,10 +244,10 @@ def _names(paths: tuple[Path, ...]) -> list[str]:
 
 
 def sanity(*, losses: tuple[Path, ...], out: Path, drop_incomplete: bool = False) -> None:
-    """Check the task networks: share of images won against a constant guess and a random encoder.
+    """Check the task networks: fraction of images won against a constant guess and a random encoder.
 
-    Needs the contender self in every table; average and random are compared where they took part. Prints the
-    table, in percent, and writes sanity.csv into the folder OUT.
+    Needs the contender self in every table; average and random are compared where present. Prints the table
+    in percent, and writes sanity.csv into the folder OUT.
 
     Args:
         losses: loss tables, Parquet, one per target; or folders of them

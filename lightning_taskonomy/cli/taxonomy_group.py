@@ -17,7 +17,7 @@ def group(
     time_limit: float | None = None,
     gap: float = GroupingProblem.gap,
 ) -> None:
-    """Choose networks within a cost budget, each trained on some tasks, so that the sum of losses is least.
+    """Choose networks within a cost budget, each trained on some tasks, to minimise the sum of losses.
 
     Writes groups.json into the folder OUT: the networks, which tasks each serves, and its losses.
 
@@ -26,9 +26,9 @@ def group(
         budget: largest total cost of the networks, in the table's units
         out: folder to write into
         weight: weight of a task's loss; 1 where not given
-        relative: divide losses by those of the tasks' own single networks, so that large ones do not decide
-        time_limit: seconds after which the best answer so far is given; by default until proven optimal
-        gap: share of the objective within which the answer need not be improved
+        relative: divide losses by those of single-task networks, so that large losses do not dominate
+        time_limit: seconds after which the best answer so far is returned; by default until proven optimal
+        gap: relative optimality gap at which to stop
     """
     problem = GroupingProblem(losses, budget, weight or {}, relative, time_limit, gap)
     with output_folder(out):
@@ -40,11 +40,14 @@ def group(
 
 def summary(grouping: Grouping) -> str:
     """An answer in lines for the terminal."""
-    width = max(len(one.network) for one in grouping.networks)
+    width = max(len(serving.network) for serving in grouping.networks)
     return "\n".join(
         [
             f"{grouping.status}: total loss {grouping.objective:.6g} with {len(grouping.networks)} networks "
             f"(cost {grouping.cost:g} of {grouping.budget:g})",
-            *(f"  {one.network:<{width}}  serves {', '.join(one.serves)}" for one in grouping.networks),
+            *(
+                f"  {serving.network:<{width}}  serves {', '.join(serving.serves)}"
+                for serving in grouping.networks
+            ),
         ]
     )

@@ -49,23 +49,23 @@ from lightning_taskonomy.transfers.transfer_network import TransferNetwork
 
 CONTENDERS = (TaskNetwork, ConstantGuess, TransferNetwork, Readouts, SwitchingNetwork)
 DATA = (TaskonomyDataModule, SwitchingTaskonomy, PascalMT, NyudMT)
-"""The classes that a configuration may name; data without a name are of the first kind."""
+"""The classes that a configuration may name; data without a class name use the first."""
 _RENAMED = {"--data.workers": "--data.num_workers", "--model.rate": "--model.learning_rate"}
-"""Options of earlier releases."""
+"""Options of earlier releases, and their new names."""
 
 
 def run(program: str, words: Sequence[str]) -> None:
     """Run one of Lightning's commands.
 
     Raises:
-        InputError: a bad option, or whatever cannot be trained.
+        InputError: a bad option, or a run that cannot be done.
     """
     torch.set_float32_matmul_precision("high")
-    # Lightning's own defaults of callbacks have words of this kind, and are written to config.yaml.
+    # Defaults of Lightning's callbacks contain enums, and are written to config.yaml.
     yaml.SafeDumper.add_multi_representer(Enum, lambda to, word: to.represent_str(str(word.value)))
     leave_out_what_no_user_can_act_on()
     try:
-        with leaving_at_signals("what is whole is kept"):
+        with leaving_at_signals("finished files are kept"):
             _CommandLine(
                 LightningModule,
                 LightningDataModule,
@@ -88,7 +88,7 @@ def run(program: str, words: Sequence[str]) -> None:
 
 
 def _renamed(words: Sequence[str]) -> list[str]:
-    """The words with options under the names that they have now; says so."""
+    """The words with options under their new names; prints what was renamed."""
     found = list(words)
     for place, word in enumerate(words):
         option, given, value = word.partition("=")
@@ -99,7 +99,7 @@ def _renamed(words: Sequence[str]) -> list[str]:
 
 
 def _first_cause(error: BaseException) -> BaseException:
-    """What a class says of its arguments, which jsonargparse wraps several times; else the error itself."""
+    """A class's complaint about its arguments, which jsonargparse wraps repeatedly; else the error itself."""
     cause, about = error, str(error)
     while cause.__cause__ is not None:
         cause, about = cause.__cause__, about + str(cause.__cause__)
@@ -116,7 +116,7 @@ def _first_cause(error: BaseException) -> BaseException:
 
 
 def leave_out_what_no_user_can_act_on() -> None:
-    """Lightning's advertisements, and its use of what torch will drop."""
+    """Silence Lightning's advertisements and the deprecation warnings that it causes."""
     for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.rank_zero"):
         logging.getLogger(name).addFilter(_is_news)
     for message in (
@@ -143,20 +143,20 @@ class _OneLineParser(PlainWords, LightningArgumentParser):  # type: ignore[misc]
 
 
 def _plainer(line: str) -> str:
-    """What jsonargparse says of classes that a configuration names, without its own terms."""
+    """Messages of jsonargparse about the classes in a configuration, without its own terms."""
     line = re.sub(r"(--[\w.]+): Option '([\w.]+)' is not accepted.*", r"unrecognized arguments: \1.\2", line)
     line = re.sub(r"Call to compute_fn of link .*? failed: ", "", line)
     return re.sub(r"\. Got value: NestedArg\(.*", "", line)
 
 
 class _CommandLine(LightningCLI):
-    """Says task and size once, names folders by task and contender, and resumes what was asked for only."""
+    """Sets task and size in one place, names folders by task and contender, and resumes only on request."""
 
     _first_step = 0
 
     @cached_property
     def _held(self) -> ExitStack:
-        """What is held while the command runs."""
+        """Resources held while the command runs."""
         return ExitStack()
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401 - words
@@ -167,7 +167,7 @@ class _CommandLine(LightningCLI):
             "--contender",
             type=str | None,
             default=None,
-            help="what the trained network is called: in its folder's name and in loss tables; by default "
+            help="name of the trained network, in its folder's name and in loss tables; by default "
             "`self`, or the sources of a transfer joined by +",
         )
         parser.add_argument("--runs", type=str, default="runs", help="folder for everything that is written")
@@ -181,26 +181,26 @@ class _CommandLine(LightningCLI):
             "--patience",
             type=int | None,
             default=None,
-            help="validations without a better loss after which training stops; by default it does not",
+            help="validations without a better loss after which training stops; by default never",
         )
         parser.add_argument(
             "--checkpoint_seconds",
             type=float,
             default=600.0,
-            help="from one checkpoint to the next; a run that was stopped or killed goes on from the last",
+            help="seconds between checkpoints; a run that was stopped or killed resumes from the last one",
         )
         parser.add_argument(
             "--task",
             type=str | None,
             default=None,
-            help="tasks that `predict` writes, of a network for several, as a,b,c; by default all",
+            help="tasks that `predict` writes for a multi-task network, as a,b,c; by default all",
         )
         parser.set_defaults({"data": {"class_path": DATA[0].__name__}})
         parser.link_arguments("model", "data.init_args.tasks", compute_fn=_tasks)
         parser.link_arguments("model.init_args.size", "data.init_args.size")
 
     def _parse_ckpt_path(self) -> None:
-        """Nothing: what the command line says is not to be replaced by what a checkpoint remembers."""
+        """Do nothing: options in a checkpoint must not replace those of the command line."""
 
     def _run_subcommand(self, subcommand: str) -> None:
         with self._held:
@@ -218,7 +218,7 @@ class _CommandLine(LightningCLI):
             chosen.trainer.log_every_n_steps = None
             self.save_config_callback = None
         root = Path(chosen.trainer.default_root_dir)
-        # Lightning would load it unasked under SLURM, whatever task it belongs to.
+        # Under SLURM, Lightning would load it automatically, whatever task it belongs to.
         for left in sorted(root.glob("hpc_ckpt_*")):
             raise InputError(f"{left}: left by another run; move it away, or name it with --ckpt_path")
         if any(way in str(chosen.trainer.strategy) for way in ("spawn", "fork", "notebook")):
@@ -233,15 +233,15 @@ class _CommandLine(LightningCLI):
                 chosen.trainer.strategy = "ddp_find_unused_parameters_true"
         self._data_kind().require(chosen.data.init_args.as_dict(), str(self.subcommand))
         chosen.ckpt_path = self._checkpoint(self._run())
-        chosen.weights_only = True  # never unpickle what may have come from elsewhere
+        chosen.weights_only = True  # never unpickle untrusted files
 
     def _checkpoint(self, run: Run) -> str | None:
-        """The checkpoint to begin with, if any; holds the run's folder while it is trained."""
+        """The checkpoint to start from, if any; locks the run's folder during training."""
         chosen, named = self._chosen(), self._chosen().ckpt_path
         if named in ("best", "last"):
             named = str(run.checkpoints / f"{named}.ckpt")
             if not Path(named).exists():
-                raise InputError(f"{named}: no such checkpoint; nothing of this name was trained here")
+                raise InputError(f"{named}: no such checkpoint; no network of this name was trained here")
         if named is not None and not Path(named).exists():
             raise InputError(f"{named}: no such checkpoint")
         if self.subcommand != "fit":
@@ -264,8 +264,8 @@ class _CommandLine(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - passed on
         chosen, run = self._chosen(), self._run()
-        own = self.config_init[self.subcommand].trainer.callbacks or []
-        own = list(own) if isinstance(own, list) else [own]
+        user_callbacks = self.config_init[self.subcommand].trainer.callbacks or []
+        user_callbacks = list(user_callbacks) if isinstance(user_callbacks, list) else [user_callbacks]
         ours: list[Callback] = []
         if self._writes():
             ours = self._callbacks(run)
@@ -277,7 +277,7 @@ class _CommandLine(LightningCLI):
             ours,
             kept=("last",) if self._kind().kept == "last" else ("best", "last"),
             saved=self._writes() and chosen.trainer.enable_checkpointing is not False,
-            user_callbacks=own,
+            user_callbacks=user_callbacks,
             plugins=_listed(chosen.trainer.plugins),
         )
         return super().instantiate_trainer(**{**kwargs, **made})
@@ -299,7 +299,7 @@ class _CommandLine(LightningCLI):
         return callbacks
 
     def _writes(self) -> bool:
-        """Whether anything is written: not by trials of Lightning's."""
+        """Whether anything is written: not by Lightning's trial runs."""
         trainer = self._chosen().trainer
         return not (trainer.fast_dev_run or trainer.barebones)
 
@@ -326,15 +326,15 @@ class _CommandLine(LightningCLI):
         return self._kind().contender_name(self._arguments()) if named is None else str(named)
 
     def _arguments(self) -> dict[str, Any]:
-        """Those that the model will be made with."""
+        """The arguments that the model is built with."""
         return dict(self._chosen().model.init_args.as_dict())
 
     def _data_kind(self) -> type[ResumableDataModule]:
-        """The class of the data."""
+        """The class of the data module."""
         place, _, name = self._chosen().data.class_path.rpartition(".")
         kind = getattr(importlib.import_module(place), name)
         if not issubclass(kind, ResumableDataModule):
-            names = ", ".join(one.__name__ for one in DATA)
+            names = ", ".join(known.__name__ for known in DATA)
             raise InputError(f"data: expected one of {names}, or a subclass of one, found {name}")
         return kind  # type: ignore[no-any-return]
 
@@ -344,7 +344,7 @@ class _CommandLine(LightningCLI):
         place, _, name = path.rpartition(".")
         kind = getattr(importlib.import_module(place), name)
         if not issubclass(kind, Contender):
-            names = ", ".join(one.__name__ for one in CONTENDERS)
+            names = ", ".join(known.__name__ for known in CONTENDERS)
             raise InputError(f"model: expected one of {names}, or a subclass of one, found {name}")
         return kind  # type: ignore[no-any-return]
 
@@ -358,7 +358,5 @@ def _tasks(model: Namespace | None) -> list[str]:
     arguments = {} if model is None else model.init_args
     tasks = arguments.get("tasks") or [arguments.get("task")]
     if tasks == [None]:
-        raise InputError(
-            "model: expected a class and what it is for; name a --config, of configs/task perhaps"
-        )
+        raise InputError("model: expected a class and its task; give a --config, such as one of configs/task")
     return list(tasks)

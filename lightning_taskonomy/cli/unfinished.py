@@ -1,4 +1,4 @@
-"""What a run begins with and leaves: checkpoints to go on from, networks that are not to be replaced."""
+"""The checkpoints a run starts from and leaves, and trained networks that must not be replaced."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ _ANY = (
     "num_nodes",
     "strategy",
 )
-"""Options of the trainer that a run may be gone on with under other values."""
+"""Options of the trainer that may change when a run is resumed."""
 
 
 def _rank() -> int:
@@ -45,7 +45,7 @@ def _rank() -> int:
 
 
 def alone(root: Path) -> AbstractContextManager[None]:
-    """Hold a run's folder; the first rank does, for all.
+    """Lock a run's folder; the first rank does so for all.
 
     Raises:
         InputError: another run writes there.
@@ -54,7 +54,7 @@ def alone(root: Path) -> AbstractContextManager[None]:
 
 
 def begun_as(chosen: Namespace) -> str:
-    """Fingerprint of what a run's result depends on: model, data, trainer and seed, as they were chosen."""
+    """Fingerprint of the options that determine a run's result: model, data, trainer and seed."""
     trainer = {
         name: value
         for name, value in chosen.trainer.as_dict().items()
@@ -74,11 +74,11 @@ def begun_as(chosen: Namespace) -> str:
 
 @dataclass(frozen=True)
 class Beginning:
-    """Where training begins.
+    """Where training starts.
 
     Attributes:
-        path: of a checkpoint to go on from; None for fresh weights.
-        next_step: the step at which curves go on.
+        path: of a checkpoint to resume from; None for new weights.
+        next_step: the step at which curves continue.
     """
 
     path: Path | None = None
@@ -86,17 +86,17 @@ class Beginning:
 
 
 def first_checkpoint(run: Run, named: str | None, overwrite: bool) -> Beginning:
-    """What a fit begins with: the checkpoint that is named, that of a fit stopped in this folder, or none.
+    """What a fit starts from: the named checkpoint, that of an interrupted fit in this folder, or none.
 
     Args:
-        run: that is to begin.
-        named: a checkpoint that the user names.
+        run: the run to start.
+        named: a checkpoint given by the user.
         overwrite: whether a trained network in the folder may be replaced.
 
     Raises:
-        InputError: a trained network would be replaced; what was stopped there was started with another
-            configuration; or its checkpoints are damaged.
-        SystemExit: it is done: SLURM has started its job once more after its end.
+        InputError: a trained network would be replaced; the interrupted fit has another configuration; or
+            its checkpoints are damaged.
+        SystemExit: training has already finished: SLURM requeued the job after its end.
     """
     if named is not None:
         path = Path(named)
@@ -113,7 +113,7 @@ def first_checkpoint(run: Run, named: str | None, overwrite: bool) -> Beginning:
 
 
 def put_in_order_once(folder: Path) -> None:
-    """Have curves go on after those that are there; the first rank sees to it."""
+    """Let curves continue after the existing ones; done by the first rank."""
     if _rank() == 0:
         put_in_order(folder)
 
@@ -127,8 +127,8 @@ def _refuse_to_replace(run: Run, overwrite: bool) -> None:
     there = finished_checkpoint(run.checkpoints, run.fingerprint)
     if there is not None and not overwrite and _rank() == 0:
         raise InputError(
-            f"{there}: a trained network is here already; choose another --contender or --runs, go on with "
-            "it by --ckpt_path last, or replace it by --overwrite true"
+            f"{there}: a trained network is here already; choose another --contender or --runs, resume "
+            "it with --ckpt_path last, or replace it with --overwrite true"
         )
 
 
@@ -144,21 +144,21 @@ def _unfinished(run: Run, overwrite: bool) -> Unfinished | None:
         if overwrite:
             return None
         raise InputError(
-            f"{found.path}: an unfinished run with another configuration; start it as before to go on, name "
-            "it with --ckpt_path to go on as configured now, start again by --overwrite true, or choose "
+            f"{found.path}: an unfinished run with another configuration; start it as before to resume, give "
+            "it as --ckpt_path to continue as configured now, start over with --overwrite true, or choose "
             "another --contender"
         )
     if _rank() == 0:
         put_in_order(run.folder)
-        print(f"going on at step {found.next_step} from {found.path}", flush=True)
+        print(f"resuming at step {found.next_step} from {found.path}", flush=True)
     return found
 
 
 def checkpoint_to_judge(folder: Path, kept: Kept) -> Path:
-    """The checkpoint that `validate`, `test` and `predict` take: the kept one, or else the last one.
+    """The checkpoint that `validate`, `test` and `predict` use: the kept one, else the last one.
 
     Raises:
-        InputError: there is neither.
+        InputError: neither exists.
     """
     path, last = folder / f"{kept}.ckpt", folder / "last.ckpt"
     if path.exists():
@@ -166,7 +166,7 @@ def checkpoint_to_judge(folder: Path, kept: Kept) -> Path:
     if not last.exists():
         raise InputError(f"{path}: nothing trained here yet; fit first, or name a --ckpt_path")
     if _rank() == 0:
-        print(f"{path}: there was no validation to choose it by; taking {last.name}", file=sys.stderr)
+        print(f"{path}: there was no validation to choose it by; using {last.name}", file=sys.stderr)
     return last
 
 
@@ -183,9 +183,9 @@ def written(run: Run, subcommand: str) -> Iterator[str]:
 
 
 def stop(preempted: Preempted) -> NoReturn:
-    """Say where a run stopped, have it requeued unless a person stopped it, and exit with the status 75."""
+    """Report where a run stopped, requeue it unless the user stopped it, and exit with status 75."""
     if _rank() == 0:
-        by_hand = preempted.number == signal.SIGINT
-        next_step = "run the same command again to resume" if by_hand else requeue()
+        by_user = preempted.number == signal.SIGINT
+        next_step = "run the same command again to resume" if by_user else requeue()
         print(f"{preempted}; {next_step}", file=sys.stderr, flush=True)
     raise SystemExit(STOPPED)

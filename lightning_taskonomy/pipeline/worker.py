@@ -26,7 +26,7 @@ def do_job(plan: Plan, name: str) -> Record:
     if job is None:
         raise InputError(f"name: no such job: {name}; `taxonomy status` lists them")
     hide_slurm_from_lightning()
-    with Attempts(plan.settings.root).at(name, slurm_job()), leaving_at_signals("what is whole is kept"):
+    with Attempts(plan.settings.root).at(name, slurm_job()), leaving_at_signals("finished files are kept"):
         record = plan.current(job)
         if record is not None:
             return record

@@ -57,7 +57,7 @@ def test_hashes_are_listed_when_asked_for(tmp_path: Path, capsys: pytest.Capture
     for entry in PUBLISHED:
         if entry.name != "normal":
             assert f"{PUBLISHED_AT}/{entry.files['encoder']}" in full
-    assert short.endswith(f"what is absent, bank fetch gets from {PUBLISHED_AT}\n")
+    assert short.endswith(f"bank fetch downloads absent files from {PUBLISHED_AT}\n")
 
 
 def test_a_cut_video_is_predicted_and_said_to_be_cut(

@@ -29,8 +29,8 @@ REFUSED = {
     ), "its aliases"),
     "deep lists": ("transfers: " + "[" * 100_000, "at most 100 levels"),
     "deep mappings": ("transfers: " + "{a: " * 3000 + "1" + "}" * 3000, "at most 100 levels"),
-    "circle": ("a: &a [*a]\n", "stands inside itself"),
-    "wide circle": ("a: &a {b: [1, {c: *a}]}\n", "stands inside itself"),
+    "circle": ("a: &a [*a]\n", "contains itself"),
+    "wide circle": ("a: &a {b: [1, {c: *a}]}\n", "contains itself"),
     "code": ('transfers: !!python/object/apply:os.system ["touch RAN"]\n', "python/object"),
 }  # fmt: skip
 

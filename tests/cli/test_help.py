@@ -52,7 +52,7 @@ def test_no_command_shows_how_python_spells_types(
         ("taxonomy run", "--launcher {here,local,slurm"),
         ("taxonomy run", "(list of texts or {bank}; default: none)"),
         ("data render", "--up {auto,y,z} "),
-        ("data check", "folder pictures with labels, or the folder that data pack wrote (path; required)"),
+        ("data check", "folder images with labels, or the folder that data pack wrote (path; required)"),
         ("data pack", "(whole number; default: none)"),
         ("bank predict", "images pictures, videos, or folders of pictures (path, one or more; required)"),
         ("bank predict", "--field-of-view FIELD_OF_VIEW degrees across the square picture"),

@@ -30,7 +30,7 @@ def test_solve(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"objective {expected.objective:.4f}" in words
     assert all(f"{t.target} " in words and f"<- {t.label}" in words for t in expected.transfers)
     assert names(tmp_path / "out") == {"taxonomy.json", "taxonomy.svg", "taxonomy.png"}
-    assert "no intervals: a table alone does not say on which images it rests (--losses does)" in words
+    assert "no intervals: they need the losses behind the table (--losses)" in words
 
 
 def test_solve_with_losses_says_how_sure_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -217,7 +217,7 @@ def test_the_name_of_the_target_is_no_source_unless_it_is_meant(
     words = ["--losses", str(tmp_path / "losses"), "--out", str(tmp_path / "t.csv")]
     assert run("tournament", *words) == 2
     error = capsys.readouterr().err
-    assert f"depth.parquet, column '{column}': the target is no source of its own" in error
+    assert f"depth.parquet, column '{column}': the target cannot be its own source" in error
     assert not (tmp_path / "t.csv").exists()
     assert run("tournament", *words, "--own-encoders") == 0
     assert run("solve", "--transfers", tmp_path / "t.csv", "--budget", "2", "--out", tmp_path / "o") == 0
@@ -266,7 +266,7 @@ def test_two_tables_of_one_target_and_an_empty_folder_are_refused(
     for folder in ("a", "b"):
         write_losses(tmp_path / folder, "depth", ["self", "x"])
     assert run("tournament", "--losses", tmp_path / "a", tmp_path / "b", "--out", tmp_path / "t.csv") == 2
-    assert "target depth has the loss table" in capsys.readouterr().err
+    assert "target depth already has the loss table" in capsys.readouterr().err
 
 
 def test_options_name_the_tasks_of_a_published_table_in_any_way(tmp_path: Path, published: Path) -> None:

@@ -234,7 +234,7 @@ def test_mistakes_about_several_tasks(
 
 def test_a_command_without_a_model_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit"]) == 2
-    assert "error: model: expected a class and what it is for" in capsys.readouterr().err
+    assert "error: model: expected a class and its task" in capsys.readouterr().err
 
 
 @pytest.mark.slow

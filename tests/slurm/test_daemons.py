@@ -46,7 +46,7 @@ def test_a_node_that_dies_has_the_job_requeued(
     cluster.start_node("n2")
     assert cluster.ended(job) == "COMPLETED", log_of(tmp_path)
     assert cluster.about(job, "Restarts") != "0"
-    assert "going on at step" in log_of(tmp_path)
+    assert "resuming at step" in log_of(tmp_path)
     require_same(tmp_path, on_two_nodes)
 
 

@@ -199,4 +199,4 @@ def test_a_fit_killed_outright_goes_on_from_its_last_checkpoint(
     )
     assert killed.returncode == -signal.SIGKILL
     assert main(words(tmp_path, stopped[1])) == 0
-    assert "going on at step 2" in capsys.readouterr().out
+    assert "resuming at step 2" in capsys.readouterr().out

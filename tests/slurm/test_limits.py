@@ -61,5 +61,5 @@ def test_it_goes_on_in_the_middle_of_the_epoch_and_ends_as_if_nothing_had_happen
     assert cluster.about(job, "Restarts") == "1"
     assert "fit ended with status" not in log_of(folder)
     assert f"stopped by {name}; saved after {LAST} batches" in log_of(folder)
-    assert f"going on at step {LAST}" in log_of(folder)
+    assert f"resuming at step {LAST}" in log_of(folder)
     require_same(folder, uninterrupted)

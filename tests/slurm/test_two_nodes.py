@@ -53,7 +53,7 @@ def test_a_job_whose_rank_is_killed_is_requeued_and_ends_as_another(
     assert (tmp_path / "sent").exists()
     assert cluster.about(job, "Restarts") == "1"
     assert "(restart 1 of 3)" in log_of(tmp_path)
-    assert "going on at step" in log_of(tmp_path)
+    assert "resuming at step" in log_of(tmp_path)
     require_same(tmp_path, on_two_nodes)
 
 

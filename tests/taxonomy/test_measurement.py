@@ -207,7 +207,7 @@ def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     header, *rows = (out / "measure.csv").read_text().splitlines()
     assert header.startswith("policy,seed,measured,share,objective,gain")
     assert {row.split(",")[0] for row in rows} == {"program", "per_target", "random"}
-    assert "the bound of the regret held in" in capsys.readouterr().out
+    assert "the bound on the regret held in" in capsys.readouterr().out
     no_self = tmp_path / "bare.csv"
     Transfers((Transfer("a", ("b",), 0.5), Transfer("b", ("a",), 0.5))).write_csv(no_self)
     assert (

@@ -1,1 +1,1 @@
-"""Pictures of taxonomies and of the evidence for them: matplotlib figures, drawn without a display."""
+"""Figures of taxonomies and of the evidence for them, drawn by matplotlib without a display."""

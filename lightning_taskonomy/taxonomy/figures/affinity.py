@@ -19,7 +19,7 @@ _LEAST_WIDTH = 3.3  # of a panel, so that its title fits
 def draw_affinity(matrix: AffinityMatrix) -> Figure:
     """Two matrices side by side, targets in rows and sources in columns; dark is a strong transfer.
 
-    Shown are distances: one minus what is not normalised yet, and exp(−βP) of the affinities P.
+    The values shown are distances: one minus the values before normalisation, and exp(−βP) of affinities P.
     """
     targets, sources = matrix.targets, matrix.sources
     before = (

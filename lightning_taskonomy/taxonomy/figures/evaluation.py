@@ -1,4 +1,4 @@
-"""The pictures of an evaluation: taxonomies side by side, win rates by budget, affinities."""
+"""The figures of an evaluation: taxonomies side by side, win rates by budget, affinities."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def save_evaluation_figures(evaluation: Evaluation, matrix: AffinityMatrix | Non
 
     Args:
         evaluation: the taxonomies.
-        matrix: for the picture of affinities; None for none.
+        matrix: for the affinity figure; None to leave it out.
         folder: to write into.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Fonts for names in any script: the first that has the letters, else the letters' numbers."""
+"""Fonts for names in any script: the first that has the letters, else their code points."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -7,13 +7,13 @@ from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
 OWN = "DejaVu Sans"
-"""What pictures are set in; it comes with matplotlib."""
+"""The default font of figures; it comes with matplotlib."""
 _NOT_FOR_NAMES = ("Last Resort", "STIX", "cm")
-"""Of matplotlib's own: boxes in the place of letters, and mathematics in encodings of its own."""
+"""Matplotlib's fonts of placeholder boxes, and of mathematics in special encodings."""
 
 
 def legible(words: str) -> str:
-    """Words as they can be drawn here: a letter that no font has is written as its number, as Python does."""
+    """Words as they can be drawn here: a letter that no font has becomes an escape, as in Python."""
     return "".join(
         letter if letter.isspace() or ord(letter) in _letters(OWN) or _family_of(letter) else _number(letter)
         for letter in words
@@ -21,7 +21,7 @@ def legible(words: str) -> str:
 
 
 def families_for(words: Iterable[str]) -> list[str]:
-    """The families to ask, after our own, for letters that it does not have."""
+    """The fallback families for letters that the default font lacks."""
     missing = sorted({letter for word in words for letter in word if ord(letter) not in _letters(OWN)})
     families = (_family_of(letter) for letter in missing)
     return list(dict.fromkeys(family for family in families if family))
@@ -47,7 +47,7 @@ def _families() -> tuple[str, ...]:
 
 @cache
 def _letters(family: str) -> frozenset[int]:
-    """The code points of the face nearest to regular; none of one that is made of pixels, or damaged."""
+    """The code points of the face nearest to regular; none for a bitmap or damaged font."""
     faces = [entry for entry in font_manager.fontManager.ttflist if entry.name == family]
     face = min(faces, key=lambda entry: (entry.style != "normal", entry.weight != 400, entry.fname))
     try:

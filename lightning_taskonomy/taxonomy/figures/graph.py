@@ -1,4 +1,4 @@
-"""A taxonomy as a picture: trained tasks on the left, what is transferred from them on the right."""
+"""A taxonomy as a figure: trained tasks on the left, tasks transferred from them on the right."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ _DIMMED_PER_LINE = 6
 
 
 class SolvedTaxonomy(Protocol):
-    """What is drawn of a taxonomy; `Taxonomy` says what each of them is."""
+    """The parts of a taxonomy that are drawn; `Taxonomy` documents them."""
 
     @property
     def objective(self) -> float:
@@ -79,11 +79,11 @@ class SolvedTaxonomy(Protocol):
 
 @dataclass(frozen=True)
 class _Columns:
-    """Where the parts of a row stand, in inches from the left, for names of at least the usual length.
+    """Horizontal positions of the parts of a row, in inches from the left.
 
     Attributes:
-        left_node: of a trained task, behind its own results and its name.
-        right_name: inches for the longest name of a transferred task.
+        left_node: of a trained task, after its results and name.
+        right_name: width of the longest name of a transferred task.
     """
 
     left_node: float
@@ -101,7 +101,7 @@ class _Columns:
 
     @property
     def right_node(self) -> float:
-        """Of a transferred task, before its name and its results."""
+        """Of a transferred task, before its name and results."""
         return self.junction + 0.6
 
     @property
@@ -111,7 +111,7 @@ class _Columns:
 
     @property
     def width(self) -> float:
-        """Of the picture."""
+        """Of the figure."""
         return self.right_cells + 1.4
 
 
@@ -119,9 +119,9 @@ class _Columns:
 def draw_taxonomy(taxonomy: SolvedTaxonomy, doubtful: Collection[str] = ()) -> Figure:
     """The hyperedges of a taxonomy, with gain and quality of every target (as the paper's Fig. 8, unrolled).
 
-    A transfer of higher order joins the lines of its sources in a dot. The line of one that loses to training
-    from scratch is dashed. Tasks that are neither trained nor solved are dimmed. A dagger marks those that
-    are doubtful: their networks have learned nothing.
+    A transfer of higher order joins the lines of its sources in a dot. Transfers that lose to training from
+    scratch are dashed. Tasks that are neither trained nor solved are dimmed. A dagger marks doubtful tasks,
+    whose networks have learned nothing.
     """
     transferred = [transfer for transfer in taxonomy.transfers if not transfer.is_self]
     own = {transfer.target: transfer for transfer in taxonomy.transfers if transfer.is_self}
@@ -162,7 +162,7 @@ def draw_taxonomy(taxonomy: SolvedTaxonomy, doubtful: Collection[str] = ()) -> F
 
 
 def _filled(names: Sequence[str], width: float) -> list[str]:
-    """Lines of a few names each, none wider than there is room for."""
+    """Lines of a few names each, none wider than `width` inches."""
     lines: list[str] = []
     line: list[str] = []
     for name in names:
@@ -176,7 +176,7 @@ def _filled(names: Sequence[str], width: float) -> list[str]:
 
 
 def _untangled(sources: Sequence[str], transfers: Sequence[Transfer]) -> tuple[list[str], list[Transfer]]:
-    """Sources and transfers in an order with few crossings: each to the mean height of its neighbours."""
+    """Sources and transfers in an order with few crossings, by the barycentre of their neighbours."""
     left, right = list(sources), sorted(transfers, key=lambda transfer: transfer.target)
     for _ in range(12):
         place = {name: index / max(len(left) - 1, 1) for index, name in enumerate(left)}
@@ -185,13 +185,13 @@ def _untangled(sources: Sequence[str], transfers: Sequence[Transfer]) -> tuple[l
         for index, transfer in enumerate(right):
             for name in transfer.trained_tasks:
                 reached[name].append(index / max(len(right) - 1, 1))
-        # Sources that only serve themselves go to the end.
+        # Sources that serve only themselves go last.
         left.sort(key=lambda name: sum(reached[name]) / len(reached[name]) if reached[name] else 2.0)
     return left, right
 
 
 def _heights(names: Sequence[str], rows: int, top: float) -> dict[str, float]:
-    """Spread over the whole height, but for few names, which stay together in the middle."""
+    """Heights spread over all rows; few names stay together in the middle."""
     step = _ROW * min((rows - 1) / max(len(names) - 1, 1), 2.5)
     first = top - 0.5 * ((rows - 1) * _ROW - (len(names) - 1) * step)
     return {name: first - index * step for index, name in enumerate(names)}

@@ -28,7 +28,7 @@ from lightning_taskonomy.taxonomy.transfers import Transfer
 Place = tuple[float, float]
 
 MOST_BUDGETS = 6
-"""More columns than this would be too small to read: then budgets are picked evenly."""
+"""The most columns that stay readable; of more budgets, an even selection is shown."""
 _CELL, _HEAD, _SIDE, _KEY = 2.75, 0.95, 0.55, 2.5
 
 
@@ -36,14 +36,14 @@ _CELL, _HEAD, _SIDE, _KEY = 2.75, 0.95, 0.55, 2.5
 def draw_grid(evaluation: Evaluation, tasks: Sequence[str], measure: Literal["gain", "quality"]) -> Figure:
     """Budgets from left to right, maximum orders from bottom to top, as in the paper.
 
-    Tasks stand on a circle, numbered as in the key. Trained tasks have a dark ring; a target's colour is its
-    gain or quality; lines lead from the sources, by way of a dot where there are several, to the target.
+    Tasks lie on a circle, numbered as in the key. Trained tasks have a dark ring; a target's colour is its
+    gain or quality; lines lead from the sources to the target, joined in a dot where there are several.
     Tasks that are neither trained nor solved are dimmed.
 
     Args:
         evaluation: the taxonomies.
         tasks: around the circle, similar ones together.
-        measure: what colours the targets.
+        measure: shown as the targets' colours.
     """
     budgets = _spread(evaluation.budgets)
     orders = evaluation.max_orders[::-1]
@@ -134,7 +134,7 @@ def _draw_cell(
 
 
 def _junction(transfer: Transfer, places: Mapping[str, Place]) -> Place:
-    """Where the lines of several sources meet: between their middle and the target; a single one goes on."""
+    """Where the lines of several sources meet, between their mean and the target; the target for one."""
     target = places[transfer.target]
     if transfer.order == 1:
         return target

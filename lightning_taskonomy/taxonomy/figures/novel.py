@@ -21,9 +21,9 @@ from lightning_taskonomy.taxonomy.novel import NovelTask, NovelTasks
 
 _NAMES, _CELL_WIDTH, _CELL_HEIGHT, _SOURCES, _TOP = 2.2, 0.62, 0.24, 4.6, 2.35
 _SLOPE = 60
-"""Degrees by which the columns' names rise."""
+"""Slant of the column names in degrees."""
 _LONGEST_JOINED = 24
-"""Letters of a name where several may be joined."""
+"""The most letters of a name where several may be joined."""
 
 
 @styled
@@ -46,7 +46,7 @@ def draw_novel(novel: NovelTasks, targets: Sequence[str]) -> Figure:
     joined = {target: " + ".join(short[name] for name in last[target].transfer.sources) for target in targets}
     before = max(_NAMES, 0.25 + width_of(title[target] for target in targets))
     after = max(_SOURCES, 0.15 + width_of(joined.values(), 8))
-    # Above the slanted names stand two lines of text.
+    # There are two lines of text above the slanted names.
     slanted = width_of(columns, 8) * math.sin(math.radians(_SLOPE))
     top = max(_TOP, 1.1 + slanted)
     width = before + len(columns) * _CELL_WIDTH + 0.25 + after

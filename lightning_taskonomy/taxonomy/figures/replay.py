@@ -1,4 +1,4 @@
-"""Replays of a table: what was reached with how many measurements, by policy."""
+"""Replays of a table: objective and gain by the number of measurements, for each policy."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -7,7 +7,7 @@ from lightning_taskonomy.taxonomy.figures.style import FAINT, SOURCE_COLOURS, ne
 from lightning_taskonomy.taxonomy.replay import Replay
 
 _WORDS = {
-    "program": "what the program doubts",
+    "program": "the program's uncertainty",
     "per_target": "best guess of each target",
     "random": "random",
 }
@@ -15,7 +15,7 @@ _WORDS = {
 
 @styled
 def draw_replay(replay: Replay) -> Figure:
-    """Objective and gain against the share measured; lines are means over seeds, bands reach the worst."""
+    """Objective and gain by the fraction measured; lines are means over seeds, bands reach the worst."""
     figure = new_figure(9.0, 3.8)
     axes = figure.subplots(1, 2)
     for axis, measure in zip(axes, ("objective", "gain"), strict=True):
@@ -42,7 +42,7 @@ def draw_replay(replay: Replay) -> Figure:
         axis.axhline(1, color=FAINT, linewidth=0.8)
         axis.set_ylim(0.7, 1.02)
         axis.set_xlabel("transfers measured (%)")
-        axis.set_ylabel(f"{measure}, as a share of the whole table's")
+        axis.set_ylabel(f"{measure}, as a fraction of the whole table's")
     axes[0].legend(loc="lower right", frameon=False)
     figure.tight_layout()
     return figure

@@ -1,4 +1,4 @@
-"""How far affinities and solutions move between two measurements, as a picture."""
+"""How much affinities and solutions differ between measurements, as a figure."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The look that all pictures share, and saving them: SVG and PNG, the same bytes for the same input."""
+"""The common style of all figures, and saving them: SVG and PNG, the same bytes for the same input."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -24,9 +24,9 @@ FAINT = "#9aa1a9"
 RULE = "#d9dde1"
 PNG_DOTS_PER_INCH = 110
 _MOST_DOTS = 2**15
-"""Of a side: a picture of very many tasks gets smaller letters before it gets too large to be opened."""
+"""The longest side in pixels: a figure of very many tasks is scaled down to stay small enough to open."""
 LONGEST_NAME = 40
-"""Letters of a task's name in a picture; a picture makes room for so many."""
+"""The most letters of a task's name that a figure has room for."""
 
 # Parity, a win rate of one half, is the neutral middle: orange loses, blue wins, for colour-blind eyes too.
 WIN_RATES = LinearSegmentedColormap.from_list(
@@ -34,7 +34,7 @@ WIN_RATES = LinearSegmentedColormap.from_list(
 )
 WIN_RATE_SPAN = Normalize(0.0, 1.0)
 
-# Okabe and Ito's palette without its yellow, which vanishes on white, and three darker companions.
+# Okabe and Ito's palette without its yellow, which vanishes on white, and three darker colours.
 SOURCE_COLOURS = (
     "#0072b2",
     "#d55e00",
@@ -53,7 +53,7 @@ _SETTINGS: dict[str, Any] = {
     "font.sans-serif": [OWN, "Verdana", "Arial", "sans-serif"],
     "font.size": 9.0,
     "text.color": INK,
-    "text.parse_math": False,  # a dollar in a name is a dollar
+    "text.parse_math": False,  # a dollar sign in a name is literal
     "axes.edgecolor": FAINT,
     "axes.labelcolor": INK,
     "axes.titlesize": 10.0,
@@ -67,7 +67,7 @@ _FONTS = logging.getLogger("matplotlib.font_manager")
 
 @contextmanager
 def _look() -> Iterator[None]:
-    """Our settings; that a font of another script has no bold face is no news."""
+    """Apply our settings, and silence warnings about fonts without a bold face."""
 
     def keep(record: logging.LogRecord) -> bool:
         return "Failed to find font weight" not in record.getMessage()
@@ -81,21 +81,21 @@ def _look() -> Iterator[None]:
 
 
 styled = _look()
-"""Decorates whatever draws or saves: the settings of the program that called us stay as they were."""
+"""Decorates functions that draw or save: the caller's matplotlib settings stay unchanged."""
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, sizes in inches, that belongs to no window."""
+    """An empty figure without a window, sizes in inches."""
     figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
 
 def names_in_picture(tasks: Iterable[str], longest: int = LONGEST_NAME) -> dict[str, str]:
-    """What the tasks of a table are called in a picture, by task.
+    """The titles of a table's tasks in a figure, by task.
 
-    From then on the picture is set in fonts that have all their letters: call it before anything is drawn,
-    from a function that is `styled`.
+    This also sets fonts that have all their letters: call it before anything is drawn, from a function
+    decorated with `styled`.
     """
     titles = titles_of(tasks, longest, legible)
     _use_fonts_for(titles.values())
@@ -103,7 +103,7 @@ def names_in_picture(tasks: Iterable[str], longest: int = LONGEST_NAME) -> dict[
 
 
 def words_in_picture(words: str) -> str:
-    """Words of a user's in a picture, such as the name of a file; to be called as `names_in_picture` is."""
+    """A user's words in a figure, such as a file name; call it like `names_in_picture`."""
     spelled = legible(words)
     _use_fonts_for([spelled])
     return spelled
@@ -116,7 +116,7 @@ def _use_fonts_for(words: Iterable[str]) -> None:
 
 
 def width_of(words: Iterable[str], size: float = 9.0, weight: str = "normal") -> float:
-    """Inches that the longest of some lines takes."""
+    """The width of the longest of some lines, in inches."""
     figure = Figure()
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call, unused-ignore]
     font = FontProperties(size=size, weight=weight)  # type: ignore[arg-type, unused-ignore]

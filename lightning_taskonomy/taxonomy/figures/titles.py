@@ -1,6 +1,6 @@
-"""What tasks are called in a picture: the tables' internal names are not what a reader should meet.
+"""Titles of tasks in figures: readable ones instead of the tables' internal names.
 
-In one picture no two tasks are called alike, and none longer than there is room for.
+In one figure all titles differ, and none is longer than the figure has room for.
 """
 
 import unicodedata
@@ -14,7 +14,7 @@ _SPECIAL = {"random": "Random encoder"}
 
 
 def title_of(task: str) -> str:
-    """The English title of a task of the dictionary, by any of its names; else its name, made readable."""
+    """The English title of a dictionary task, by any of its names; else its name, made readable."""
     title = _SPECIAL.get(task) or known_title(task)
     if title is not None:
         return title
@@ -25,14 +25,14 @@ def title_of(task: str) -> str:
 def titles_of(
     tasks: Iterable[str], longest: int | None = None, spelled: Callable[[str], str] = str
 ) -> dict[str, str]:
-    """Titles that tell tasks apart, by task.
+    """Distinct titles, by task.
 
-    Two tasks whose titles would read alike are called by their names, as the table spells them.
+    Tasks whose titles would look the same keep their names from the table.
 
     Args:
-        tasks: those of one table, so that all its pictures agree.
-        longest: letters of a title; a longer one is shortened where it is not missed, in its middle.
-        spelled: says how a title can be written where not all letters can be.
+        tasks: all tasks of one table, so that its figures agree.
+        longest: the most letters of a title; longer ones are shortened in the middle.
+        spelled: rewrites a title with only the letters that can be drawn.
     """
     tasks = sorted(set(tasks))
     titles = {task: spelled(title_of(task)) for task in tasks}
@@ -46,7 +46,7 @@ def titles_of(
 
 
 def _printable(name: str) -> str:
-    """A name on one line, in which no character is invisible or turns others around."""
+    """A name on one line, without invisible characters or ones that change the writing direction."""
     return "".join(
         ascii(letter)[1:-1]
         if unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp", "Cs") and letter not in _JOINERS
@@ -56,11 +56,11 @@ def _printable(name: str) -> str:
 
 
 _JOINERS = "\u200c\u200d"
-"""What some scripts are spelled with."""
+"""Joiners that the spelling of some scripts needs."""
 
 
 def _alike(titles: dict[str, str], folded: Callable[[str], str]) -> list[list[str]]:
-    """Groups of tasks whose titles a reader takes for the same."""
+    """Groups of tasks whose titles look the same to a reader."""
     groups: dict[str, list[str]] = {}
     for task, title in titles.items():
         seen = " ".join(unicodedata.normalize("NFKC", folded(title)).split())
@@ -82,19 +82,19 @@ def _shortened(titles: dict[str, str], longest: int) -> dict[str, str]:
             short[task] = _cut(before, third) + _cut(core, longest - 2 * third) + _cut(after, third)
     for alike in _alike(short, str):
         numbers = {task: f"{_DOTS}{number}" for number, task in enumerate(alike, start=1)}
-        short |= {task: _cut(titles[task], longest - len(own)) + own for task, own in numbers.items()}
+        short |= {task: _cut(titles[task], longest - len(end)) + end for task, end in numbers.items()}
     return short
 
 
 def _same(words: list[str]) -> int:
-    """How many letters all begin with."""
+    """The length of the longest common prefix."""
     first, last = min(words), max(words)
     pairs = enumerate(zip(first, last, strict=False))
     return next((place for place, (one, other) in pairs if one != other), min(len(first), len(last)))
 
 
 def _cut(words: str, longest: int) -> str:
-    """Without what is in the middle, if it is too long."""
+    """Shortened in the middle if too long."""
     if len(words) <= longest:
         return words
     tail = (longest - 1) // 2

@@ -1,4 +1,4 @@
-"""The similarity tree as a picture (Fig. 13)."""
+"""The similarity tree as a figure (Fig. 13)."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -22,7 +22,7 @@ _WIDTH, _NAMES, _ROW = 8.2, 2.4, 0.27
 
 
 class ClusteredTasks(Protocol):
-    """What is drawn of a tree; `SimilarityTree` says what each of them is."""
+    """The parts of a tree that are drawn; `SimilarityTree` documents them."""
 
     @property
     def tasks(self) -> Sequence[str]:
@@ -30,7 +30,7 @@ class ClusteredTasks(Protocol):
 
     @property
     def linkage(self) -> npt.NDArray[np.float64]:
-        """Scipy's, of N − 1 merges, (N − 1, 4)."""
+        """SciPy's linkage matrix of N − 1 merges, (N − 1, 4)."""
 
     @property
     def order(self) -> Sequence[str]:
@@ -61,7 +61,7 @@ def draw_tree(tree: ClusteredTasks, clusters: Sequence[Sequence[str]] = ()) -> F
     group_of = {task: index for index, group in enumerate(clusters) for task in group}
     colours = {task: SOURCE_COLOURS[group_of[task] % len(SOURCE_COLOURS)] for task in group_of}
 
-    # Where each node stands: row of the picture, distance of its merge, colour if all below it share one.
+    # For each node: its row, the distance of its merge, and its colour if all leaves below share one.
     row = [float(order.index(task)) for task in tree.tasks]
     reach = [0.0] * len(tree.tasks)
     colour = [colours.get(task, INK) for task in tree.tasks]

@@ -16,17 +16,17 @@ from lightning_taskonomy.taxonomy.tournament import Tournament
 
 _CELL, _TOP, _BOTTOM, _RIGHT, _MOST = 0.22, 0.8, 0.45, 0.9, 40
 _LEAST_LEFT = 2.0
-"""Inches for all names at least."""
+"""The least width for names, in inches."""
 _LONGEST_JOINED = 24
-"""Letters of a name where several may be joined."""
+"""The most letters of a name where several may be joined."""
 _MOST_NAMED = 5
 
 
 @styled
 def draw_win_rates(tournament: Tournament) -> Figure:
-    """How often the row's contender has the lower loss than the column's; the best are at the top.
+    """How often the row's contender has a lower loss than the column's; the best are at the top.
 
-    Columns are numbered as the rows are. Of very many contenders the best 40 are shown.
+    Columns are numbered like the rows. Only the best 40 contenders are shown.
     """
     order = tournament.win_rates.mean(axis=1).argsort()[::-1][:_MOST]
     title = names_in_picture(
@@ -60,7 +60,7 @@ def draw_win_rates(tournament: Tournament) -> Figure:
 
 
 def _name(transfer: str, title: Mapping[str, str]) -> str:
-    """The titles of its sources; of very many, the first ones and how many more there are."""
+    """The titles of its sources; of very many, the first ones and the number of the rest."""
     titles = [title[source] for source in transfer.split("+")]
     if len(titles) > _MOST_NAMED:
         titles = [*titles[: _MOST_NAMED - 1], f"{len(titles) - _MOST_NAMED + 1} more"]
