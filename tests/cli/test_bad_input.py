@@ -1,4 +1,4 @@
-"""A user's mistake: one clear line, status 2, no traceback, nothing half-written."""
+"""User errors: one clear line, status 2, no traceback, nothing half-written."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""YAML that stands for more than it says, or goes deeper than any configuration."""
+"""YAML whose aliases expand to too many values, or that is nested too deep."""
 
 import time
 from pathlib import Path
@@ -92,7 +92,7 @@ def _values(content: object) -> int:
 
 @given(st.integers(1, 8), st.integers(1, 12), st.integers(0, 40))
 def test_bounds_agree_with_counting_what_was_read(levels: int, width: int, plain: int) -> None:
-    """By a slow restatement: read it, and count; whatever stands in aliases alone may be so many."""
+    """Compared with a slow restatement: load the text and count; only values from aliases are limited."""
     lines = ["l0: &l0 [" + ", ".join(["1"] * width) + "]"]
     lines += [
         f"l{level}: &l{level} [" + ", ".join([f"*l{level - 1}"] * width) + "]" for level in range(1, levels)

@@ -1,4 +1,4 @@
-"""Every command's `--help`: types in words, choices as {a,b,c}, nothing of Python's own spelling."""
+"""Every command's `--help`: types in words, choices as {a,b,c}, no Python notation."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A base installation, without the extras: what a command lacks is one line, and help is there."""
+"""A base installation without the extras: missing packages give a one-line error, and help works."""
 
 import configparser
 import json
@@ -63,7 +63,7 @@ Answer = tuple[int, str, str]
 
 
 def required(text: str) -> list[str]:
-    """The distributions that lines of requirements name."""
+    """The distributions named in lines of requirements."""
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
     return [re.split(r"[\[<>=!~; ]", line)[0].lower().replace("_", "-") for line in lines if line]
 
@@ -77,7 +77,7 @@ def setup() -> configparser.ConfigParser:
 
 @pytest.fixture(scope="module")
 def modules() -> dict[str, set[str]]:
-    """By distribution, what it is called in `import`."""
+    """By distribution, its import names."""
     found: dict[str, set[str]] = {}
     for module, distributions in packages_distributions().items():
         for distribution in distributions:
@@ -103,7 +103,7 @@ def with_dependencies(distributions: list[str]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def answers(setup: configparser.ConfigParser, modules: dict[str, set[str]]) -> dict[str, Answer]:
-    """What commands answer where only the base and its own dependencies are installed."""
+    """The output of commands where only the base and its dependencies are installed."""
     base = with_dependencies(
         [*required(setup["options"]["install_requires"]), "docstring-parser", "typeshed-client"]
     )

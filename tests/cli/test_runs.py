@@ -1,4 +1,4 @@
-"""What `fit` begins with and leaves, and Lightning's options beside this project's own callbacks."""
+"""What `fit` starts from and leaves, and Lightning's options alongside this project's callbacks."""
 
 import importlib.util
 from pathlib import Path
@@ -89,7 +89,7 @@ def test_a_trained_network_is_not_replaced_unasked(capsys: pytest.CaptureFixture
 def test_a_run_that_failed_is_started_again_and_another_one_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Nothing tells a run that was killed from one that failed but that its end was never noted."""
+    """A killed run differs from a failed one only in that its end was never recorded."""
     assert run("fit") == 0
     KEPT.joinpath("last.ckpt").unlink()
     failing = ("--overwrite", "true", "--trainer.max_epochs", "9", "--model.learning_rate", "1e30")

@@ -1,4 +1,4 @@
-"""Configurations that are shipped, as they stand, after a run of the quickstart's size; only shorter."""
+"""The shipped configurations, unchanged but shorter, after a run of the quickstart's size."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def test_transfers_after_the_tiny_pipeline(
 def test_runs_of_the_pipeline_have_no_options_without_effect(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The shards of most are not here; where they are, there are samples enough.
+    # Most shards are absent here; where they exist, there are enough samples.
     monkeypatch.setattr("lightning_taskonomy.pipeline.launching.samples_of", lambda *_: 1_000_000)
     given = yaml.safe_load((CONFIGS / "pipeline" / name).read_text())
     kinds = {

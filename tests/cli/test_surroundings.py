@@ -1,4 +1,4 @@
-"""Where the command line is started: plain locales, no docstrings, other threads than the main one."""
+"""Environments of the command line: plain locales, no docstrings, threads other than the main one."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def test_without_docstrings_and_asserts_the_answer_is_the_same(table: Path) -> N
 
 @pytest.mark.usefixtures("table")
 def test_a_thread_may_run_a_command() -> None:
-    """Notebooks and servers do; only the main thread may ask for signals."""
+    """Notebooks and servers do this; only the main thread may set signal handlers."""
     found: list[int] = []
     thread = threading.Thread(target=lambda: found.append(main(SOLVE)))
     thread.start()

@@ -1,4 +1,4 @@
-"""The `task2vec` commands as a user calls them, on small real pictures."""
+"""The `task2vec` commands as a user calls them, on small real images."""
 
 import csv
 import json
@@ -125,7 +125,7 @@ def test_compare(tmp_path: Path, embedded: Path, capsys: pytest.CaptureFixture[s
     distances = rows(tmp_path / "distances.csv")
     assert len(distances) == 6
     assert all(abs(float(row[row["from"]])) < 1e-9 for row in distances)
-    # All questions are about the same pictures.
+    # All tasks are on the same images.
     assert all(
         abs(float(value)) < 1e-9
         for row in rows(tmp_path / "domain_distances.csv")

@@ -1,4 +1,4 @@
-"""Every `taxonomy` command as a user calls it, on the table that the project ships."""
+"""Every `taxonomy` command as a user calls it, on the project's shipped table."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""`taxonomy run` as a user meets it: help, and one line with status 2 for every mistake, before any work."""
+"""`taxonomy run` as a user sees it: help, and one-line errors with status 2, before any work."""
 
 import json
 import subprocess
@@ -195,7 +195,7 @@ def test_a_device_that_is_not_there(packed: Path, tmp_path: Path, capsys: pytest
 def test_a_budget_that_serves_nobody_or_everybody(
     packed: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Too small: the least that serves every target is taken, and that is said; too large is no mistake."""
+    """If too small, the least feasible budget is used and reported; a large one is not an error."""
     tasks = ["keypoints2d", "edge_texture"]
     run = tmp_path / "run"
     assert taxonomy_run(config(run, packed, tasks=tasks, program={"budget": 0})) == 0

@@ -1,4 +1,4 @@
-"""`fit`, `test` and `predict` as a user runs them, in a folder of their own."""
+"""`fit`, `test` and `predict` as a user runs them, in a temporary folder."""
 
 import csv
 import subprocess
@@ -138,7 +138,7 @@ def test_the_worked_example_of_ones_own_task_trains(packed: Path, monkeypatch: p
     words = ["fit", "--config", "tiny.yaml", "--model.init_args.task", own, "--data.shards", str(packed)]
     assert main(words) == 0
     assert Path("runs/horizon/self/checkpoints/best.ckpt").exists()
-    # Its label against the geometry of a camera that looks down by a known angle, without roll.
+    # Its label compared with the geometry of a camera that looks down by a known angle, without roll.
     down, view = 0.3, 1.2
     record = {
         "vanishing_points_gaussian_sphere": {"z": [0.0, cos(down), sin(down)]},

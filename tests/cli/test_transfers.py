@@ -1,4 +1,4 @@
-"""Transfers by `fit` and `test`, one and many, as a user runs them."""
+"""Single and joint transfers by `fit` and `test`, as a user runs them."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The authors' folder `results/` with any numbers: three pickled dictionaries for an amount of data."""
+"""Writes an authors' folder `results/` of any values: three pickled dictionaries per amount of data."""
 
 import pickle
 from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ def write_results(folder: Path, rows: Iterable[Transfer], ending: str = "_16k", 
 
 
 def write_numbers(path: Path, numbers: Mapping[str, float | None], protocol: int = 3) -> None:
-    """Write one dictionary of numpy's scalars; None is no entry."""
+    """Write one dictionary of NumPy scalars; None leaves an entry out."""
     content = {key: np.float64(number) for key, number in numbers.items() if number is not None}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(pickle.dumps(content, protocol))

@@ -9,7 +9,7 @@ Floats = np.ndarray
 
 
 def principal_eigenvector(win_rates: Floats) -> Floats:
-    """By the dense eigen-decomposition."""
+    """The principal eigenvector from a dense eigendecomposition."""
     clipped = np.clip(win_rates, CLIP, 1 - CLIP)
     values, vectors = np.linalg.eig(clipped / clipped.T)
     vector = np.abs(vectors[:, np.argmax(values.real)].real)
@@ -29,7 +29,7 @@ def ranked(contenders: int) -> Floats:
 
 
 def cyclic(contenders: int) -> Floats:
-    """Everyone beats the half that follows, always: no ranking exists."""
+    """Each contender always beats the half that follows it: no ranking exists."""
     ahead = (np.arange(contenders)[None, :] - np.arange(contenders)[:, None]) % contenders
     return completed(((ahead > 0) & (ahead <= contenders // 2)).astype(float))
 

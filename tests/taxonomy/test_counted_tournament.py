@@ -1,4 +1,4 @@
-"""Tournaments that are counted in parts, by several processes or batches, and added up."""
+"""Tournaments counted in parts, by several processes or batches, and summed."""
 
 import numpy as np
 from hypothesis import given, settings

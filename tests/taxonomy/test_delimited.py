@@ -1,4 +1,4 @@
-"""Tables as spreadsheets and data frames save them; the expected rows are written out by hand."""
+"""Tables as spreadsheets and data frames save them; the expected rows are spelled out."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def rows(folder: Path, content: str | bytes) -> tuple[Transfer, ...]:
         PLAIN + ",,,,,\n",
         PLAIN.replace("\na,b", "\n,,,,,\na,b"),
         PLAIN.replace(",", ";") + ";;;;;\n",
-        PLAIN.replace("\n", ",,\n"),  # columns that were once in use
+        PLAIN.replace("\n", ",,\n"),  # columns once used
         PLAIN.replace("full\n", "full,,\n"),
         "sep=,\n" + PLAIN,
         "sep=;\r\n" + PLAIN.replace(",", ";"),

@@ -165,7 +165,7 @@ def test_the_index_of_a_pandas_table_is_no_contender(tmp_path: Path) -> None:
     note = b'{"index_columns": ["__index_level_0__"], "columns": []}'
     parquet.write_table(table.replace_schema_metadata({b"pandas": note}), tmp_path / "t.parquet")
     assert LossTable.read_parquet(tmp_path / "t.parquet").contenders == ("a", "b")
-    # Keys that were the index are keys.
+    # A saved index called `image` holds the keys.
     note = b'{"index_columns": ["image"], "columns": []}'
     table = table.drop_columns("__index_level_0__").replace_schema_metadata({b"pandas": note})
     parquet.write_table(table, tmp_path / "t.parquet")

@@ -13,7 +13,7 @@ PUBLISHED = Path(__file__).parents[3] / "shared" / "published" / "transfers_16k.
 
 
 def hidden_table(tasks: int, seed: int, joined: bool = False) -> Transfers:
-    """Affinities of tasks with two hidden properties: like helps like; a tenth is particular to each pair."""
+    """Affinities of tasks with two latent factors: like helps like; a tenth is pair-specific."""
     rng = np.random.default_rng(seed)
     names = [f"task{place:02d}" for place in range(tasks)]
     where = rng.normal(size=(tasks, 2))
@@ -84,7 +84,7 @@ def test_the_same_seed_gives_the_same_suggestions_and_what_was_measured_decides(
                 decided.add(target, sources, affinity_of(table, target, sources))
         runs.append((told, decided.regret()))
     assert runs[0] == runs[1]
-    # Taken up again from what was measured, a decision is the one that would have been made.
+    # Restarted from the same measurements, it decides the same.
     again = with_self(table, seed=5)
     for pairs in runs[0][0]:
         for target, sources in pairs:
@@ -119,7 +119,7 @@ def test_higher_orders_are_suggested_among_the_best_and_found() -> None:
 
 def test_what_counts_for_nothing_is_measured_last() -> None:
     table = hidden_table(8, 4)
-    # One target matters, its own network is not affordable, and each target has a source at hand.
+    # One target matters, its own network is unaffordable, and each target has an affordable source.
     only = dict.fromkeys(table.targets, 1e-6) | {"task03": 1.0}
     decided = Measurement(table.targets, table.tasks, 1, cost={"task03": 5.0}, importance=only)
     for row in table:

@@ -16,7 +16,7 @@ SOLVERS: tuple[Solver, ...] = ("auto", "highs")
 
 
 def check_valid(taxonomy: Taxonomy, problem: TaxonomyProblem) -> None:
-    """Every constraint of the program, checked from the answer alone."""
+    """Check every constraint of the program from the answer alone."""
     assert [transfer.target for transfer in taxonomy.transfers] == list(problem.wanted_targets)
     used = {task for transfer in taxonomy.transfers for task in transfer.trained_tasks}
     assert set(taxonomy.sources) == used | set(problem.trained)

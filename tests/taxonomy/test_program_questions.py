@@ -1,4 +1,4 @@
-"""What else can be asked of the program: other objectives, training from scratch, free labels, priorities."""
+"""Variants of the program: other objectives, training from scratch, free labels, priorities."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -18,7 +18,7 @@ SOLVERS: tuple[Solver, ...] = ("auto", "highs")
 
 
 def with_scratch(transfers: Transfers, seed: int) -> Transfers:
-    """The table with a row of training from scratch for every target."""
+    """The table with a row for training from scratch for every target."""
     rng = np.random.default_rng(seed)
     rows = []
     for target in transfers.targets:
@@ -28,7 +28,7 @@ def with_scratch(transfers: Transfers, seed: int) -> Transfers:
 
 
 def exact(taxonomy: Taxonomy, importance: dict[str, float]) -> Fraction:
-    """The objective of what was chosen, in exact numbers."""
+    """The objective of the chosen transfers, in exact arithmetic."""
     return sum(
         (
             Fraction(importance.get(transfer.target, 1.0))
@@ -91,7 +91,7 @@ def test_priorities_give_the_true_optimum_or_a_gap(
         return
     taxonomy = problem.solve()
     missed = float(expected - exact(taxonomy, importance))
-    # Numbers that one floating-point number can hold side by side are told apart.
+    # Weights within floating-point range of each other are told apart.
     rounding = 1e-15 * float(expected)
     assert missed >= -rounding
     if taxonomy.status == "optimal":

@@ -1,4 +1,4 @@
-"""The authors' folder read as a table; independent of it: the tables that the folder is made from."""
+"""The authors' folder read as a table, compared with the tables that the folder was written from."""
 
 import math
 from dataclasses import replace

@@ -55,7 +55,7 @@ def test_each_equals_trying_every_choice_of_sources(
 @given(seed=st.integers(0, 10_000), levels=st.sampled_from([1, 3, None]), budget=st.integers(2, 8))
 @settings(max_examples=10, deadline=None)
 def test_each_is_the_answer_of_a_problem_of_its_own(seed: int, levels: int | None, budget: int) -> None:
-    """Among equal optima too, and whatever was solved before."""
+    """Even among equal optima, and whatever was solved before."""
     problem = TaxonomyProblem(random_transfers(tasks=14, seed=seed), budget, trained=["task03"])
     related = RelatedPrograms(problem)
     tables = [

@@ -1,4 +1,4 @@
-"""Table 1: win rates of the task networks, against counts by hand."""
+"""Table 1: win rates of the task networks, compared with independent counts."""
 
 from pathlib import Path
 

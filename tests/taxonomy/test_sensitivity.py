@@ -82,7 +82,7 @@ def test_only_transfers_that_all_tables_have_are_compared() -> None:
 
 
 def test_self_and_baselines_count_for_nothing_and_the_mean_over_targets_leads() -> None:
-    """The fully supervised network stands first in both tables, whatever the transfers do."""
+    """The fully supervised network ranks first in both tables, whatever the transfers."""
     first: dict[str, tuple[float, ...]] = {"x": (0.1, 0.2, 0.3, 0.4), "y": (0.1, 0.2, 0.3, 0.4)}
     second: dict[str, tuple[float, ...]] = {"x": (0.4, 0.3, 0.2, 0.1), "y": (0.2, 0.1, 0.3, 0.4)}
 

@@ -97,7 +97,7 @@ def test_a_missing_transfer_is_left_out_of_the_comparison() -> None:
 
 
 def parse_newick(text: str) -> tuple[set[str], float]:
-    """Leaf names and height of the root, read by hand; checks that all leaves are equally deep."""
+    """Leaf names and height of the root, by a small parser; checks that all leaves are equally deep."""
     text = text.removesuffix(";")
     position = 0
 

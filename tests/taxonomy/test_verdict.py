@@ -7,7 +7,7 @@ BUILDINGS, PER_BUILDING = 12, 25
 
 
 def table(target: str, shares: dict[str, float], buildings: int = BUILDINGS) -> LossTable:
-    """Losses in which `self` beats each rival on just the share of images that is given."""
+    """Losses in which `self` beats each rival on exactly the given fraction of images."""
     count = buildings * PER_BUILDING
     keys = [f"building{image % buildings}/{image}" for image in range(count)]
     columns = {"self": np.ones(count)}

@@ -1,4 +1,4 @@
-"""What the pictures hold, and that nothing in them is cut off or written over something else."""
+"""The content of the figures; no text in them is cut off or overlaps other text."""
 
 import itertools
 import xml.etree.ElementTree as ElementTree
@@ -51,7 +51,7 @@ def renamed(names: list[str]) -> Transfers:
 
 
 def drawn(table: Transfers) -> dict[str, Callable[[], Figure]]:
-    """All pictures of a table of nine tasks."""
+    """All figures of a table of nine tasks."""
     problem = TaxonomyProblem(table, budget=3)
     rivals = table.tasks[1:3]
 
@@ -78,7 +78,7 @@ STRANGE = ["a$\\frac$", "$", "x_1^2", "50% & more", "a, b", "depth", "Depth", "\
 
 
 def texts(figure: Figure) -> list[tuple[str, Bbox]]:
-    """All that is written, and where; tick labels outside their axis are not drawn."""
+    """All visible text and its extent; tick labels outside their axis are not drawn."""
     figure.canvas.draw()
     hidden = {
         label

@@ -1,4 +1,4 @@
-"""Names in any script: the font that has the letters is found; where there is none, their numbers stand."""
+"""Names in any script: a font with the letters is found; without one, their code points are shown."""
 
 import logging
 import subprocess
@@ -19,7 +19,7 @@ from lightning_taskonomy.taxonomy.figures.graph import draw_taxonomy
 from lightning_taskonomy.taxonomy.figures.style import save_figure
 
 LETTER = "\U00020be3"
-"""So rare that no font is likely to have it; and one of a private area, which none should have."""
+"""A letter so rare that hardly any font has it, and a private-use one, which none should have."""
 PRIVATE = "\U0010fffd"
 
 
@@ -30,7 +30,7 @@ def forget() -> None:
 
 @pytest.fixture
 def family(tmp_path: Path) -> Iterator[str]:
-    """A font with one letter, a box; installed for the time of a test, without a bold face."""
+    """A font with one letter, a box, and no bold face; installed for the duration of a test."""
     pen = TTGlyphPen(None)
     pen.moveTo((100, 0))
     for corner in ((100, 700), (900, 700), (900, 0)):

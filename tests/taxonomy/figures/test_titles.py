@@ -1,4 +1,4 @@
-"""What tasks are called in pictures: as a reader knows them, never alike, never too long."""
+"""Titles of tasks in figures: readable, distinct and never too long."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What the matrix of win rates shows, and that its names are within the picture."""
+"""The content of the win-rate matrix; its names lie within the figure."""
 
 import numpy as np
 import pytest
