@@ -154,7 +154,7 @@ def test_shards_that_have_moved_are_the_same(finished: Path, packed: Path, tmp_p
 def test_other_shards_make_everything_stale(finished: Path, tmp_path: Path) -> None:
     other = pack(tmp_path, points=5)
     found = states(copy(finished, tmp_path / "run"), other)
-    assert set(found.values()) == {"left"}
+    assert set(found.values()) == {"waiting"}
 
 
 def test_a_lost_file_is_made_again(finished: Path, packed: Path, tmp_path: Path) -> None:
