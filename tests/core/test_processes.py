@@ -21,7 +21,7 @@ from lightning_taskonomy.core.processes import (
     started,
 )
 
-_LONG = 60
+_LONG = 120
 
 
 def _square(number: int) -> int:
