@@ -22,6 +22,8 @@ FEWEST_GROUPS = 5
 """With fewer groups no interval is given."""
 _TOLD = 2.0
 """Independent images of the rarer outcome from which its variance between groups can be seen."""
+_REACH = 5.0
+"""Deviations behind the best from which a contender cannot be as good."""
 
 
 class Interval(NamedTuple):
@@ -137,7 +139,7 @@ def positive_interval(
     return Interval(math.exp(low), math.exp(high))
 
 
-def shrunken(values: Floats, errors: Floats) -> Floats:
+def shrunken(values: Floats, errors: Floats, reach: float = math.inf) -> Floats:
     """Values moved together until they differ as the true ones may: chance has driven them apart.
 
     Values that differ by no more than chance become equal; those that differ by much stay where they are.
@@ -145,19 +147,28 @@ def shrunken(values: Floats, errors: Floats) -> Floats:
     Args:
         values: of the contenders, (n,).
         errors: what chance adds in every resampling, (resamplings, n).
+        reach: only contenders at most so many deviations behind the best are moved, where the best is what
+            matters: how far others lie behind says nothing of how alike these are.
     """
     if len(values) < 2:
         return values
-    relative = errors - errors.mean(axis=1, keepdims=True)
-    chance = float((relative**2).mean(axis=0).sum() / (len(values) - 1))
-    seen = float(values.var(ddof=1))
+    best = int(values.argmax())
+    deviations = (errors - errors[:, [best]]).std(axis=0)
+    near = (values[best] - values <= reach * deviations) if math.isfinite(reach) else values <= values[best]
+    if near.sum() < 2:
+        return values
+    relative = errors[:, near] - errors[:, near].mean(axis=1, keepdims=True)
+    chance = float((relative**2).mean(axis=0).sum() / (near.sum() - 1))
+    seen = float(values[near].var(ddof=1))
     kept = math.sqrt(max(1 - chance / seen, 0.0)) if seen > 0 else 1.0
-    return np.asarray(values.mean() + kept * (values - values.mean()))
+    moved = values.copy()
+    moved[near] = values[near].mean() + kept * (values[near] - values[near].mean())
+    return moved
 
 
 def chosen_again(values: Floats, errors: Floats) -> Integers:
     """Which contender would have been chosen, (resamplings,), had chance fallen otherwise; see `shrunken`."""
-    return np.asarray((shrunken(values, errors) + errors).argmax(axis=1))
+    return np.asarray((shrunken(values, errors, _REACH) + errors).argmax(axis=1))
 
 
 def luck_of_choice(chosen: int, again: Integers, errors: Floats) -> Luck:

@@ -81,6 +81,15 @@ def test_the_best_of_equals_is_flattered_by_the_mean_of_the_largest() -> None:
     assert luck.variance == pytest.approx((3 * largest.var() + 1) / 4, abs=0.02)
 
 
+def test_others_far_behind_do_not_make_equals_differ() -> None:
+    errors = np.random.default_rng(4).normal(0, 1, (5_000, 20))
+    seen = np.r_[np.random.default_rng(5).normal(0, 1, 10), np.linspace(-200, -100, 10)]
+    few = luck_of_choice(0, chosen_again(seen[:10], errors[:, :10]), errors[:, :10])
+    many = luck_of_choice(0, chosen_again(seen, errors), errors)
+    assert many.mean == pytest.approx(few.mean, abs=1e-12)
+    assert many.mean > 1
+
+
 def test_one_far_ahead_is_not_flattered() -> None:
     errors = np.random.default_rng(2).normal(0, 1, (5_000, 10))
     values = np.r_[100.0, np.zeros(9)]
