@@ -43,7 +43,8 @@ def test_solve_with_losses_says_how_sure_it_is(tmp_path: Path, capsys: pytest.Ca
         values = rng.normal([0.0, 1.0, 0.4, 0.6], 0.5, (80, 4))
         LossTable.from_arrays(target, keys, contenders, values).write_parquet(losses)
     assert run("tournament", "--losses", losses, "--out", tmp_path / "t.csv") == 0
-    options = ["--transfers", tmp_path / "t.csv", "--budget", "1", "--losses", losses, "--resamplings", "200"]
+    options: list[str | Path] = ["--transfers", tmp_path / "t.csv", "--budget", "1", "--losses", losses]
+    options += ["--resamplings", "200"]
     assert run("solve", *options, "--out", tmp_path / "out") == 0
     words = capsys.readouterr().out
     found = json.loads((tmp_path / "out" / "taxonomy.json").read_text())
