@@ -92,7 +92,7 @@ def one_line(message: str) -> str:
     line = re.sub(r"<class '([\w.]+)'>", r"\1", line)
     # For "number or none", jsonargparse reports both attempts: keep the message of the first.
     line = re.sub(
-        r"Does not validate .*? Errors: - (.*?) - Expected (?:a )?NoneType .*?Given value: ",
+        r"Does not validate .*? Errors: - (.*?) - Expected (?:a )?NoneType\b.*?Given value: ",
         r"\1. Got value: ",
         line,
     )

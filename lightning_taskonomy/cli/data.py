@@ -213,12 +213,12 @@ def check(
 def _check_shards(folder: Path, json: Path | None, workers: int, show: int) -> None:
     from lightning_taskonomy.data.folder.report import problem_lines
     from lightning_taskonomy.data.shards.index import SplitIndex
-    from lightning_taskonomy.data.shards.verify import planned_checks, verify_shards
+    from lightning_taskonomy.data.shards.verify import planned_checks, unfinished_splits, verify_shards
 
     indices = [SplitIndex.read(path.parent) for path in sorted(folder.glob("*/index.json"))]
     checks = [check for index in indices for check in planned_checks(index)]
     with progress("checking shards", len(checks)) as step:
-        problems = verify_shards(checks, workers, step)
+        problems = unfinished_splits(folder) + verify_shards(checks, workers, step)
     if json is not None:
         report = {
             "splits": {

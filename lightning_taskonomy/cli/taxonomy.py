@@ -27,6 +27,10 @@ COMMANDS = {
     "report": __name__,
 }
 
+_WITHOUT = {
+    SCRATCH: "gain (win rate against training from scratch) is unknown",
+    SELF: "quality is unknown, and the target cannot be served by its own network",
+}
 _LEAST_RESAMPLINGS = 100
 
 
@@ -58,11 +62,22 @@ def tournament(
     for table in tables:
         result = Tournament.from_losses(table, drop_incomplete)
         rows.extend(result.transfers())
-        print(f"{result.target}: {len(result.contenders)} contenders on {result.images} images")
+        print(f"{result.target}: {len(result.contenders)} contenders on {_counted(result.images, 'image')}")
+        missing = [name for name in (SCRATCH, SELF) if name not in result.contenders]
+        if missing:
+            print(
+                f"{result.target}: no column {' or '.join(missing)}: "
+                + " and ".join(_WITHOUT[name] for name in missing),
+                file=sys.stderr,
+            )
         if result.dropped:
-            print(f"{result.target}: dropped {result.dropped} incomplete images", file=sys.stderr)
+            print(f"{result.target}: dropped {_counted(result.dropped, 'incomplete image')}", file=sys.stderr)
     Transfers(tuple(rows), origin=str(out)).write_csv(out)
     print(f"written: {out}")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _refuse_own(table: LossTable) -> None:
@@ -184,9 +199,7 @@ def remarks(problem: TaxonomyProblem, taxonomy: Taxonomy) -> list[str]:
             f"training from scratch on the small set beats the chosen transfer on most images for "
             f"{', '.join(losers)}{hint}"
         )
-    costly = [
-        task for task in problem.transfers.tasks if is_self_supervised(task) and task not in problem.cost
-    ]
+    costly = [task for task in problem.graph.sources if is_self_supervised(task) and task not in problem.cost]
     if costly:
         lines.append(
             f"needing no labels, yet counted at 1 label unit each: {', '.join(costly)} "

@@ -40,11 +40,12 @@ def group(
 
 def summary(grouping: Grouping) -> str:
     """An answer in lines for the terminal."""
+    s = "" if len(grouping.networks) == 1 else "s"
     width = max(len(serving.network) for serving in grouping.networks)
     return "\n".join(
         [
-            f"{grouping.status}: total loss {grouping.objective:.6g} with {len(grouping.networks)} networks "
-            f"(cost {grouping.cost:g} of {grouping.budget:g})",
+            f"{grouping.status}: total loss {grouping.objective:.6g} "
+            f"with {len(grouping.networks)} network{s} (cost {grouping.cost:g} of {grouping.budget:g})",
             *(
                 f"  {serving.network:<{width}}  serves {', '.join(serving.serves)}"
                 for serving in grouping.networks

@@ -208,7 +208,9 @@ class _Policy:
         try:
             taxonomy = self.measurement.taxonomy()
         except InputError:  # the budget cannot serve every target by measured transfers yet
-            return Step(self.policy, self.seed, measured, measured / count, 0.0, None, None)
+            # No answer wins on no image: left out, such replays would flatter the mean of the others.
+            nothing = [None if value is None else 0.0 for value in (best.mean_gain, best.mean_quality)]
+            return Step(self.policy, self.seed, measured, measured / count, 0.0, *nothing)
         objective = taxonomy.objective / best.objective if best.objective else 1.0
         gain = _ratio(taxonomy.mean_gain, best.mean_gain)
         quality = _ratio(taxonomy.mean_quality, best.mean_quality)

@@ -75,9 +75,11 @@ class Search:
         """
         deadline = np.inf if time_limit is None else time.monotonic() + time_limit
         graph = self._graph.with_worths(worth)
-        weight = graph.weight
+        # In units of the largest: numbers near the smallest that there are would vanish in a tolerance.
+        unit = float(np.abs(graph.weight).max(initial=0.0)) or 1.0
+        weight = graph.weight / unit
         usable = graph.affordable(budget, forced)
-        fine = graph.fine_tolerance
+        fine = graph.fine_tolerance / unit
         nodes = 0
         known: Booleans | None = None
         for _ in range(_ROUNDS):
@@ -95,7 +97,8 @@ class Search:
             if float(np.abs(centred).max()) > tree.scale / 10:
                 break
             weight = centred
-        return Solution.of(graph, tree.trained, tree.upper - tree.value, tree.upper, tree.tolerance, nodes)
+        above = (tree.upper - tree.value) * unit
+        return Solution.of(graph, tree.trained, above, tree.upper * unit, tree.tolerance * unit, nodes)
 
 
 def _relaxation(graph: Hypergraph) -> highspy.HighsLp:

@@ -156,7 +156,8 @@ class Stability:
 def too_few(groups: int) -> str:
     """Why there are no intervals."""
     images = "group of images" if groups == 1 else "groups of images"
-    return f"no intervals: {groups} {images} (such as buildings) are too few, {FEWEST_GROUPS} are needed"
+    verb = "is" if groups == 1 else "are"
+    return f"no intervals: {groups} {images} (such as buildings) {verb} too few, {FEWEST_GROUPS} are needed"
 
 
 def split_half(tournaments: Iterable[ResampledTournament]) -> float | None:

@@ -26,6 +26,7 @@ class Verdict:
         images: the fewest test images of any target.
         groups: the fewest groups of images of any target.
         lose_to_scratch: targets whose chosen transfer loses to training from scratch.
+        own_lose_to_scratch: targets whose own network was chosen, and loses to it as well.
     """
 
     sanity: Sanity
@@ -33,6 +34,7 @@ class Verdict:
     images: int
     groups: int
     lose_to_scratch: tuple[str, ...]
+    own_lose_to_scratch: tuple[str, ...]
 
     @classmethod
     def of(cls, tables: Iterable[LossTable], taxonomy: Taxonomy) -> "Verdict":
@@ -55,7 +57,8 @@ class Verdict:
             tuple(table.target for table in tables if SELF not in table.contenders),
             min(images for images, _ in sizes),
             min(groups for _, groups in sizes),
-            tuple(transfer.target for transfer in taxonomy.transfers if transfer.loses_to_scratch),
+            tuple(row.target for row in taxonomy.transfers if row.loses_to_scratch and not row.is_self),
+            tuple(row.target for row in taxonomy.transfers if row.loses_to_scratch and row.is_self),
         )
 
     @property
@@ -78,7 +81,7 @@ class Verdict:
     def is_good(self) -> bool:
         """Whether there is no reason to doubt the taxonomy."""
         enough = self.images >= ENOUGH_IMAGES and self.groups >= ENOUGH_GROUPS
-        return enough and not self.doubtful and not self.lose_to_scratch
+        return enough and not self.doubtful and not self.lose_to_scratch and not self.own_lose_to_scratch
 
     def lines(self, names: Mapping[str, str] | None = None) -> list[str]:
         """Sentences, the most important first.
@@ -113,6 +116,11 @@ class Verdict:
             found.append(
                 "Training from scratch on the small set beats the chosen transfer on most images for "
                 f"{_listed(self.lose_to_scratch, names)}: do not transfer there."
+            )
+        if self.own_lose_to_scratch:
+            found.append(
+                "Training from scratch on the small set beats the fully trained network itself on most "
+                f"images for {_listed(self.own_lose_to_scratch, names)}: longer training may help."
             )
         found.append(self._evidence())
         return found

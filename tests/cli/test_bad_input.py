@@ -167,3 +167,16 @@ def test_no_command_leaves_an_empty_folder_after_a_mistake(
     assert main(["taxonomy", *words]) == 2
     one_line(capsys)
     assert not (tmp_path / "deep").exists()
+
+
+def test_a_range_that_is_empty_is_told_in_plain_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("target,sources,order,affinity,win_rate_vs_scratch,win_rate_vs_full\na,self,1,1,,\n")
+    words = ["taxonomy", "evaluate", "--transfers", str(table), "--out", str(tmp_path / "out")]
+    assert main([*words, "--budgets", "9:1"]) == 2
+    error = capsys.readouterr().err
+    assert "the range is empty" in error
+    assert "9:1" in error
+    assert not any(word in error for word in ("Union", "NoneType", "Subtypes", "541"))

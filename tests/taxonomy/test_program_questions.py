@@ -64,7 +64,7 @@ def test_every_objective_equals_trying_every_choice(
     assert taxonomy.objective == pytest.approx(float(expected), abs=1e-9)
     used = {task for transfer in taxonomy.transfers for task in transfer.trained_tasks}
     assert set(taxonomy.sources) == used
-    assert len(used) <= budget
+    assert len(used) <= budget + 1e-9
     rows = {(row.target, row.sources): row for row in transfers}
     for transfer in taxonomy.transfers:
         measured = rows[transfer.target, transfer.sources]
@@ -199,3 +199,15 @@ def test_an_unknown_objective_is_refused() -> None:
     rows = (Transfer("a", ("self",), 0.5),)
     with pytest.raises(InputError, match="objective: expected affinity or gain or quality, found 'loss'"):
         TaxonomyProblem(Transfers(rows), 1, objective="loss")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e-12, 1e12, 1e200])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_the_unit_of_affinities_does_not_matter(scale: float, solver: Solver) -> None:
+    table = random_transfers(tasks=7, seed=2)
+    rows = tuple(replace(row, affinity=(row.affinity or 0.0) * scale) for row in table)
+    expected = TaxonomyProblem(table, 3).solve()
+    taxonomy = TaxonomyProblem(Transfers(rows), 3, solver=solver).solve()
+    assert taxonomy.status == "optimal"
+    assert taxonomy.sources == expected.sources
+    assert [row.label for row in taxonomy.transfers] == [row.label for row in expected.transfers]

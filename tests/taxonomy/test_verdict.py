@@ -55,7 +55,16 @@ def test_a_good_run_is_called_so() -> None:
 
 
 def test_little_evidence_and_transfers_that_lose_to_scratch_are_told() -> None:
-    tables = [table("normal", {"average": 0.9, "pixels": 0.3}, buildings=2)]
+    few = np.arange(50) < 15
+    columns = {
+        "self": np.ones(50),
+        "average": np.where(np.arange(50) < 45, 2.0, 0.5),
+        "pixels": np.where(few, 2.0, 0.5),
+        "depth_zbuffer": np.full(50, 0.6),
+    }
+    keys = [f"building{image % 2}/{image}" for image in range(50)]
+    losses = np.stack(list(columns.values()), axis=1)
+    tables = [LossTable.from_arrays("normal", keys, list(columns), losses)]
     verdict = Verdict.of(tables, taxonomy(*tables))
     assert not verdict.is_good
     _, scratch, evidence = verdict.lines()
@@ -79,3 +88,14 @@ def test_a_target_without_a_network_of_its_own_is_named() -> None:
     verdict = Verdict.of([own, other], taxonomy(own, other))
     assert verdict.unjudged == ("reshading",)
     assert any("Without a network of their own to judge: reshading." in line for line in verdict.lines())
+
+
+def test_an_own_network_that_loses_to_scratch_is_not_called_a_transfer() -> None:
+    keys = [f"b{place % 12}/{place}" for place in range(300)]
+    losses = np.stack([np.full(300, 1.0), np.full(300, 0.5), np.full(300, 2.0)], axis=1)
+    own = LossTable.from_arrays("normal", keys, ["self", "pixels", "average"], losses)
+    verdict = Verdict.of([own], taxonomy(own))
+    assert verdict.lose_to_scratch == ()
+    assert verdict.own_lose_to_scratch == ("normal",)
+    assert any("beats the fully trained network itself" in line for line in verdict.lines())
+    assert not verdict.is_good

@@ -44,6 +44,18 @@ def is_packed(folder: Path) -> bool:
     return any(folder.glob("*/index.json"))
 
 
+def unfinished_splits(folder: Path) -> list[Problem]:
+    """Splits that were begun and have no index, which is written last."""
+    begun = {path.parent for path in folder.glob("*/.packed")} | {
+        path.parent.parent for path in folder.glob("*/*/*.tar")
+    }
+    return [
+        Problem("not packed to its end", split.name, "no index.json: pack again to finish it")
+        for split in sorted(begun)
+        if not (split / "index.json").is_file()
+    ]
+
+
 def planned_checks(index: SplitIndex) -> list[ShardCheck]:
     """The checks of a split, one per file."""
     checks: list[ShardCheck] = []

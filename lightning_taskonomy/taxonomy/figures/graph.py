@@ -69,6 +69,10 @@ class SolvedTaxonomy(Protocol):
         """Every task of the program, by name."""
 
     @property
+    def maximises(self) -> str:
+        """What the objective sums: affinity, gain or quality."""
+
+    @property
     def mean_gain(self) -> float | None:
         """None where it was not measured."""
 
@@ -297,7 +301,8 @@ def _draw_head(
         if value is not None
     ]
     title = f"Taxonomy for a budget of {taxonomy.budget:g}, {order}"
-    result = ", ".join([f"objective {taxonomy.objective:.4f} ({taxonomy.status})", *measures])
+    maximised = "" if taxonomy.maximises == "affinity" else f", sum of {taxonomy.maximises}"
+    result = ", ".join([f"objective {taxonomy.objective:.4f} ({taxonomy.status}{maximised})", *measures])
     top = axes.get_ylim()[1]
     axes.text(0.2, top - 0.28, title, size=12, weight="bold", va="center")
     axes.text(0.2, top - 0.54, result, va="center")

@@ -7,10 +7,12 @@ from lightning_taskonomy.taxonomy.figures.style import FAINT, SOURCE_COLOURS, ne
 from lightning_taskonomy.taxonomy.replay import Replay
 
 _WORDS = {
-    "program": "the program's uncertainty",
-    "per_target": "best guess of each target",
+    "program": "program: what it doubts",
+    "per_target": "per_target: best guess of each",
     "random": "random",
 }
+_LOWEST = 0.7
+"""Of the scale, unless a policy ends below."""
 
 
 @styled
@@ -40,9 +42,20 @@ def draw_replay(replay: Replay) -> Figure:
                 linewidth=0,
             )
         axis.axhline(1, color=FAINT, linewidth=0.8)
-        axis.set_ylim(0.7, 1.02)
+        axis.set_ylim(min(_LOWEST, *(float(np.mean(ends)) for ends in _ends(replay, measure))) - 0.02, 1.02)
         axis.set_xlabel("transfers measured (%)")
         axis.set_ylabel(f"{measure}, as a fraction of the whole table's")
     axes[0].legend(loc="lower right", frameon=False)
+    title = f"What is reached of the answer to all {replay.transfers} transfers"
+    figure.suptitle(title, x=0.02, ha="left", weight="bold")
     figure.tight_layout()
     return figure
+
+
+def _ends(replay: Replay, measure: str) -> list[list[float]]:
+    """What each policy reaches at its end, by seed."""
+    found = []
+    for policy in dict.fromkeys(step.policy for step in replay.steps):
+        last = {step.seed: getattr(step, measure) for step in replay.steps if step.policy == policy}
+        found.append([value for value in last.values() if value is not None] or [1.0])
+    return found

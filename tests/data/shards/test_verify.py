@@ -93,3 +93,15 @@ def test_the_command_tells_shards_from_folders(
         ("rgb", "normal", "class_scene", "point_info"), 16
     )
     assert [problem["path"] for problem in report["problems"]] == [TAR]
+
+
+def test_a_split_that_was_not_packed_to_its_end_is_named(
+    shards: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = sorted(path.parent for path in shards.glob("*/index.json"))
+    assert len(whole) > 1
+    (whole[0] / "index.json").unlink()
+    assert main(["data", "check", str(shards)]) == 2
+    printed = capsys.readouterr()
+    assert f"{whole[0].name}: no index.json: pack again to finish it" in printed.out
+    assert "no problems" not in printed.out
