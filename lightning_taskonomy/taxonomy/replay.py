@@ -209,8 +209,8 @@ class _Policy:
             taxonomy = self.measurement.taxonomy()
         except InputError:  # the budget cannot serve every target by measured transfers yet
             # No answer wins on no image: left out, such replays would flatter the mean of the others.
-            nothing = [None if value is None else 0.0 for value in (best.mean_gain, best.mean_quality)]
-            return Step(self.policy, self.seed, measured, measured / count, 0.0, *nothing)
+            gain, quality = (None if value is None else 0.0 for value in (best.mean_gain, best.mean_quality))
+            return Step(self.policy, self.seed, measured, measured / count, 0.0, gain, quality)
         objective = taxonomy.objective / best.objective if best.objective else 1.0
         gain = _ratio(taxonomy.mean_gain, best.mean_gain)
         quality = _ratio(taxonomy.mean_quality, best.mean_quality)

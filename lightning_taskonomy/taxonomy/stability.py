@@ -225,7 +225,8 @@ def _interval(
     """Of one place of some numbers, which belongs to the contender of a name."""
     value = float(number.values[place])
     if measure == "affinity":
-        return positive_interval(float(np.exp(value)), luck, sample, float(number.shift[place]))
+        unbounded = positive_interval(float(np.exp(value)), luck, sample, float(number.shift[place]))
+        return Interval(unbounded.low, min(unbounded.high, 1.0))  # affinities of a target sum to 1
     if name == RIVALS[measure]:
         return Interval(value, value)  # 0.5, by definition
     return share_interval(value, luck, sample)

@@ -200,3 +200,18 @@ def test_intervals_of_a_taxonomy_hold_the_truth() -> None:
         assert stability.mean_gain is not None
         held["mean_gain"] += stability.mean_gain.low <= np.mean(gains) <= stability.mean_gain.high
     assert min(held.values()) / rounds >= 0.9, held  # 95 %, and three standard deviations of it
+
+
+def test_an_affinity_is_a_share_and_its_interval_ends_at_one() -> None:
+    rng = np.random.default_rng(3)
+    images = 60
+    # One contender that nearly always wins: nearly all of the eigenvector is its own.
+    losses = np.stack([rng.normal(0, 1, images), rng.normal(3, 1, images), rng.normal(3, 1, images)], axis=1)
+    table = LossTable.from_arrays(
+        "a", [f"b{n % 12}/{n}" for n in range(images)], ["self", "pixels", "b"], losses
+    )
+    (tournament,) = resampled([table], 300)
+    interval = fixed_interval(tournament, 0, "affinity")
+    assert interval is not None
+    assert tournament.affinities[0] > 0.8
+    assert interval.low < tournament.affinities[0] <= interval.high <= 1
