@@ -207,7 +207,7 @@ def test_tournament_says_how_many_images_it_drops(tmp_path: Path, capsys: pytest
     assert "target depth, image i4, contender a: expected a finite loss, found nan" in capsys.readouterr().err
     assert not out.exists()
     assert run("tournament", "--losses", tmp_path, "--drop-incomplete", "--out", out) == 0
-    assert "depth: dropped 1 incomplete images" in capsys.readouterr().err
+    assert "depth: dropped 1 incomplete image\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("column", ["depth", "a+depth"])
