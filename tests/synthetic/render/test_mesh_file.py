@@ -266,7 +266,7 @@ def test_invalid_options_give_a_one_line_error(tmp_path: Path, capsys: pytest.Ca
     np.save(tmp_path / "ids.npy", np.ones(3, int))
     for options, message in (
         (["--semantic", str(tmp_path / "ids.npy")], "one semantic id per face"),
-        (["--scene", "submarine"], "'submarine' is none of the 63 scene classes"),
+        (["--scene", "submarine"], "'submarine' is not one of the 63 scene classes"),
         (["--metres", "0"], "metres: expected a number above 0"),
         (["--up", "x"], "--up: Expected a value of 'auto', 'y', 'z'"),
     ):
