@@ -31,7 +31,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> str:
 def test_the_group_lists_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["taxonomy", "--help"]) == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  run ")]
-    assert "The whole pipeline: task networks, transfers, tournaments, the program and the evidence." in line
+    assert "the whole pipeline: task networks, transfers, tournaments, the program and the evidence" in line
 
 
 def test_its_help_explains_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,7 +46,7 @@ def test_its_help_explains_every_setting(capsys: pytest.CaptureFixture[str]) -> 
         ("--transfer.max_order", "largest number of sources of a transfer"),
         ("--program.budget", "of the taxonomy that is written"),
         ("--machine.checkpoint_seconds", "from one checkpoint of a running job to the next"),
-        ("--dry-run", "print the plan and what it costs, do nothing"),
+        ("--dry-run", "print the plan and its cost, do nothing"),
     ):
         assert option in words
         assert meaning in words
