@@ -8,8 +8,9 @@ import io
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
+import yaml
 from jsonargparse.typing import register_type
 
 
@@ -86,13 +87,29 @@ def _parts(words: str) -> list[str]:
 
 def _joined(parts: Iterable[str]) -> str:
     words = list(parts)
+    text = _written(words, csv.QUOTE_MINIMAL)
+    # YAML would read some names as something else than text: `#`, `?`, `null`, `1_0`.
+    return text if _is_text(text) else _written(words, csv.QUOTE_ALL)
+
+
+def _written(words: list[str], quoting: Literal[0, 1]) -> str:
     text = io.StringIO()
-    # In YAML, an unquoted question mark starts a key.
-    if words[:1] == ["?"]:
-        csv.writer(text, lineterminator="", quoting=csv.QUOTE_ALL).writerow(words)
-    else:
-        csv.writer(text, lineterminator="").writerow(words)
+    csv.writer(text, lineterminator="", quoting=quoting).writerow(words)
     return text.getvalue()
+
+
+def _is_text(words: str) -> bool:
+    """Whether YAML reads words as text."""
+    try:
+        float(words)
+    except ValueError:
+        pass
+    else:
+        return False
+    try:
+        return isinstance(yaml.safe_load(words), str)
+    except (yaml.YAMLError, ValueError):  # not YAML; or a date that is none
+        return True
 
 
 def _whole_numbers(value: object) -> WholeNumbers:

@@ -52,7 +52,11 @@ def test_numbers_of_names_with_commas(text: str, expected: dict[str, float]) -> 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Z"]), min_size=1)
 
 
-@given(st.lists(NAMES, min_size=1))
+@given(
+    st.lists(
+        NAMES | st.sampled_from(["#", "?", "null", "~", "true", "1_0", "1e3", "2020-01-01", "*a"]), min_size=1
+    )
+)
 def test_any_names_survive_printing_and_reading(names: list[str]) -> None:
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--value", type=Names)
