@@ -84,10 +84,12 @@ def test_a_loader_whose_worker_is_killed_is_known_by_its_error() -> None:
 
 # A program that waits for two workers, in its own process group as under a terminal.
 _POOL = """
-    import sys
+    import signal, sys
     from lightning_taskonomy.core.processes import in_processes
     from tests.core.test_processes import _pid_of_worker
     if __name__ == "__main__":
+        # Tests that run in the background may have been started with it ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             list(in_processes(_pid_of_worker, [(sys.argv[1], n) for n in range(8)], workers=2))
         except KeyboardInterrupt:
